@@ -1,0 +1,7 @@
+"""`python -m doctor` is `flaskdoctor`."""
+
+import sys
+
+from doctor.cli import main
+
+sys.exit(main())

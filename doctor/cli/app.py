@@ -1,0 +1,84 @@
+"""The commands put together, and what every way to end the process comes to."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from doctor.cli import check, explain, rules, schema, snapshot, version
+from doctor.cli.output import complain
+from doctor.errors import UserError
+
+app = typer.Typer(
+    name="flaskdoctor",
+    help="Says why a Flask app behind Nginx and Gunicorn is broken, proves it, and prints the fix.",
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback would show values of the examined machine
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("check")(check.check)
+app.command("explain")(explain.explain)
+app.command("rules")(rules.rules)
+app.command("snapshot")(snapshot.snapshot)
+app.command("schema")(schema.schema)
+app.command("version")(version.version)
+
+
+def _version_option(wanted: bool) -> None:
+    if wanted:
+        version.version()
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version_option, is_eager=True)
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        # A forgotten verb must not look like a clean bill of health to a script.
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+def main() -> int:
+    """Run the command line and return its exit code: 2 for the caller's error, 3 for a bug of ours, 130 for Ctrl-C."""
+    try:
+        app(prog_name="flaskdoctor")
+    except UserError as error:
+        complain(f"flaskdoctor: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _bug(error)
+    return 0
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("FLASKDOCTOR_TRACEBACK"):
+        import traceback
+
+        complain("".join(traceback.format_exception(error)))
+    else:
+        complain(
+            f"flaskdoctor hit a bug of its own: {type(error).__name__}: {error} ({_where(error)}); please report it\n"
+            "  FLASKDOCTOR_TRACEBACK=1 shows the whole traceback."
+        )
+    return 3
+
+
+def _where(error: Exception) -> str:
+    """The innermost place in our own code."""
+    place, step = "unknown place", error.__traceback__
+    while step is not None:
+        module = str(step.tb_frame.f_globals.get("__name__", ""))
+        if module.split(".")[0] == "doctor":
+            place = f"{module}:{step.tb_lineno}"
+        step = step.tb_next
+    return place

@@ -1,0 +1,55 @@
+"""Values of options: closed choices, durations, lists."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from doctor.errors import UserError
+
+
+class Format(str, Enum):
+    """Forms of the report."""
+
+    TEXT = "text"
+    CONCISE = "concise"
+    JSON = "json"
+
+
+class Level(str, Enum):
+    """Severities, the gravest first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class FailOn(str, Enum):
+    """From which severity on findings make the exit code 1."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    NEVER = "never"
+
+
+class TableFormat(str, Enum):
+    """Forms of the list of rules."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str, option: str) -> float:
+    """A duration such as 90s, 30m, 1h or 2d in seconds; UserError names `option`."""
+    number, unit = text[:-1], text[-1:]
+    if unit in _UNITS and number.isascii() and number.isdigit() and int(number) > 0:
+        return float(int(number) * _UNITS[unit])
+    raise UserError(f"{text!r} is no duration", option, "Write a number and a unit: 90s, 30m, 1h or 2d.")
+
+
+def words(values: list[str] | None) -> tuple[str, ...]:
+    """Values of a repeatable option, each of which may hold several, separated by commas or spaces."""
+    return tuple(word for value in values or () for word in value.replace(",", " ").split())

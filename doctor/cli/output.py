@@ -1,0 +1,85 @@
+"""Where a report goes: standard output, with or without colour, and files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from doctor.errors import UserError
+from doctor.reports.layout import Line, clean, encodable, plain
+
+_WIDEST, _NARROWEST = 100, 60
+
+
+def width(stream: TextIO) -> int:
+    """Columns to lay a report out in: 100, or those of a narrower terminal, but never under 60."""
+    if not stream.isatty():
+        return _WIDEST
+    return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """A terminal does, unless NO_COLOR is set; FORCE_COLOR makes a pipe want it too (no-color.org, force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def emit_lines(lines: Iterable[Line]) -> None:
+    """Write laid-out lines to standard output. A reader that has gone (`| head`) is no error."""
+    stream = sys.stdout
+    shown = encodable(lines, stream.encoding or "ascii")
+    try:
+        if wants_colour(stream):
+            from doctor.reports.terminal import write
+
+            write(shown, stream)
+        else:
+            stream.write(plain(shown))
+        stream.flush()
+    except BrokenPipeError:
+        _hang_up()
+
+
+def emit_text(text: str) -> None:
+    """Write text to standard output as UTF-8, which JSON is in any locale."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _hang_up()
+
+
+def complain(text: str) -> None:
+    """Say something on standard error, which is no part of the report."""
+    for row in text.splitlines():
+        sys.stderr.write(f"{clean(row)}\n")
+
+
+def _hang_up() -> None:
+    """Nobody reads any more: let the interpreter's last flush go nowhere instead of complaining."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_file(path: str, text: str) -> None:
+    """Write `text` to the file `path`; UserError when that cannot be done.
+
+    A link at the end of `path` is not followed: root may be writing into a folder that others can write too.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        reason = "is a symbolic link" if os.path.islink(path) else (error.strerror or str(error)).lower()
+        raise UserError(
+            f"cannot write the output file ({reason})",
+            path,
+            "Name a file in a folder that you may write to.",
+        ) from error

@@ -1,0 +1,41 @@
+"""`flaskdoctor snapshot`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from doctor.cli.options import seconds
+
+
+def snapshot(
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", envvar="FLASKDOCTOR_SNAPSHOT_OUTPUT", help="Default: standard output."
+        ),
+    ] = "",
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", envvar="FLASKDOCTOR_SINCE", help="How far back logs count (90s, 30m, 1h, 2d)."),
+    ] = "",
+) -> None:
+    """Record this machine, so that `flaskdoctor check FILE` can examine it anywhere.
+
+    Everything a check looks at is written down as it is looked at, with secrets taken out before.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from doctor.cli.output import emit_text
+    from doctor.cli.progress import progress
+    from doctor.run import record
+
+    window = seconds(since, "--since") if since else None
+    with tempfile.TemporaryDirectory(prefix="flaskdoctor-") as folder:
+        path = output or str(Path(folder, "recording.json"))
+        with progress("flaskdoctor is recording …"):
+            record(path, window)
+        if not output:
+            emit_text(Path(path).read_text(encoding="utf-8"))

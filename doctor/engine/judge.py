@@ -1,0 +1,187 @@
+"""Judges facts by rules: one outcome for each rule and subject. A rule that breaks never takes others with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from doctor.engine.actions import bind_action
+from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, look
+from doctor.engine.finding import BoundFix, Finding, Previewer, SubjectRef, evidence, fingerprint
+from doctor.engine.rule import Case, Fix, Rule
+from doctor.engine.subjects import SUBJECTS, Instance
+from doctor.facts.topology import Facts
+from doctor.facts.value import Absent, Unknown
+
+
+class Outcome(str, Enum):
+    """What a rule says of one subject."""
+
+    FAIL = "fail"
+    PASS = "pass"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+    SUPPRESSED = "suppressed"
+    """Failed, and somebody decided to live with it."""
+    ERROR = "error"
+    """The rule itself broke: a bug of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One rule on one subject. `reason` says why it is unknown or an error; `finding` is there for a fail."""
+
+    rule: Rule
+    subject: SubjectRef
+    app: str
+    outcome: Outcome
+    reason: str = ""
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Every result, in the order of rules and subjects."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What failed."""
+        return tuple(
+            result.finding for result in self.results if result.outcome is Outcome.FAIL and result.finding is not None
+        )
+
+    @property
+    def counts(self) -> Counter[Outcome]:
+        """How many results there are of each outcome."""
+        return Counter(result.outcome for result in self.results)
+
+    def of(self, outcome: Outcome) -> tuple[Result, ...]:
+        """The results with one outcome."""
+        return tuple(result for result in self.results if result.outcome is outcome)
+
+
+def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgement:
+    """Judge every subject by every rule. `preview` (doctor.fixes.preview) says what a fix would do."""
+    instances: dict[str, tuple[Instance, ...] | str] = {}
+    results: list[Result] = []
+    for rule in rules:
+        if rule.subject not in instances:
+            instances[rule.subject] = _expand(rule.subject, facts)
+        subjects = instances[rule.subject]
+        if isinstance(subjects, str):
+            results.append(Result(rule, SubjectRef(rule.subject, ""), "", Outcome.ERROR, subjects))
+        else:
+            results += [_judge(rule, instance, preview) for instance in subjects]
+    return Judgement(tuple(results))
+
+
+def _expand(subject: str, facts: Facts) -> tuple[Instance, ...] | str:
+    try:
+        return tuple(SUBJECTS[subject].expand(facts))
+    except Exception as error:
+        return _bug(error)
+
+
+def _bug(error: Exception) -> str:
+    trace, where = error.__traceback__, ""
+    while trace is not None:
+        where = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {where}: {error}"
+
+
+def _judge(rule: Rule, instance: Instance, preview: Previewer) -> Result:
+    subject = SubjectRef(rule.subject, instance.name)
+    try:
+        names = bind(instance.names)
+        verdicts: list[tuple[Outcome, Evaluation]] = []
+        for case in rule.cases:
+            outcome, decided = _verdict(case, names)
+            if outcome is Outcome.FAIL:
+                finding = _finding(rule, case, subject, instance.app, names, decided, preview)
+                return Result(rule, subject, instance.app, outcome, finding=finding)
+            verdicts.append((outcome, decided))
+        for outcome in (Outcome.UNKNOWN, Outcome.PASS):
+            said = [decided for verdict, decided in verdicts if verdict is outcome]
+            if said:
+                reason = _reasons(said) if outcome is Outcome.UNKNOWN else ""
+                return Result(rule, subject, instance.app, outcome, reason)
+        return Result(rule, subject, instance.app, Outcome.NOT_APPLICABLE)
+    except Exception as error:
+        return Result(rule, subject, instance.app, Outcome.ERROR, f"{rule.name}: {_bug(error)}")
+
+
+def _verdict(case: Case, names: Names) -> tuple[Outcome, Evaluation]:
+    given = combine((evaluate(node, names) for node in case.given), decisive=False)
+    if isinstance(given.value, Unknown):
+        return (Outcome.NOT_APPLICABLE if _outside(given) else Outcome.UNKNOWN), given
+    if given.value is not True:
+        return Outcome.NOT_APPLICABLE, given
+    expect = evaluate(case.expect, names)
+    if _outside(expect):
+        return Outcome.NOT_APPLICABLE, expect
+    if isinstance(expect.value, Unknown):
+        return Outcome.UNKNOWN, expect
+    if isinstance(expect.value, Absent):
+        return Outcome.NOT_APPLICABLE, expect
+    return (Outcome.PASS if expect.value else Outcome.FAIL), expect
+
+
+def _outside(decided: Evaluation) -> bool:
+    """It hangs on what files alone do not tell: neither a pass, nor a fault, nor a check somebody could still make."""
+    return any(isinstance(seen.fact, Unknown) and seen.fact.outside for seen in decided.seen)
+
+
+def _reasons(evaluations: list[Evaluation]) -> str:
+    reasons = dict.fromkeys(
+        seen.fact.reason for decided in evaluations for seen in decided.seen if isinstance(seen.fact, Unknown)
+    )
+    # A value can be unknown although each fact is known, such as the version in a string without one.
+    own = dict.fromkeys(decided.value.reason for decided in evaluations if isinstance(decided.value, Unknown))
+    return "; ".join(reasons or own)
+
+
+def _finding(
+    rule: Rule,
+    case: Case,
+    subject: SubjectRef,
+    app: str,
+    names: Names,
+    decided: Evaluation,
+    preview: Previewer,
+) -> Finding:
+    proof = tuple(evidence(look(field.node, names), field) for field in case.evidence)
+    proof = proof or tuple(evidence(seen) for seen in decided.seen)
+    return Finding(
+        rule=rule,
+        severity=case.severity,
+        subject=subject,
+        app=app,
+        message=case.message.render(names),
+        evidence=proof,
+        fixes=tuple(preview(bound) for fix in case.fixes if (bound := bind_fix(fix, names))),
+        fingerprint=fingerprint(rule, subject, proof),
+        explains=tuple(sorted(case.explains)),
+    )
+
+
+def bind_fix(fix: Fix, names: Names) -> BoundFix | None:
+    """The fix with its values; None when it does not apply or needs a value that is not known."""
+    if fix.when is not None and evaluate(fix.when, names).value is not True:
+        return None
+    actions = [bind_action(call, names) for call in fix.actions]
+    commands = [command.complete(names, shlex.quote) for command in fix.commands]
+    if None in actions or None in commands:
+        return None
+    return BoundFix(
+        title=fix.title,
+        safety=fix.safety,
+        actions=tuple(action for action in actions if action),
+        commands=tuple(command for command in commands if command is not None),
+        steps=tuple(step.render(names) for step in fix.steps),
+    )

@@ -1,0 +1,258 @@
+"""Loads rule files: reads, checks, compiles. Whatever is wrong is a `RuleError` with file, line, column and a hint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from doctor.engine import expression as ex
+from doctor.engine.actions import ACTIONS, ActionCall, Argument, Parameter, well_formed
+from doctor.engine.expression import ExpressionError, Node
+from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Rule, Safety, Source
+from doctor.engine.shape import ID, NAME, CaseShape, FixShape, RuleShape, SourceShape, read
+from doctor.engine.subjects import SUBJECTS
+from doctor.engine.suggest import did_you_mean
+from doctor.engine.template import Field, Template, parse_field, parse_template
+from doctor.engine.types import Scope, check, is_path, require_bool
+from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse
+from doctor.engine.yaml import Node as YamlNode
+from doctor.facts.edit import Edit
+
+__all__ = ["RuleError", "load_rule", "load_rules", "rules_directory"]
+
+T = TypeVar("T")
+
+
+def rules_directory() -> Path:
+    """Where the catalogue lies: inside an installed package, or beside the package in a checkout."""
+    package = Path(__file__).parent.parent  # importlib.resources would say the same, 7 ms later
+    packaged = package / "_data" / "rules"
+    return packaged if packaged.is_dir() else package.parent / "rules"
+
+
+def load_rules(directory: Path | None = None) -> tuple[Rule, ...]:
+    """Every rule of `directory/<layer>/<name>.yaml` (the catalogue without one), by id. Raises `RuleError`."""
+    folder = directory or rules_directory()
+    loaded = [
+        _load(path, path.read_text(encoding="utf-8"), layer.name)
+        for layer in sorted(entry for entry in folder.iterdir() if entry.is_dir())
+        for path in sorted(layer.glob("*.yaml"))
+    ]
+    _check_together(loaded)
+    return tuple(sorted((rule for rule, _ in loaded), key=lambda rule: rule.id))
+
+
+def load_rule(path: Path, text: str | None = None) -> Rule:
+    """One rule file, checked by itself: the rules it explains are not looked up. Raises `RuleError`."""
+    return _load(path, path.read_text(encoding="utf-8") if text is None else text, path.parent.name)[0]
+
+
+def _check_together(loaded: Iterable[tuple[Rule, RuleShape]]) -> None:
+    by_id: dict[str, str] = {}
+    by_name: dict[str, str] = {}
+    shapes = list(loaded)
+    for rule, shape in shapes:
+        for word, seen, scalar in ((rule.id, by_id, shape.id), (rule.name, by_name, shape.name)):
+            if word in seen:
+                raise scalar.error(f"{word} is taken", f"by {seen[word]}")
+            seen[word] = rule.path
+    for rule, shape in shapes:
+        for scalar in (*shape.explains, *(name for case in shape.cases for name in case.explains)):
+            if scalar.text not in by_name:
+                raise scalar.error(f"no rule is named {scalar.text!r}", did_you_mean(scalar.text, by_name))
+            if scalar.text == rule.name:
+                raise scalar.error("a rule cannot explain itself")
+
+
+def _load(path: Path, text: str, layer: str) -> tuple[Rule, RuleShape]:
+    node = parse(str(path), text)
+    shape = read(RuleShape, node, "a rule")
+    _check_identity(shape, path, layer)
+    _check_words(shape, node)
+    compiler = _Compiler(SUBJECTS[shape.subject.text].scope)
+    cases = compiler.cases(shape, node)
+    explains = frozenset[str]().union(*(case.explains for case in cases))
+    rule = Rule(
+        id=shape.id.text,
+        name=shape.name.text,
+        layer=layer,
+        title=shape.title.text,
+        symptoms=tuple(symptom.text for symptom in shape.symptoms),
+        severity=min((case.severity for case in cases), key=lambda severity: severity.rank),
+        confidence=shape.confidence,
+        subject=shape.subject.text,
+        hop=shape.hop,
+        cases=cases,
+        why=shape.why.text.strip(),
+        sources=tuple(_source(source) for source in shape.sources),
+        explains=explains,
+        path=str(path),
+    )
+    return rule, shape
+
+
+def _check_identity(shape: RuleShape, path: Path, layer: str) -> None:
+    if not re.fullmatch(ID, shape.id.text):
+        raise shape.id.error(f"{shape.id.text!r} is no id", "three capitals and three digits, such as GUN003")
+    if not re.fullmatch(NAME, shape.name.text):
+        raise shape.name.error(f"{shape.name.text!r} is no name", "kebab case, such as single-worker")
+    if shape.name.text != path.stem:
+        raise shape.name.error(f"the file is called {path.name}", f"call it {shape.name.text}.yaml")
+    if layer not in LAYERS:
+        raise shape.id.error(f"{layer!r} is no layer", did_you_mean(layer, LAYERS))
+    if not shape.id.text.startswith(LAYERS[layer]):
+        raise shape.id.error(f"ids of {layer}/ start with {LAYERS[layer]}")
+
+
+def _check_words(shape: RuleShape, node: YamlNode) -> None:
+    if shape.subject.text not in SUBJECTS:
+        raise shape.subject.error(f"unknown subject {shape.subject.text!r}", did_you_mean(shape.subject.text, SUBJECTS))
+    for symptom in shape.symptoms:
+        if symptom.text not in SYMPTOMS:
+            raise symptom.error(f"unknown symptom {symptom.text!r}", did_you_mean(symptom.text, SYMPTOMS))
+    for key, values in (("symptoms", shape.symptoms), ("sources", shape.sources)):
+        if not values:
+            raise node.error(f"a rule has no {key!r}", "at least one")
+    if shape.hop is None and SUBJECTS[shape.subject.text].of_app:
+        raise node.error("a rule has no 'hop'", "which link of the request's way breaks")
+
+
+def _source(shape: SourceShape) -> Source:
+    if not re.match(r"https?://[^\s/]+\.[^\s/]+", shape.url.text):
+        raise shape.url.error(f"{shape.url.text!r} is no address", "https://…")
+    return Source(shape.title.text, shape.url.text)
+
+
+class _Compiler:
+    """Turns the texts of one rule into checked expressions and templates over the names of its subject."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def cases(self, shape: RuleShape, node: YamlNode) -> tuple[Case, ...]:
+        if (shape.expect is None) == (not shape.cases):
+            raise node.error("a rule has either 'expect' or 'cases'", "cases are several ways to tell one fault")
+        own = [shape] if shape.expect else list(shape.cases)
+        return tuple(self._case(case, shape, node) for case in own)
+
+    def _case(self, case: CaseShape | RuleShape, rule: RuleShape, node: YamlNode) -> Case:
+        where = case.expect if case.expect else node
+        severity = case.severity or rule.severity
+        message = case.message or rule.message
+        if severity is None or message is None:
+            raise where.error(
+                f"no {'severity' if severity is None else 'message'} for this expect", "in the case or the rule"
+            )
+        givens = [given for given in (rule.given, None if case is rule else case.given) if given]
+        if case.expect is None:
+            raise where.error("no 'expect'")
+        return Case(
+            given=tuple(self._condition(given, "given") for given in givens),
+            expect=self._condition(case.expect, "expect"),
+            severity=severity,
+            message=self._template(message),
+            evidence=tuple(self._evidence(entry) for entry in case.evidence or rule.evidence),
+            fixes=tuple(self._fix(fix) for fix in case.fix or rule.fix),
+            explains=frozenset(name.text for name in (*rule.explains, *case.explains)),
+        )
+
+    def _condition(self, scalar: Scalar, where: str) -> Node:
+        try:
+            node = ex.parse(scalar.text)
+            require_bool(node, self._scope, where)
+        except ExpressionError as error:
+            raise scalar.error_at(error.offset, error.message, error.hint) from None
+        return node
+
+    def _template(self, scalar: Scalar) -> Template:
+        try:
+            return parse_template(scalar.text.strip(), self._scope)
+        except ExpressionError as error:
+            offset = error.offset + len(scalar.text) - len(scalar.text.lstrip())
+            raise scalar.error_at(offset, error.message, error.hint) from None
+
+    def _evidence(self, scalar: Scalar) -> Field:
+        try:
+            return parse_field(scalar.text, self._scope, evidence=True)
+        except ExpressionError as error:
+            raise scalar.error_at(error.offset, error.message, error.hint) from None
+
+    def _fix(self, shape: FixShape) -> Fix:
+        actions = tuple(self._action(node) for node in shape.actions.items) if shape.actions else ()
+        if (shape.safety is Safety.MANUAL) == bool(actions):
+            raise shape.title.error(
+                f"a {shape.safety.value} fix {'has no' if actions else 'needs'} actions",
+                "safe and unsafe fixes have actions, a manual one commands or steps",
+            )
+        if bool(actions) == bool(shape.commands or shape.steps):
+            raise shape.title.error("a fix has either actions, or commands and steps")
+        drops = [call.action.name for call in actions if call.action.drops_requests]
+        if shape.safety is Safety.SAFE and drops:
+            raise shape.title.error(f"{drops[0]} is never safe", "safety: unsafe")
+        return Fix(
+            title=shape.title.text,
+            safety=shape.safety,
+            when=self._condition(shape.when, "when") if shape.when else None,
+            actions=actions,
+            commands=tuple(map(self._template, shape.commands)),
+            steps=tuple(map(self._template, shape.steps)),
+        )
+
+    def _action(self, node: YamlNode) -> ActionCall:
+        if isinstance(node, Scalar):
+            name, arguments = node, Mapping(node.source, node.line, node.column, {})
+        elif isinstance(node, Mapping) and len(node.items) == 1:
+            [(name, value)] = node.items.values()
+            if not isinstance(value, Mapping):
+                raise value.error(f"{name.text} needs its arguments as a mapping")
+            arguments = value
+        else:
+            raise node.error("an action is one name with its arguments", "- systemd.restart: {unit: …}")
+        action = ACTIONS.get(name.text)
+        if action is None:
+            raise name.error(f"unknown action {name.text!r}", did_you_mean(name.text, ACTIONS))
+        for key, _ in arguments.items.values():
+            if key.text not in action.parameters:
+                raise key.error(
+                    f"{action.name} has no parameter {key.text!r}", did_you_mean(key.text, action.parameters)
+                )
+        for word in action.parameters:
+            if word not in arguments.items:
+                raise name.error(f"{action.name} needs {word!r}", f"parameters: {', '.join(action.parameters)}")
+        bound = tuple(
+            (word, self._argument(kind, arguments.items[word][1])) for word, kind in action.parameters.items()
+        )
+        return ActionCall(action, bound)
+
+    def _argument(self, kind: Parameter, node: YamlNode) -> Argument:
+        if kind is Parameter.TEXTS:
+            if not isinstance(node, Sequence) or not node.items:
+                raise node.error("a list of values is needed here")
+            return tuple(self._template(self._scalar(item)) for item in node.items)
+        scalar = self._scalar(node)
+        if kind in (Parameter.EDIT, Parameter.PLACE):
+            return self._fact(scalar, kind)
+        template = self._template(scalar)
+        if all(isinstance(part, str) for part in template.parts) and not well_formed(kind, scalar.text):
+            raise scalar.error(f"{scalar.text!r} is no {kind.value}")
+        return template
+
+    def _fact(self, scalar: Scalar, kind: Parameter) -> Node:
+        try:
+            node = ex.parse(scalar.text)
+            found = check(node, self._scope)
+            if not is_path(node):
+                raise ExpressionError(0, f"a fact is needed here, not {scalar.text!r}")
+            if kind is Parameter.EDIT and found.cls is not Edit:
+                raise ExpressionError(0, f"an Edit is needed here, this is a {found}")
+        except ExpressionError as error:
+            raise scalar.error_at(error.offset, error.message, error.hint) from None
+        return node
+
+    @staticmethod
+    def _scalar(node: YamlNode) -> Scalar:
+        if not isinstance(node, Scalar):
+            raise node.error("plain text is needed here")
+        return node

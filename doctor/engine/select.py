@@ -1,0 +1,57 @@
+"""Which rules run: by id, prefix of ids, name, symptom or ALL. The narrower word wins; between equals, to ignore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from doctor.engine.rule import SYMPTOMS, Rule
+from doctor.engine.suggest import did_you_mean
+from doctor.errors import UserError
+
+ALL = "ALL"
+
+
+class SelectorError(UserError):
+    """A word that selects no rule there is."""
+
+    def __init__(self, word: str, hint: str) -> None:
+        super().__init__("no rule is selected by", word, hint)
+        self.word = word
+        self.hint = hint
+
+
+def select(
+    rules: Sequence[Rule],
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    extend_select: Iterable[str] = (),
+) -> tuple[Rule, ...]:
+    """The rules that are selected (all of them without `select`), in their order. Raises `SelectorError`."""
+    wanted, extra, unwanted = list(select), list(extend_select), list(ignore)
+    for word in (*wanted, *extra, *unwanted):
+        _check(word, rules)
+    chosen = [*(wanted or [ALL]), *extra]
+    return tuple(rule for rule in rules if _narrowest(chosen, rule) > _narrowest(unwanted, rule))
+
+
+def _check(word: str, rules: Sequence[Rule]) -> None:
+    if word != ALL and word not in SYMPTOMS and not any(_width(word, rule) for rule in rules):
+        ids = {rule.id for rule in rules}
+        choices = {ALL, *SYMPTOMS, *ids, *(id[:3] for id in ids), *(rule.name for rule in rules)}
+        hint = did_you_mean(word, choices) or did_you_mean(word.upper(), choices)
+        raise SelectorError(word, hint or "See `flaskdoctor rules`.")
+
+
+def _narrowest(words: list[str], rule: Rule) -> int:
+    return max((_width(word, rule) for word in words), default=0)
+
+
+def _width(word: str, rule: Rule) -> int:
+    """How narrowly a word selects a rule; 0: not at all."""
+    if word in (rule.id, rule.name):
+        return 100
+    if word == ALL:
+        return 1
+    if word in rule.symptoms:
+        return 2
+    return 2 + len(word) if word and rule.id.startswith(word) else 0

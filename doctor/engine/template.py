@@ -1,0 +1,237 @@
+"""Messages: text with `{expression}` or `{expression:format}`, checked when the rule is loaded.
+
+What comes from the machine is inserted as literal text, control characters escaped. `{{` and `}}` are braces.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from doctor.engine import expression as ex
+from doctor.engine.evaluate import AnyFact, Names, evaluate, look
+from doctor.engine.expression import ExpressionError, unknown_word
+from doctor.engine.types import NUMBER, STR, Kind, Scope, Type, check, has_text, is_path, renderable
+from doctor.facts.value import Absent, Known, Place, Unknown
+
+_TOKEN = re.compile(r"\{\{|\}\}|[{}]")
+_FORMAT = re.compile(r"(.*):\s*([a-z]+)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a message, or one piece of evidence. `format` is "" for the usual form of its type."""
+
+    node: ex.Node
+    text: str
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal pieces and fields in order."""
+
+    parts: tuple[str | Field, ...]
+
+    def render(self, names: Names) -> str:
+        """The text; "unknown" and "none" stand for what is not known or not there."""
+        return "".join(part if isinstance(part, str) else render_field(part, names) for part in self.parts)
+
+    def complete(self, names: Names, quote: Callable[[str], str] = str) -> str | None:
+        """The text for a command or a file, values through `quote`; None when a value is not known or not printable."""
+        pieces: list[str] = []
+        for part in self.parts:
+            if isinstance(part, str):
+                pieces.append(part)
+                continue
+            value = evaluate(part.node, names).value
+            items = value if isinstance(value, (tuple, list, frozenset)) else (value,)
+            # What would have to be escaped would be another value then.
+            if isinstance(value, (Absent, Unknown)) or not all(_raw(item).isprintable() for item in items):
+                return None
+            pieces.append(quote(render_field(part, names)))
+        return "".join(pieces)
+
+
+def parse_template(text: str, scope: Scope) -> Template:
+    """Raises `ExpressionError` with an offset in `text`."""
+    parts: list[str | Field] = []
+    literal, at = "", 0
+    while at < len(text):
+        token = _TOKEN.search(text, at)
+        if token is None:
+            literal += text[at:]
+            break
+        literal += text[at : token.start()]
+        at = token.end()
+        if token[0] in ("{{", "}}"):
+            literal += token[0][0]
+            continue
+        if token[0] == "}":
+            raise ExpressionError(token.start(), "a single }", "write }} for a brace")
+        end = text.find("}", at)
+        if end < 0:
+            raise ExpressionError(token.start(), "a { that is not closed", "write {{ for a brace")
+        if literal:
+            parts.append(literal)
+        parts.append(parse_field(text[at:end], scope, at))
+        literal, at = "", end + 1
+    return Template((*parts, literal) if literal else tuple(parts))
+
+
+def parse_field(text: str, scope: Scope, offset: int = 0, *, evidence: bool = False) -> Field:
+    """`expression[:format]`; evidence must be a path, and may be of any type."""
+    found = _FORMAT.fullmatch(text)
+    body, form = (found[1], found[2]) if found else (text, "")
+    try:
+        node = ex.parse(body)
+        kind = check(node, scope)
+        if form and form not in FORMATS:
+            raise unknown_word(found.start(2) if found else 0, "format", form, list(FORMATS))
+        if evidence and not is_path(node):
+            raise ExpressionError(node.offset, "evidence is a fact", "name the facts, one an entry")
+        if form:
+            FORMATS[form].check(node, kind)
+        elif not evidence and not renderable(kind):
+            raise ExpressionError(node.offset, f"a {kind} has no text form", "choose one of its attributes")
+    except ExpressionError as error:
+        raise ExpressionError(offset + error.offset, error.message, error.hint) from None
+    return Field(node, body.strip(), form)
+
+
+def render_field(field: Field, names: Names) -> str:
+    """The text of one field."""
+    if field.format == "place":
+        return _place_of(look(field.node, names).fact)
+    return render(evaluate(field.node, names).value, field.format)
+
+
+def render(value: Any, form: str = "") -> str:
+    """The text of a value, of an Absent or an Unknown."""
+    if isinstance(value, Known):
+        value = value.value
+    if isinstance(value, Unknown):
+        return "unknown"
+    if isinstance(value, Absent):
+        return "none"
+    return FORMATS[form].text(value) if form else _usual(value)
+
+
+@lru_cache(maxsize=1024)
+def escape(text: str) -> str:
+    """Control and invisible characters as escapes: text of the machine must not move a cursor or hide a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _raw(value: Any) -> str:
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _usual(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
+    if isinstance(value, (tuple, list, set, frozenset, Mapping)):
+        return _list(value)  # of a mapping: its names
+    if not has_text(type(value)):  # in evidence anything may stand
+        return escape(next((str(getattr(value, w)) for w in ("name", "path", "url") if hasattr(value, w)), "present"))
+    return escape(_raw(value))
+
+
+def _list(value: Any) -> str:
+    items = [render(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if len(items) < 2:
+        return "".join(items) or "none"
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _duration(seconds: float) -> str:
+    if math.isinf(seconds):
+        return "no limit"
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:g} s" if seconds == int(seconds) else f"{seconds:.1f} s"
+    whole = round(seconds)
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    first = next(number for number, (size, _) in enumerate(units) if whole >= size)
+    text = []
+    for size, unit in units[first : first + 2]:
+        count, whole = divmod(whole, size)
+        text += [f"{count} {unit}"] if count else []
+    return " ".join(text)
+
+
+def _size(count: float) -> str:
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size /= 1024
+        units.pop(0)
+    return f"{size:.1f}".removesuffix(".0") + f" {units[0]}"
+
+
+def _time(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "unknown"
+
+
+def _place_of(fact: AnyFact) -> str:
+    return describe_place(fact.places[0]) if fact.places else "unknown"
+
+
+def describe_place(place: Place) -> str:
+    """file:line, the command, or the note."""
+    if place.path:
+        return escape(f"{place.path}:{place.line}" if place.line else place.path)
+    return escape(place.command or place.note)
+
+
+def _number(node: ex.Node, kind: Type) -> None:
+    if kind is not NUMBER:
+        raise ExpressionError(node.offset, f"this format needs a number, this is a {kind}")
+
+
+def _string(node: ex.Node, kind: Type) -> None:
+    if kind is not STR:
+        raise ExpressionError(node.offset, f"this format needs a string, this is a {kind}")
+
+
+def _listing(node: ex.Node, kind: Type) -> None:
+    if kind.kind is not Kind.LIST or not renderable(kind):
+        raise ExpressionError(node.offset, f"this format needs a list of plain values, this is a {kind}")
+
+
+def _anywhere(node: ex.Node, kind: Type) -> None:
+    if not is_path(node):
+        raise ExpressionError(node.offset, "only a fact has a place")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a value may be written, and which types can be."""
+
+    check: Callable[[ex.Node, Type], None]
+    text: Callable[[Any], str]
+
+
+FORMATS = {
+    "duration": Format(_number, _duration),
+    "size": Format(_number, _size),
+    "time": Format(_number, _time),
+    "mode": Format(_number, lambda mode: f"{int(mode):04o}"),
+    "count": Format(_number, lambda count: f"{int(count):,}"),
+    "path": Format(_string, _usual),
+    "list": Format(_listing, _list),
+    "place": Format(_anywhere, _usual),
+}

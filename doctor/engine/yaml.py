@@ -1,0 +1,180 @@
+"""One YAML document as a tree in which every node knows its line and column.
+
+Built on parser events rather than on PyYAML's constructors: those read `off` as a boolean and `0755` as
+493, let the last of two equal keys win, and expand aliases. Here an untyped scalar is a string, and
+duplicate keys, anchors, aliases, tags and second documents are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import yaml
+
+from doctor.errors import UserError
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+class RuleError(UserError):
+    """A rule file that cannot be used. `line` and `column` count from 1; `hint` says what to write instead."""
+
+    def __init__(self, path: str, line: int, column: int, message: str, hint: str = "") -> None:
+        super().__init__(message, f"{path}:{line}:{column}", hint)
+        self.path = path
+        self.line = line
+        self.column = column
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.path}:{self.line}:{self.column}: {self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file a tree was read from; `lines` without their ends."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    source: Source = field(repr=False)
+    line: int
+    column: int
+
+    def error(self, message: str, hint: str = "") -> RuleError:
+        """An error that points at the start of this node."""
+        return RuleError(self.source.path, self.line, self.column, message, hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar(_Placed):
+    """A string. `style` is "" for a plain one, else one of the characters `'`, `"`, `|`, `>`."""
+
+    text: str
+    style: str
+
+    def error_at(self, offset: int, message: str, hint: str = "") -> RuleError:
+        """An error that points at the character `offset` of the text, wherever folding has put it."""
+        for start, end, line, column in self._pieces():
+            if start <= offset <= end:
+                return RuleError(self.source.path, line, column + offset - start, message, hint)
+        return self.error(message, hint)
+
+    def _pieces(self) -> Iterator[tuple[int, int, int, int]]:
+        """(first offset, last offset, line, column) of each source line the text was put together from."""
+        block = self.style in ("|", ">")
+        number = self.line + 1 if block else self.line
+        offset, blank, indent = 0, 0, -1
+        while number <= len(self.source.lines):
+            raw = self.source.lines[number - 1]
+            if not block and number == self.line:
+                left = self.column - 1 + (1 if self.style else 0)
+            else:
+                left = len(raw) - len(raw.lstrip(" "))
+                if block and indent < 0 and raw.strip():
+                    indent = left
+                if block:
+                    left = max(indent, 0)
+            size = len(raw[left:].rstrip() if self.style != "|" else raw[left:])
+            if not size and self.style != "|":
+                blank += 1
+            else:
+                if blank:  # blank lines of folded text stand for one line break each, none for the fold itself
+                    offset += blank - 1
+                    blank = 0
+                yield offset, offset + size, number, left + 1
+                offset += size + 1
+            number += 1
+            if offset > len(self.text) + 1:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(_Placed):
+    """A list."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping(_Placed):
+    """Keys and values."""
+
+    items: dict[str, tuple[Scalar, Node]]
+    """Key text to the key (for its place) and its value, in the order of the file."""
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def parse(path: str, text: str) -> Node:
+    """The one document in `text`; `path` is only for messages. Raises `RuleError`."""
+    source = Source(path, tuple(_BREAK.split(text)))
+    try:
+        return _Builder(source, yaml.parse(text, Loader=_LOADER)).document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        hint = "quote a text that starts with { or [, or has a colon in it"
+        raise RuleError(path, line, column, f"not YAML: {error.problem or error.context}", hint) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        raise RuleError(path, line, column, f"not YAML: {error.reason}") from None
+
+
+class _Builder:
+    def __init__(self, source: Source, events: Iterator[Any]) -> None:
+        self._source = source
+        self._events = events
+
+    def document(self) -> Node:
+        next(self._events)  # start of the stream
+        event = next(self._events)
+        if isinstance(event, yaml.StreamEndEvent):
+            raise RuleError(self._source.path, 1, 1, "the file is empty")
+        node = self._node(next(self._events))
+        next(self._events)  # end of the document
+        event = next(self._events)
+        if not isinstance(event, yaml.StreamEndEvent):
+            raise self._error(event, "a second document", "one rule, one file")
+        return node
+
+    def _error(self, event: Any, message: str, hint: str) -> RuleError:
+        mark = event.start_mark
+        return RuleError(self._source.path, mark.line + 1, mark.column + 1, message, hint)
+
+    def _node(self, event: Any) -> Node:
+        if isinstance(event, yaml.AliasEvent):
+            raise self._error(event, f"alias *{event.anchor}", "write the value out")
+        if event.anchor is not None:
+            raise self._error(event, f"anchor &{event.anchor}", "write the value out where it is needed")
+        if event.tag is not None and event.tag != "!":
+            raise self._error(event, f"tag {event.tag}", "values are typed by the key they belong to")
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        if isinstance(event, yaml.ScalarEvent):
+            return Scalar(self._source, line, column, event.value, event.style or "")
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Node] = []
+            while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+                items.append(self._node(event))
+            return Sequence(self._source, line, column, tuple(items))
+        mapping: dict[str, tuple[Scalar, Node]] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._node(event)
+            if not isinstance(key, Scalar):
+                raise key.error("a key must be a word")
+            if key.text in mapping:
+                first = mapping[key.text][0].line
+                raise key.error(f"duplicate key {key.text!r}", f"first on line {first}")
+            mapping[key.text] = (key, self._node(next(self._events)))
+        return Mapping(self._source, line, column, mapping)

@@ -1,0 +1,21 @@
+"""Errors that are the caller's to mend: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Wrong usage, configuration or rule file; ends the process with code 2.
+
+    `what` is wrong (a phrase without a full stop), `where` it stands (a path, an option, "" when `what` says it),
+    `advice` is a sentence on what to do.
+    """
+
+    def __init__(self, what: str, where: str = "", advice: str = "") -> None:
+        super().__init__(what, where, advice)
+        self.what = what
+        self.where = where
+        self.advice = advice
+
+    def __str__(self) -> str:
+        first = f"{self.what}: {self.where}" if self.where else self.what
+        return f"{first}\n  {self.advice}" if self.advice else first

@@ -1,0 +1,375 @@
+"""From a Gunicorn and a directory to the facts about the code there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+
+from doctor.facts.appcode.flask import (
+    calls_dotenv,
+    has_proxy_fix,
+    static_folder,
+    static_url,
+    upload_limit,
+    version_route,
+)
+from doctor.facts.appcode.model import AppCode, EntryPoint
+from doctor.facts.appcode.walk import Walk, binds, walk
+from doctor.facts.gunicorn.model import Gunicorn
+from doctor.facts.modules import Found, Modules, interpreter
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.grammar.envfile import EnvFile
+from doctor.grammar.outline import Outline
+from doctor.hosts.base import Content, Host, Missing, TextKind, Unseen
+
+_GIVEN = frozenset(
+    {
+        "CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "HOME", "INVOCATION_ID",
+        "JOURNAL_STREAM", "LANG", "LISTEN_FDS", "LISTEN_PID", "LOGNAME", "LOGS_DIRECTORY", "NOTIFY_SOCKET", "PATH",
+        "RUNTIME_DIRECTORY", "SERVER_SOFTWARE", "SHELL", "STATE_DIRECTORY", "SYSTEMD_EXEC_PID", "USER",
+    }
+)  # fmt: skip
+"""Variables systemd and Gunicorn set themselves (systemd.exec(5), Environment variables in spawned processes)."""
+
+_ANY_VERSION = (
+    "Missing parentheses in call",
+    "expected an indented block",
+    "inconsistent use of tabs",
+    "unexpected indent",
+    "unindent does not match",
+    "unmatched ",
+    "unterminated string literal",
+    "was never closed",
+)
+"""Errors that every Python 3 finds, where no f-string is on the line."""
+_FACTORY = r"(?:create|make|build|get)_\w*app\w*$|\w*factory$"
+
+
+def collect(
+    host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: Fact[str], declared: Fact[frozenset[str]]
+) -> AppCode:
+    """Read the code that a start in `directory` would load.
+
+    Args:
+        host: where to look.
+        gunicorn: its settings name the entry point and its virtual environment the packages.
+        unit: for its environment and root directory; Absent for a Gunicorn without one.
+        directory: where the next start or reload would run, physical or not.
+        declared: names of the variables it would have.
+    """
+    if isinstance(directory, Absent):
+        directory = Unknown("the directory the app would run in does not exist", directory.places)
+    if isinstance(directory, Unknown):
+        return _all(directory)
+    if isinstance(unit, Known) and isinstance(unit.value.root_directory, Known):
+        return _all(Unknown("the unit has a RootDirectory= of its own", unit.value.root_directory.places))
+    wsgi_app = gunicorn.settings.wsgi_app
+    if not isinstance(wsgi_app, Known):
+        return _all(
+            wsgi_app if isinstance(wsgi_app, Unknown) else Unknown("no WSGI app is named in its settings"), directory
+        )
+    return _Collector(host, gunicorn, unit, directory, wsgi_app).collect(declared)
+
+
+def _all(reason: Unknown, directory: Fact[str] | None = None) -> AppCode:
+    facts: dict[str, Fact[str]] = {field.name: reason for field in fields(AppCode)}
+    if directory is not None:
+        facts["directory"] = directory
+    return AppCode(**facts)  # type: ignore[arg-type]
+
+
+class _Collector:
+    def __init__(
+        self, host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: Known[str], wsgi_app: Known[str]
+    ) -> None:
+        self._host = host
+        self._gunicorn = gunicorn
+        self._directory = directory
+        self._wsgi_app = wsgi_app
+        venv = gunicorn.venv.value if isinstance(gunicorn.venv, Known) else ""
+        python = gunicorn.python.value if isinstance(gunicorn.python, Known) else ""
+        self._interpreter = interpreter(host, venv, python)
+        reason = gunicorn.venv.reason if isinstance(gunicorn.venv, Unknown) else ""
+        search, hidden = _search(gunicorn, unit, directory.value)
+        self._own_folders = search
+        self._modules = Modules(host, search, self._interpreter)
+        self._doubt = reason or hidden
+        self._foreign = (*self._interpreter.sites, self._interpreter.library)
+
+    def collect(self, declared: Fact[frozenset[str]]) -> AppCode:
+        module, attribute, is_call = _split(self._wsgi_app.value)
+        found = self._modules.find(module)
+        if isinstance(found, Unseen):
+            return _all(Unknown(found.reason, self._wsgi_app.places), self._directory)
+        if isinstance(found, Missing):
+            return self._without_entry(module)
+        seen = walk(self._host, self._modules, module, attribute if is_call else "", self._foreign)
+        own = seen.modules
+        entry_problem = self._entry_problem(found, module, attribute, is_call)
+        syntax = self._syntax(seen)
+        own_names = self._own_names()
+        missing_module = self._missing_module(seen)
+        unbound = next((p for p in seen.missing if not p.module), None)
+        imports: Fact[str] = Known(unbound.text, (unbound.place,)) if unbound else self._nothing(seen)
+        missing, required_by = self._variables(seen, declared)
+        names = tuple(dict.fromkeys(name for name, _ in seen.required))
+        places = tuple(place for _, place in seen.required[:5])
+        return AppCode(
+            directory=self._directory,
+            entry_module=Known(module, self._wsgi_app.places),
+            own_names=own_names,
+            entry=computed(
+                EntryPoint(module, attribute, is_call, found.file), *self._wsgi_app.places, Place(path=found.file)
+            ),
+            syntax_error=syntax,
+            missing_module=missing_module,
+            missing_package=_package(missing_module, own_names),
+            import_problem=imports,
+            entry_problem=entry_problem,
+            required_variables=Known(names, places) if names else self._nothing(seen),
+            required_by=required_by,
+            missing_variables=missing,
+            boot_blocker=_blocker(seen, syntax, entry_problem, missing_module, imports, missing),
+            proxy_fix=has_proxy_fix(own),
+            static_folder=static_folder(own),
+            static_url=static_url(own),
+            version_route=version_route(own),
+            upload_limit=upload_limit(own),
+            uses=Known(frozenset(seen.uses), self._wsgi_app.places),
+            loads_dotenv=calls_dotenv(own),
+            dotenv_file=self._dotenv_file(),
+            installed_copy=self._installed_copy(found, module),
+        )
+
+    def _nothing(self, seen: Walk) -> Absent | Unknown:
+        """What it means that nothing was found."""
+        reason = self._doubt or seen.unseen
+        return Unknown(reason) if reason else Absent()
+
+    def _without_entry(self, module: str) -> AppCode:
+        reason = Unknown(f"the module {module} was not found")
+        if self._doubt:
+            return _all(Unknown(self._doubt), self._directory)
+        hint = " (a module is named without .py and with dots)" if "/" in module or module.endswith(".py") else ""
+        text = f"the module {module} is neither in {self._directory.value} nor installed{hint}"
+        problem = Known(text, (*self._wsgi_app.places, *self._directory.places))
+        facts: dict[str, Fact[str]] = {field.name: reason for field in fields(AppCode)}
+        facts.update(directory=self._directory, entry=Absent(), entry_problem=problem, boot_blocker=problem)
+        facts.update(entry_module=Known(module, self._wsgi_app.places))
+        facts.update(syntax_error=Absent(), missing_module=Absent(), missing_package=Absent(), import_problem=Absent())
+        sets: dict[str, Fact[frozenset[str]]] = {"own_names": self._own_names()}
+        return AppCode(**{**facts, **sets})  # type: ignore[arg-type]
+
+    def _own_names(self) -> Fact[frozenset[str]]:
+        """Modules and folders in the app's part of the search path, by the names an import would use.
+
+        The entry point is the app's own too, where it is missing.
+        """
+        names = {self._wsgi_app.value.partition(":")[0].partition(".")[0]}
+        for folder in self._own_folders:
+            listed = self._host.list(folder)
+            if isinstance(listed, Unseen):
+                return Unknown(listed.reason)
+            if isinstance(listed, tuple):
+                names.update(name.partition(".")[0] for name in listed)
+        return Known(frozenset(names - {""}), self._directory.places)
+
+    def _entry_problem(self, found: Found, module: str, attribute: str, is_call: bool) -> Fact[str]:
+        """The name must exist, a call must fit; without one it must take a request (gunicorn/util.py, import_app)."""
+        if not found.source or found.file.startswith(tuple(f"{folder}/" for folder in self._foreign if folder)):
+            return Absent() if found.open else Unknown(f"{found.file or module} is not source of the app")
+        outline = self._host.outline(found.file)
+        if not isinstance(outline, Outline):
+            return Unknown(outline.reason if isinstance(outline, Unseen) else f"{found.file} is gone")
+        if outline.error:
+            return Absent()
+        content = self._host.read(found.file, TextKind.PYTHON)
+        lines = content.text.splitlines() if isinstance(content, Content) else []
+        places = (*self._wsgi_app.places, Place(path=found.file))
+        if not binds(outline, lines, attribute, module):
+            if found.folders and not isinstance(self._modules.find(f"{module}.{attribute}"), Missing):
+                return Absent()
+            near = _near(outline)
+            hint = f"; it defines {near}" if near else ""
+            return Known(f"{found.file} does not define {attribute}{hint}", places)
+        function = next((d for d in outline.definitions if d.name == attribute and d.kind == "function"), None)
+        if function is None:
+            return Absent()
+        places = (*self._wsgi_app.places, Place(path=found.file, line=function.line))
+        if is_call and function.required_arguments and self._wsgi_app.value.rstrip().endswith("()"):
+            return Known(f"{attribute}() needs {function.required_arguments} arguments and is given none", places)
+        if not is_call and function.required_arguments < 2 and re.match(_FACTORY, attribute):
+            return Known(f"{attribute} is a function that makes the app: write {module}:{attribute}()", places)
+        return Absent()
+
+    def _syntax(self, seen: Walk) -> Fact[str]:
+        if not seen.syntax:
+            return Unknown(seen.unseen) if seen.unseen else Absent()
+        problem = min(seen.syntax, key=lambda p: not p.eager)
+        here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        there = self._interpreter.version
+        formatted = re.search(r"""\b[rR]?[fF][rR]?["']""", problem.place.text)
+        certain = not formatted and any(part in problem.text for part in _ANY_VERSION)
+        if there == here or certain or problem.place.text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+            return Known(problem.text, (problem.place,))
+        other = f"the app runs Python {there}" if there else "the version the app runs is not known"
+        return Unknown(f"{problem.name} does not compile with Python {here}, but {other}", (problem.place,))
+
+    def _missing_module(self, seen: Walk) -> Fact[str]:
+        problem = next((p for p in seen.missing if p.module), None)
+        if problem is None:
+            return self._nothing(seen)
+        if self._doubt:
+            return Unknown(self._doubt, (problem.place,))
+        return Known(problem.name, (problem.place,))
+
+    def _variables(self, seen: Walk, declared: Fact[frozenset[str]]) -> tuple[Fact[tuple[str, ...]], Fact[str]]:
+        """Variables that would be missing, and where the first of them, or of all, is read."""
+        if not seen.required:
+            nothing = self._nothing(seen)
+            return nothing, nothing
+        first = _where(seen.required[0][1])
+        if isinstance(declared, Unknown):
+            return declared, first
+        names = (declared.value if isinstance(declared, Known) else frozenset()) | _GIVEN
+        raw = self._gunicorn.settings.raw_env
+        if isinstance(raw, Known):
+            names |= frozenset(raw.value)
+        missing = [(name, place) for name, place in seen.required if name not in names]
+        loader = calls_dotenv(seen.modules)
+        if missing and isinstance(loader, Known) and loader.value:
+            read = self._dotenv_names(loader.places)
+            if isinstance(read, Unknown):
+                return read, first
+            missing = [(name, place) for name, place in missing if name not in read]
+        if not missing:
+            return Absent(tuple(place for _, place in seen.required[:1])), first
+        found = tuple(dict.fromkeys(name for name, _ in missing))
+        return Known(found, tuple(place for _, place in missing[:5])), _where(missing[0][1])
+
+    def _dotenv_names(self, loaders: Sequence[Place]) -> frozenset[str] | Unknown:
+        """Names in .env beside the file that calls load_dotenv(), or above it (find_dotenv of python-dotenv)."""
+        for place in loaders:
+            folder = place.path.rpartition("/")[0]
+            while folder:
+                answer = self._host.env_file(f"{folder}/.env")
+                if isinstance(answer, EnvFile):
+                    # `export X=1` is no assignment to systemd, but it is one to python-dotenv.
+                    odd = frozenset(line.name for line in answer.oddities)
+                    return frozenset(a.name for a in answer.assignments) | odd
+                if isinstance(answer, Unseen):
+                    return Unknown(f"the app loads a .env file: {answer.reason}")
+                folder = folder.rpartition("/")[0]
+        return Unknown("the app calls load_dotenv() and no .env was found above the file that does", tuple(loaders))
+
+    def _dotenv_file(self) -> Fact[str]:
+        path = f"{self._directory.value}/.env"
+        stat = self._host.stat(path)
+        if isinstance(stat, Missing):
+            return Absent()
+        return Unknown(stat.reason) if isinstance(stat, Unseen) else Known(path, (Place(path=path),))
+
+    def _installed_copy(self, found: Found, module: str) -> Fact[str]:
+        if not found.source or not found.file.startswith(tuple(f"{site}/" for site in self._interpreter.sites)):
+            return Absent()
+        installed = self._host.read(found.file, TextKind.PYTHON)
+        tail = f"{module.replace('.', '/')}{'/__init__' if found.folders else ''}.py"
+        for path in (f"{self._directory.value}/src/{tail}", f"{self._directory.value}/lib/{tail}"):
+            source = self._host.read(path, TextKind.PYTHON)
+            if isinstance(source, Content) and isinstance(installed, Content) and source.text != installed.text:
+                return Known(found.file, (Place(path=found.file), Place(path=path)))
+        return Absent()
+
+
+def _package(module: Fact[str], own: Fact[frozenset[str]]) -> Fact[str]:
+    if not isinstance(module, Known) or isinstance(own, Unknown):
+        return own if isinstance(own, Unknown) else module
+    is_own = isinstance(own, Known) and module.value.partition(".")[0] in own.value
+    return Absent(module.places) if is_own else module
+
+
+def _split(wsgi_app: str) -> tuple[str, str, bool]:
+    """Module, name and whether it is called (gunicorn/util.py, import_app: the default name is `application`)."""
+    module, _, expression = wsgi_app.partition(":")
+    expression = expression.strip() or "application"
+    try:
+        tree = ast.parse(expression, mode="eval").body
+    except (SyntaxError, ValueError):
+        return module, expression, False
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return module, tree.func.id, True
+    return module, expression, False
+
+
+def _search(gunicorn: Gunicorn, unit: Fact[Unit], directory: str) -> tuple[list[str], str]:
+    """sys.path before the standard library, and why it may not be all ("" when it is).
+
+    Gunicorn puts --pythonpath first, the last entry foremost, then the directory (gunicorn/app/base.py).
+    """
+    search: list[str] = []
+    hidden = ""
+    pythonpath = gunicorn.settings.pythonpath
+    if isinstance(pythonpath, Known):
+        search += [_joined(directory, entry.strip()) for entry in reversed(pythonpath.value.split(","))]
+    elif isinstance(pythonpath, Unknown):
+        hidden = pythonpath.reason
+    search.append(directory)
+    for value in _environment_pythonpath(gunicorn, unit):
+        if "/" in value:
+            search += [_joined(directory, entry) for entry in value.split(":") if entry]
+        else:
+            hidden = hidden or "PYTHONPATH is set to a value that is not shown"
+    return search, hidden
+
+
+def _environment_pythonpath(gunicorn: Gunicorn, unit: Fact[Unit]) -> list[str]:
+    values = []
+    if isinstance(gunicorn.master, Known) and isinstance(gunicorn.master.value.environ, Known):
+        values += [v for name, v in gunicorn.master.value.environ.value.items() if name == "PYTHONPATH"]
+    if isinstance(unit, Known) and isinstance(unit.value.environment, Known):
+        values += [v for name, v in unit.value.environment.value if name == "PYTHONPATH"]
+    return list(dict.fromkeys(values))
+
+
+def _joined(directory: str, path: str) -> str:
+    return path if path.startswith("/") else f"{directory}/{path}".removesuffix("/.")
+
+
+def _near(outline: Outline) -> str:
+    """What the module has that looks like an app: `app`, `application`, `create_app`."""
+    names = [*(a.name for a in outline.assignments), *(d.name for d in outline.definitions)]
+    near = [n for n in dict.fromkeys(names) if n in ("app", "application", "wsgi", "server") or re.match(_FACTORY, n)]
+    return ", ".join(near)
+
+
+def _where(place: Place) -> Known[str]:
+    return Known(f"{place.path}:{place.line}", (place,))
+
+
+def _blocker(
+    seen: Walk,
+    syntax: Fact[str],
+    entry: Fact[str],
+    module: Fact[str],
+    imports: Fact[str],
+    variables: Fact[tuple[str, ...]],
+) -> Fact[str]:
+    """The first that would stop a start. Nothing found while something could not be told is not known."""
+    if isinstance(syntax, Known) and any(problem.eager and problem.text == syntax.value for problem in seen.syntax):
+        return Known(syntax.value, syntax.places)
+    if isinstance(entry, Known):
+        return entry
+    if isinstance(module, Known) or isinstance(imports, Known):
+        certain = [p for p in seen.missing if not p.module or isinstance(module, Known)]
+        return Known(certain[0].text, (certain[0].place,))
+    if isinstance(variables, Known):
+        place = variables.places[0]
+        return Known(
+            f"{place.path}:{place.line} needs the variable {variables.value[0]}, which is not set", variables.places
+        )
+    doubts = [fact for fact in (syntax, entry, module, imports, variables) if isinstance(fact, Unknown)]
+    return doubts[0] if doubts else Absent()

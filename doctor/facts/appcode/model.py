@@ -1,0 +1,64 @@
+"""The typed facts about the app's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doctor.facts.value import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """module:callable of the app, and the file the module resolves to."""
+
+    module: str
+    callable: str
+    is_call: bool
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppCode:
+    """Code the next start or reload would load, in the directory it would load it from.
+
+    Each problem is Known with a sentence, Absent when the code is fine there, Unknown where it cannot be told.
+    """
+
+    directory: Fact[str]
+    entry_module: Fact[str]
+    """The module the entry point names, whether it exists or not."""
+    own_names: Fact[frozenset[str]]
+    """Top-level names that stand for something in the app's own folders: what begins with one is never from PyPI."""
+    entry: Fact[EntryPoint]
+    syntax_error: Fact[str]
+    """In any file of the app that its imports lead to, those in functions included."""
+    missing_module: Fact[str]
+    """Name of the first module imported at start that the unit's environment does not have."""
+    missing_package: Fact[str]
+    """`missing_module` where that is nothing of the app's own, so that something has to be installed."""
+    import_problem: Fact[str]
+    """Why a `from module import name` of the app would fail: the module is there, the name is not. One sentence."""
+    entry_problem: Fact[str]
+    """Why the entry point would not be found."""
+    required_variables: Fact[tuple[str, ...]]
+    """Variables read with os.environ[...] at import."""
+    required_by: Fact[str]
+    """file:line of the first of them, or of the first that is missing."""
+    missing_variables: Fact[tuple[str, ...]]
+    """Those of `required_variables` that neither the unit nor a .env file the app loads would set; Absent when none."""
+    boot_blocker: Fact[str]
+    """The first of: syntax error, wrong entry point, failing import, missing variable; one sentence."""
+    proxy_fix: Fact[bool]
+    static_folder: Fact[str]
+    static_url: Fact[str]
+    version_route: Fact[str]
+    upload_limit: Fact[int]
+    """MAX_CONTENT_LENGTH in bytes."""
+    uses: Fact[frozenset[str]]
+    """Top-level modules imported at start."""
+    loads_dotenv: Fact[bool]
+    """The app calls load_dotenv()."""
+    dotenv_file: Fact[str]
+    """A .env file in the directory."""
+    installed_copy: Fact[str]
+    """The entry module is loaded from site-packages although the directory holds a different copy of it in src/."""

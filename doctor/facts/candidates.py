@@ -1,0 +1,178 @@
+"""Apps in the making: which units, Gunicorns and addresses belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from doctor.facts.address import Address
+from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.routing import Assigned, Candidate
+from doctor.facts.socket import Listener, Sockets
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Fact, Known
+
+
+def unit_names(candidate: Candidate) -> frozenset[str]:
+    """Names of its units, with and without their suffix."""
+    return frozenset(u.name for u in candidate.units) | {u.name.removesuffix(".service") for u in candidate.units}
+
+
+def owned(g: Gunicorn, units: Iterable[Unit]) -> bool:
+    """One of the units runs it."""
+    return any(g.name == unit.name for unit in units)
+
+
+def candidates(units: Sequence[Unit], gunicorns: Sequence[Gunicorn], sockets: Sockets) -> list[Candidate]:
+    """One for each unit that runs Gunicorn, and one for each stray that is no rival of such a unit."""
+    found: list[Candidate] = []
+    for unit in units:
+        own = tuple(g for g in gunicorns if g.name == unit.name)
+        if own:
+            found.append(_candidate(unit.name.removesuffix(".service"), unit, own, sockets, _configured(own[0], unit)))
+    for stray in gunicorns:
+        if owned(stray, units) or any(_is_rival(stray, c, sockets) for c in found):
+            continue
+        found.append(_candidate(_stray_name(stray), None, (stray,), sockets, stray.settings.bind))
+    return found
+
+
+def _candidate(
+    name: str,
+    unit: Unit | None,
+    gunicorns: tuple[Gunicorn, ...],
+    sockets: Sockets,
+    configured: Fact[tuple[Address, ...]],
+) -> Candidate:
+    held = _held(gunicorns, unit, sockets)
+    return Candidate(
+        name,
+        (unit,) if unit else (),
+        gunicorns,
+        tuple(listener.address for listener in held),
+        configured,
+        frozenset(listener.inode for listener in held),
+    )
+
+
+def _stray_name(stray: Gunicorn) -> str:
+    """Named after its application's folder, as people would: /srv/shop/current → shop."""
+    for fact in (stray.logical_directory, stray.directory):
+        if isinstance(fact, Known):
+            parts = [p for p in fact.value.split("/") if p and p not in {"current", "app", "src"}]
+            if "releases" in parts:
+                parts = parts[: parts.index("releases")]
+            if parts:
+                return parts[-1]
+    return stray.name
+
+
+def _is_rival(stray: Gunicorn, candidate: Candidate, sockets: Sockets) -> bool:
+    """It listens where the candidate should, or runs the same module from the same place."""
+    if not candidate.units:
+        return False
+    held = {str(listener.address) for listener in _held((stray,), None, sockets)}
+    configured = set(map(str, candidate.configured.value)) if isinstance(candidate.configured, Known) else set()
+    if held & configured:
+        return True
+    return any(_same_code(stray, own) for own in candidate.gunicorns)
+
+
+def _same_code(a: Gunicorn, b: Gunicorn) -> bool:
+    if not (isinstance(a.settings.wsgi_app, Known) and isinstance(b.settings.wsgi_app, Known)):
+        return False
+    if a.settings.wsgi_app.value != b.settings.wsgi_app.value:
+        return False
+    directories = [
+        {fact.value for fact in (g.directory, g.logical_directory) if isinstance(fact, Known)} for g in (a, b)
+    ]
+    return bool(directories[0] & directories[1])
+
+
+def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, sockets: Sockets) -> tuple[Listener, ...]:
+    """Sockets that the processes hold, or systemd for their socket units."""
+    if not isinstance(sockets.listeners, Known):
+        return ()
+    pids = {
+        process.pid
+        for g in gunicorns
+        for process in (
+            *((g.master.value,) if isinstance(g.master, Known) else ()),
+            *(g.workers.value if isinstance(g.workers, Known) else ()),
+            *g.foreign_workers,
+        )
+    }
+    activated = {
+        str(address)
+        for socket_unit in (unit.triggered_by if unit else ())
+        if isinstance(socket_unit.listen, Known)
+        and isinstance(socket_unit.active_state, Known)
+        and socket_unit.active_state.value == "active"
+        for address in socket_unit.listen.value
+    }
+    return tuple(
+        listener
+        for listener in sockets.listeners.value
+        if (isinstance(listener.pids, Known) and pids & set(listener.pids.value)) or str(listener.address) in activated
+    )
+
+
+def _configured(g: Gunicorn, unit: Unit) -> Fact[tuple[Address, ...]]:
+    """Socket activation makes Gunicorn ignore --bind (gunicorn/arbiter.py: LISTEN_FDS)."""
+    for socket_unit in unit.triggered_by:
+        if isinstance(socket_unit.listen, Known):
+            return socket_unit.listen
+    return g.settings.bind
+
+
+def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> list[Candidate]:
+    """Units behind one upstream group (template instances, blue and green) are one app."""
+    merged: list[Candidate] = []
+    for candidate in found:
+        groups = {a.target.upstream.name for a in routes[candidate.name] if a.target.upstream.group}
+        partner = next(
+            (
+                other
+                for other in merged
+                if groups & {a.target.upstream.name for a in routes[other.name] if a.target.upstream.group}
+            ),
+            None,
+        )
+        if partner is None or not candidate.units or not partner.units:
+            merged.append(candidate)
+            continue
+        joined = Candidate(
+            _common_name(partner.units + candidate.units, partner.name),
+            partner.units + candidate.units,
+            partner.gunicorns + candidate.gunicorns,
+            partner.holds + candidate.holds,
+            _joined(partner.configured, candidate.configured),
+            partner.inodes | candidate.inodes,
+        )
+        merged[merged.index(partner)] = joined
+        joined_routes = routes.pop(partner.name) + routes.pop(candidate.name)
+        routes[joined.name] = joined_routes
+    return merged
+
+
+def _joined(a: Fact[tuple[Address, ...]], b: Fact[tuple[Address, ...]]) -> Fact[tuple[Address, ...]]:
+    if isinstance(a, Known) and isinstance(b, Known):
+        return Known(a.value + b.value, a.places + b.places, a.origin)
+    return a if not isinstance(a, Known) else b
+
+
+def _common_name(units: Sequence[Unit], fallback: str) -> str:
+    """shop@1.service and shop@2.service → shop; shop-blue and shop-green → shop."""
+    names = [unit.name.removesuffix(".service") for unit in units]
+    first = names[0]
+    length = next((i for i in range(len(first)) if any(n[i : i + 1] != first[i] for n in names)), len(first))
+    return first[:length].rstrip("@-_.") or fallback
+
+
+def is_rival_of(g: Gunicorn, candidate: Candidate) -> bool:
+    """A running Gunicorn outside the candidate's units that listens where it should, or runs the same code."""
+    if not candidate.units or any(g.name == u.name for u in candidate.units):
+        return False
+    held = {str(a) for a in g.settings.bind.value} if isinstance(g.settings.bind, Known) else set()
+    configured = {str(a) for a in candidate.configured.value} if isinstance(candidate.configured, Known) else set()
+    running = isinstance(g.master, Known) or bool(g.foreign_workers)
+    return running and (bool(held & configured) or any(_same_code(g, own) for own in candidate.gunicorns))

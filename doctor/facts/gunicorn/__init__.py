@@ -1,0 +1,12 @@
+"""Gunicorn: masters, workers and other children, and the settings in force, each with where it comes from.
+
+Order of settings (gunicorn/app/base.py, Application.load_config): defaults, some of which read the
+environment < config file < GUNICORN_CMD_ARGS < command line.
+"""
+
+from __future__ import annotations
+
+from doctor.facts.gunicorn.discover import collect
+from doctor.facts.gunicorn.model import Gunicorn, Holder, Settings, Shadowed
+
+__all__ = ["Gunicorn", "Holder", "Settings", "Shadowed", "collect"]

@@ -1,0 +1,389 @@
+"""Finds every Gunicorn: running masters from the process table, and units that would start one."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from doctor.facts import access, process, socket
+from doctor.facts.address import Address
+from doctor.facts.gunicorn import development
+from doctor.facts.gunicorn.arguments import parse as parse_arguments
+from doctor.facts.gunicorn.launch import Launch, direct, is_shell
+from doctor.facts.gunicorn.model import Gunicorn, Settings
+from doctor.facts.gunicorn.plan import Plan, plan
+from doctor.facts.gunicorn.program import Program, locate, running_version
+from doctor.facts.gunicorn.settings import CommandLine, compute, unknown
+from doctor.facts.gunicorn.taken import with_holders
+from doctor.facts.gunicorn.tree import Family, Table, families
+from doctor.facts.gunicorn.variables import Variables, of_process
+from doctor.facts.process import Process
+from doctor.facts.socket import Row
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.hosts.base import Host, ProcessLine, Unseen
+
+_SECOND_LOOK = 0.2
+"""Seconds between two looks at workers in motion."""
+_YOUNG = 2.0
+"""Seconds for which a worker beside older ones is taken for a replacement."""
+_MOVING_STATES = ("activating", "reloading", "deactivating")
+
+
+def collect(host: Host, units: tuple[Unit, ...]) -> tuple[Gunicorn, ...]:
+    """Every Gunicorn and every Flask development server, those of units first, in the order of `units`.
+
+    A unit whose commands start something else, and which no Gunicorn runs under, gives none. A unit under which
+    two masters run (USR2, an orphan of an earlier start) gives two, its main process first.
+    """
+    plans = [plan(host, unit) for unit in units]
+    lines = host.processes()
+    if isinstance(lines, Unseen):
+        nobody: Fact[Process] = Unknown(lines.reason)
+        return tuple(_stopped(host, item, nobody, (), Unknown(lines.reason)) for item in plans if item.launch)
+    return _Survey(host, plans).result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """How one Gunicorn was or would be started."""
+
+    launch: Launch | None
+    command: CommandLine | Unknown
+    variables: Variables
+    directory: Fact[str]
+    program: Program
+    settings: Settings
+
+
+class _Survey:
+    """The running Gunicorns, looked at once more where workers are in motion."""
+
+    def __init__(self, host: Host, plans: Sequence[Plan]) -> None:
+        self._host = host
+        self._plans = plans
+        self._main = {item.unit.main_pid.value: item for item in plans if isinstance(item.unit.main_pid, Known)}
+        self._look()
+
+    def _look(self) -> None:
+        lines = self._host.processes()
+        self._table = Table.of(() if isinstance(lines, Unseen) else lines)
+        rows = socket.table(self._host)
+        self._sockets: Mapping[int, Row] = rows.value if isinstance(rows, Known) else {}
+        self._families = families(self._host, self._table, self._sockets, frozenset(self._main))
+
+    def result(self) -> tuple[Gunicorn, ...]:
+        before = {family.master.pid: family.worker_pids for family in self._families if family.master}
+        looked_twice = any(self._in_motion(family) for family in self._families)
+        if looked_twice:
+            self._host.pause(_SECOND_LOOK)
+            self._look()
+        running = [
+            gunicorn
+            for family in self._families
+            if (gunicorn := self._running(family, before, looked_twice)) is not None
+        ]
+        servers = development.running(self._host, self._table, self._plans)
+        return tuple(with_holders(self._host, self._joined([*running, *servers]), self._sockets))
+
+    def _in_motion(self, family: Family) -> bool:
+        """Whether the first look asks for a second one.
+
+        It does where a worker less than 2 s old works beside older ones, where there are more or fewer workers
+        than configured, and where the unit starts, reloads or stops.
+        """
+        if family.master is None:
+            return False
+        starts = [worker.started for worker in family.workers]
+        if starts and self._host.now() - max(starts) < _YOUNG < max(starts) - min(starts):
+            return True
+        master = process.read(self._host, family.master.pid)
+        if not isinstance(master, Known):
+            return True
+        item = self._plan_of(master.value)
+        if item is not None and _moving(item.unit):
+            return True
+        configured = self._start(master.value, item).settings.workers
+        return isinstance(configured, Known) and configured.value != len(family.workers)
+
+    def _plan_of(self, master: Process) -> Plan | None:
+        """The unit a process belongs to: by its control group, else by the main process it descends from."""
+        if isinstance(master.unit, Known):
+            for item in self._plans:
+                if item.unit.name == master.unit.value:
+                    return item
+        chain = (master.pid, *(line.pid for line in self._table.ancestors(master.pid)))
+        return next((self._main[pid] for pid in chain if pid in self._main), None)
+
+    def _start(self, master: Process, item: Plan | None) -> _Start:
+        """What the master was started with: its own command line and environment, the unit's where it hides them."""
+        noted = Place(note=f"pid {master.pid} command line", text=_line(master))
+        if isinstance(master.argv, Known):
+            launch = direct(master.argv.value)
+            variables = of_process(master)
+            if item is not None and item.launch and item.launch.venv and launch is not None:
+                launch = replace(launch, venv=item.launch.venv)
+            place = _spoken(noted)
+            if launch is not None and item is not None and item.launch is not None:
+                place = _shared(launch, item, noted)
+            command: CommandLine | Unknown = CommandLine(launch.arguments if launch else (), place)
+        elif item is not None and item.launch is not None:
+            launch, variables = item.launch, item.variables
+            command = CommandLine(launch.arguments, item.place, launch.shell)
+        else:
+            launch, variables = None, of_process(master)
+            reason = master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
+            command = Unknown(reason, master.argv.places)
+        if isinstance(master.elsewhere, Known) and master.elsewhere.value:
+            return _contained(self._host, launch, command, variables, master)
+        start = self._directory(master, item, launch)
+        return _resolved(self._host, launch, command, variables, start, noted)
+
+    def _directory(self, master: Process, item: Plan | None, launch: Launch | None) -> Fact[str]:
+        """Where it was started, links kept as far as anything tells: by the unit, by PWD, else its own directory."""
+        if item is not None and isinstance(item.start, Known):
+            return item.start
+        cwd = _cwd(master)
+        pwd = of_process(master).get("PWD")
+        moved = launch is not None and "chdir" in parse_arguments(launch.arguments).settings
+        if isinstance(pwd, Known) and pwd.value.startswith("/"):
+            real = access.physical(self._host, pwd.value)
+            if moved or (isinstance(cwd, Known) and isinstance(real, Known) and real.value == cwd.value):
+                return pwd
+        if moved:
+            return Unknown("the directory it was started in is not known")
+        return cwd
+
+    def _running(self, family: Family, before: Mapping[int, frozenset[int]], looked_twice: bool) -> Gunicorn | None:
+        if family.master is None:
+            return self._orphaned(family)
+        found = process.read(self._host, family.master.pid)
+        if not isinstance(found, Known):
+            return None
+        master = found.value
+        item = self._plan_of(master)
+        start = self._start(master, item)
+        workers = _processes(self._host, family.workers)
+        counted = Place(note=f"children of pid {master.pid}", text=", ".join(str(worker.pid) for worker in workers))
+        changed = looked_twice and before.get(master.pid) != family.worker_pids
+        changing = changed or (item is not None and _moving(item.unit)) or self._replacing(family, start.settings)
+        return Gunicorn(
+            name=item.unit.name if item is not None else f"pid {master.pid}",
+            master=found,
+            workers=Known(workers, (counted,)),
+            worker_count=Known(len(workers), (counted,)),
+            other_children=_processes(self._host, family.others),
+            changing=Known(changing, (counted,)),
+            settings=self._observed(start.settings, master, len(workers), changing, counted),
+            program=start.program.program,
+            python=start.program.python,
+            venv=start.program.venv,
+            version_running=running_version(start.program, master.started),
+            version_installed=start.program.version,
+            launcher=self._launcher(master, item, start.launch),
+            directory=_cwd(master),
+            logical_directory=_logical(start),
+            listens=self._listens(master),
+        )
+
+    def _replacing(self, family: Family, settings: Settings) -> bool:
+        """More workers than configured and one of them new: old ones finish their requests."""
+        if not isinstance(settings.workers, Known) or len(family.workers) <= settings.workers.value:
+            return False
+        return self._host.now() - max(worker.started for worker in family.workers) < _YOUNG
+
+    def _observed(self, settings: Settings, master: Process, count: int, changing: bool, place: Place) -> Settings:
+        """What the configuration does not tell, as the running process shows it."""
+        if isinstance(settings.workers, Unknown) and count and not changing:
+            seen = Known(count, (place, *settings.workers.places), Origin.OBSERVED)
+            settings = replace(settings, workers=seen, workers_at_least=seen)
+        if isinstance(settings.bind, Unknown):
+            held = self._listens(master)
+            if isinstance(held, Known) and held.value:
+                settings = replace(settings, bind=held)
+        return settings
+
+    def _listens(self, master: Process) -> Fact[tuple[Address, ...]]:
+        if not isinstance(master.sockets, Known):
+            return master.sockets
+        rows = [self._sockets[inode] for inode in sorted(master.sockets.value) if inode in self._sockets]
+        rows = [row for row in rows if not row.address.path.endswith("/gunicorn.ctl")]
+        cwd = _cwd(master)
+        directory = cwd.value if isinstance(cwd, Known) else "/"
+        return Known(tuple(socket.located(row.address, directory) for row in rows), tuple(row.place for row in rows))
+
+    def _launcher(self, master: Process, item: Plan | None, launch: Launch | None) -> Fact[str]:
+        """How it was started: the main process of the unit decides, where that is another one than the master."""
+        place = Place(note=f"pid {master.pid}", text=_line(master))
+        own = launch.kind if launch is not None else "direct"
+        if item is None:
+            return Known(own, (place,))
+        written = item.launch.kind if item.launch is not None else own
+        main = item.unit.main_pid.value if isinstance(item.unit.main_pid, Known) else master.pid
+        above = next((line for line in self._table.ancestors(master.pid) if line.pid == main), None)
+        if above is None:
+            kind = "shell-exec" if written in ("shell", "script") else written
+            return Known(kind, (item.place(""), place))
+        shown = Place(note=f"pid {above.pid}", text=" ".join(above.argv))
+        return Known(_above(above, written), (shown, item.place("")))
+
+    def _orphaned(self, family: Family) -> Gunicorn | None:
+        workers = _processes(self._host, family.workers)
+        if not workers:
+            return None
+        item = self._plan_of(workers[0])
+        start = self._start(workers[0], item)
+        place = Place(note="no process of the table is their master")
+        return Gunicorn(
+            name=item.unit.name if item is not None else f"pid {workers[0].pid}",
+            master=Absent((place,)),
+            workers=Absent((place,)),
+            worker_count=Known(0, (place,)),
+            other_children=(),
+            changing=Known(False, (place,)),
+            settings=start.settings,
+            program=start.program.program,
+            python=start.program.python,
+            venv=start.program.venv,
+            version_running=Unknown("its master is gone"),
+            version_installed=start.program.version,
+            launcher=self._launcher(workers[0], item, start.launch),
+            directory=_cwd(workers[0]),
+            logical_directory=_logical(start),
+            listens=self._listens(workers[0]),
+            foreign_workers=workers,
+        )
+
+    def _joined(self, running: list[Gunicorn]) -> Iterable[Gunicorn]:
+        """By unit, main process first; orphaned workers go to the master of their unit; strays last."""
+        for item in self._plans:
+            own = [gunicorn for gunicorn in running if gunicorn.name == item.unit.name]
+            if not own:
+                if item.launch is not None:
+                    nobody = Absent((Place(note="no such process"),))
+                    yield _stopped(self._host, item, nobody, (), Known(False))
+                continue
+            masters = [gunicorn for gunicorn in own if isinstance(gunicorn.master, Known)]
+            lost = tuple(worker for gunicorn in own for worker in gunicorn.foreign_workers)
+            masters.sort(key=lambda gunicorn: _pid(gunicorn) not in self._main)
+            if masters:
+                yield replace(masters[0], foreign_workers=lost)
+                yield from masters[1:]
+            else:
+                yield own[0]
+        names = {item.unit.name for item in self._plans}
+        yield from (gunicorn for gunicorn in running if gunicorn.name not in names)
+
+
+def _stopped(
+    host: Host, item: Plan, master: Fact[Process], lost: tuple[Process, ...], changing: Fact[bool]
+) -> Gunicorn:
+    """What a unit would start; its process is not there, or nobody could look."""
+    assert item.launch is not None
+    command = CommandLine(item.launch.arguments, item.place, item.launch.shell)
+    start = _resolved(host, item.launch, command, item.variables, item.start, item.place(item.launch.program))
+    nothing: Unknown | Absent = Unknown(master.reason) if isinstance(master, Unknown) else Absent(master.places)
+    flask = item.launch.kind == "flask"
+    logical = _logical(start)
+    return Gunicorn(
+        name=item.unit.name,
+        master=master,
+        workers=nothing,
+        worker_count=nothing if isinstance(nothing, Unknown) else Known(0, nothing.places),
+        other_children=(),
+        changing=changing,
+        settings=development.settings(item.launch, item.variables, item.place) if flask else start.settings,
+        program=start.program.program,
+        python=start.program.python,
+        venv=start.program.venv,
+        version_running=nothing,
+        version_installed=start.program.version,
+        launcher=Known(item.launch.kind, (item.place(item.launch.program),)),
+        directory=logical,
+        logical_directory=logical,
+        listens=nothing,
+        foreign_workers=lost,
+        taken=nothing,
+    )
+
+
+def _resolved(
+    host: Host,
+    launch: Launch | None,
+    command: CommandLine | Unknown,
+    variables: Variables,
+    start: Fact[str],
+    place: Place,
+) -> _Start:
+    if launch is None:
+        reason = command.reason if isinstance(command, Unknown) else "its command line is not Gunicorn's"
+        nothing = Unknown(reason, (place,))
+        program = Program(nothing, nothing, nothing, nothing)
+        return _Start(None, command, variables, start, program, unknown(reason, place))
+    path = variables.get("PATH")
+    program = locate(host, launch, start, path.value if isinstance(path, Known) else "", place)
+    settings = compute(host, command, variables, start, program.version, program.import_path)
+    return _Start(launch, command, variables, start, program, settings)
+
+
+def _line(master: Process) -> str:
+    return " ".join(master.argv.value) if isinstance(master.argv, Known) else ""
+
+
+def _spoken(noted: Place) -> Callable[[str], Place]:
+    return lambda word: replace(noted, text=word)
+
+
+def _contained(
+    host: Host, launch: Launch | None, command: CommandLine | Unknown, variables: Variables, master: Process
+) -> _Start:
+    """In a container: its command line and environment are seen, its files are not the ones of this machine."""
+    reason = "it runs in a file system of its own, as in a container"
+    nothing = Unknown(reason, master.elsewhere.places)
+    program = Program(nothing, nothing, nothing, nothing)
+    settings = compute(host, command, variables, nothing, nothing, unreachable=reason)
+    return _Start(launch, command, variables, nothing, program, settings)
+
+
+def _shared(launch: Launch, item: Plan, noted: Place) -> Callable[[str], Place]:
+    """Words that stand in the unit are shown there; the others only on the command line of the process."""
+    planned = parse_arguments(item.launch.arguments if item.launch else ()).settings
+    words = {given.word for given in planned.values()} | set(item.launch.arguments if item.launch else ())
+
+    def find(word: str) -> Place:
+        return item.place(word) if word in words else replace(noted, text=word)
+
+    return find
+
+
+def _above(line: ProcessLine, written: str) -> str:
+    """The kind of a launcher that stays above the master."""
+    if written in ("shell", "script", "uv"):
+        return written
+    if line.argv and is_shell(line.argv[0]):
+        return "shell" if "-c" in line.argv[1:3] or "-lc" in line.argv[1:3] else "script"
+    return "uv" if line.argv and posixpath.basename(line.argv[0]) in ("uv", "uvx") else "other"
+
+
+def _logical(start: _Start) -> Fact[str]:
+    return start.directory if isinstance(start.settings.chdir, Absent) else start.settings.chdir
+
+
+def _cwd(master: Process) -> Fact[str]:
+    if not isinstance(master.cwd, Known):
+        return master.cwd
+    return Known(master.cwd.value.path, master.cwd.places)
+
+
+def _processes(host: Host, lines: Iterable[ProcessLine]) -> tuple[Process, ...]:
+    found = (process.read(host, line.pid) for line in lines)
+    return tuple(item.value for item in found if isinstance(item, Known))
+
+
+def _moving(unit: Unit) -> bool:
+    return isinstance(unit.active_state, Known) and unit.active_state.value in _MOVING_STATES
+
+
+def _pid(gunicorn: Gunicorn) -> int:
+    return gunicorn.master.value.pid if isinstance(gunicorn.master, Known) else 0

@@ -1,0 +1,65 @@
+"""Who holds an address that a Gunicorn is set up for.
+
+Of TCP alone: a Gunicorn that is told a unix path removes what lies there and binds anew (gunicorn/sock.py, UnixSocket).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from doctor.facts import process, socket
+from doctor.facts.address import Address, AddressKind, reaches
+from doctor.facts.gunicorn.model import Gunicorn, Holder
+from doctor.facts.socket import Row
+from doctor.facts.value import Absent, Fact, Known, Unknown
+from doctor.hosts.base import Host
+
+
+def with_holders(host: Host, gunicorns: Iterable[Gunicorn], rows: Mapping[int, Row]) -> Iterable[Gunicorn]:
+    """Each with `taken`. `rows`: the listening sockets by inode."""
+    for gunicorn in gunicorns:
+        yield replace(gunicorn, taken=_taken(host, gunicorn, rows))
+
+
+def _taken(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Holder]:
+    bind = gunicorn.settings.bind
+    if not isinstance(bind, Known):
+        return bind
+    if isinstance(gunicorn.listens, Unknown):
+        return gunicorn.listens
+    own = gunicorn.listens.value if isinstance(gunicorn.listens, Known) else ()
+    for address in bind.value:
+        if address.kind is not AddressKind.TCP or any(_same_port(address, held) for held in own):
+            continue
+        row = next((row for row in rows.values() if _clash(address, row.address)), None)
+        if row is not None:
+            return _holder(host, gunicorn, row)
+    return Absent(bind.places)
+
+
+def _same_port(one: Address, other: Address) -> bool:
+    return one.kind is other.kind and one.port == other.port
+
+
+def _clash(wanted: Address, held: Address) -> bool:
+    """A bind to the one fails because of the other; a wildcard takes every address of its port."""
+    if not _same_port(wanted, held):
+        return False
+    return "" in (wanted.host, held.host) or reaches(wanted, held) or reaches(held, wanted)
+
+
+def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:
+    pids = socket.owners(host, (row.inode,))[row.inode]
+    if not isinstance(pids, Known):
+        return pids if isinstance(pids, Unknown) else Unknown("its holder could not be seen", (row.place,))
+    own = gunicorn.master.value.pid if isinstance(gunicorn.master, Known) else 0
+    if own in pids.value:
+        return Absent((row.place,))
+    found = process.read(host, pids.value[0])
+    if not isinstance(found, Known):
+        return Unknown(f"pid {pids.value[0]} could not be seen", pids.places)
+    line = found.value
+    command = " ".join(line.argv.value) if isinstance(line.argv, Known) else line.comm
+    place = replace(found.places[0], text=command)
+    return Known(Holder(row.address, line.pid, command, line.unit, line.started), (place,))

@@ -1,0 +1,82 @@
+"""The environment Gunicorn starts with: what its defaults and its configuration file read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from doctor.facts.process import Process
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.hosts.base import Host, Missing, Unseen
+
+_TOKEN = "<hidden:"
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """Variables by name. `gap`: why some may be missing or overridden, "" when all of them are known."""
+
+    values: Mapping[str, tuple[str, Place]]
+    gap: str = ""
+
+    def get(self, name: str) -> Fact[str]:
+        """The value in clear. Unknown too where only a token of it is held."""
+        if self.gap:
+            return Unknown(f"the environment variable {name}: {self.gap}")
+        found = self.values.get(name)
+        if found is None:
+            return Absent()
+        value, place = found
+        if _TOKEN in value:
+            return Unknown(f"the value of the environment variable {name} is not shown", (place,))
+        return Known(value, (place,), Origin.INHERITED)
+
+    def overlaid(self, more: Mapping[str, tuple[str, Place]]) -> Variables:
+        """With assignments in front of the command (`X=1 gunicorn`, `env X=1 gunicorn`)."""
+        return Variables({**self.values, **more}, self.gap) if more else self
+
+    def plain(self) -> Mapping[str, str]:
+        """Names and values that are known in clear."""
+        return {name: value for name, (value, _) in self.values.items() if _TOKEN not in value}
+
+
+def of_process(process: Process) -> Variables:
+    """What a running process was started with."""
+    if not isinstance(process.environ, Known):
+        reason = process.environ.reason if isinstance(process.environ, Unknown) else "its environment is not there"
+        return Variables({}, reason)
+    place = Place(note=f"environment of pid {process.pid}")
+    return Variables({name: (value, place) for name, value in process.environ.value.items()})
+
+
+def of_unit(host: Host, unit: Unit) -> Variables:
+    """What the next start of a unit would set: Environment=, then its files in order (systemd.exec(5)).
+
+    What systemd adds by itself (HOME, PATH, INVOCATION_ID, …) decides nothing here and is left out.
+    """
+    values: dict[str, tuple[str, Place]] = {}
+    gap = ""
+    match unit.environment:
+        case Known(pairs, places):
+            values.update((name, (value, _naming(name, places))) for name, value in pairs)
+        case Unknown(reason):
+            gap = reason
+    match unit.environment_files:
+        case Unknown(reason):
+            gap = gap or reason
+        case Known(files):
+            for file in files:
+                answer = host.env_file(file.path)
+                if isinstance(answer, Unseen):
+                    gap = gap or answer.reason
+                elif not isinstance(answer, Missing):
+                    for item in answer.assignments:
+                        place = Place(path=file.path, line=item.line, text=f"{item.name}={item.value}")
+                        values[item.name] = (item.value, place)
+    return Variables(values, gap)
+
+
+def _naming(name: str, places: tuple[Place, ...]) -> Place:
+    matching = (place for place in places if f"{name}=" in place.text)
+    return next(matching, places[0] if places else Place(note="Environment= of the unit"))

@@ -1,0 +1,112 @@
+"""What logs tell, as facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doctor.facts.value import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One kind of event, counted. `last` in seconds since the epoch, `text` the newest line (secrets removed)."""
+
+    count: int
+    first: float
+    last: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLog:
+    """What the journal of a unit says since its last start (before it, for a unit that does not run: of the last try).
+
+    Each event is Absent when the journal was read and has none, Unknown when it could not be read.
+    """
+
+    boot_error: Fact[str]
+    """Last line of the traceback that stopped a worker from booting: "ModuleNotFoundError: No module named 'x'"."""
+    boot_error_place: Fact[str]
+    """file:line of the innermost frame that is the app's own."""
+    boot_traceback_missing_module: Fact[str]
+    boot_missing_package: Fact[str]
+    """The first part of that name: what would have to be installed."""
+    boot_missing_variable: Fact[str]
+    bind_error: Fact[LogEvent]
+    """Gunicorn could not bind (permission, missing directory); a taken address is `address_in_use`."""
+    address_in_use: Fact[LogEvent]
+    entry_error: Fact[LogEvent]
+    worker_timeouts: Fact[LogEvent]
+    worker_killed: Fact[LogEvent]
+    """SIGKILL that neither a time-out of Gunicorn nor a stop by systemd explains: out of memory, most often."""
+    hups: Fact[LogEvent]
+    hup_then_halt: Fact[LogEvent]
+    """A reload after which the whole master stopped."""
+    pidfile_error: Fact[LogEvent]
+    env_file_error: Fact[LogEvent]
+    start_limit: Fact[LogEvent]
+    spawn_error: Fact[LogEvent]
+    """systemd's own failure before exec: 200/CHDIR, 203/EXEC, 217/USER, …"""
+    reloads: Fact[LogEvent]
+    restarts: Fact[LogEvent]
+    """Automatic restarts of the chain that led to the last start."""
+    halts: Fact[LogEvent]
+    """Gunicorn gave up because a worker could not boot or the app could not be loaded."""
+    dependency_error: Fact[LogEvent]
+    """The boot failed because a database, cache or other service did not answer."""
+    worker_class_error: Fact[LogEvent]
+    """Gunicorn could not load its worker class."""
+    worker_crashed: Fact[LogEvent]
+    """A worker died of a signal of its own making (SEGV, ABRT, BUS, ILL, FPE) or ended with an unusual status."""
+    worker_got_hup: Fact[LogEvent]
+    """A HUP was sent to a worker, which kills it."""
+    control_server_error: Fact[LogEvent]
+    """The control socket of Gunicorn >= 25.1 could not be made: harmless."""
+    refused_requests: Fact[LogEvent]
+    """Requests or headers Gunicorn's parser refused."""
+    notify_refused: Fact[LogEvent]
+    """READY=1 came from a process other than the main one."""
+    start_timeout: Fact[LogEvent]
+    stop_killed: Fact[LogEvent]
+    """systemd killed it with SIGKILL because it did not stop in time."""
+    watchdog: Fact[LogEvent]
+    out_of_memory: Fact[LogEvent]
+    """systemd saw the kernel kill a process of the unit for memory."""
+    ignored_variables: Fact[LogEvent]
+    """Lines of environment files or Environment= that systemd ignored."""
+    read_only: Fact[LogEvent]
+    too_many_files: Fact[LogEvent]
+    disk_full: Fact[LogEvent]
+    fork_unsafe: Fact[LogEvent]
+    """Errors of connections shared between forked processes."""
+    development_server: Fact[LogEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class NginxLog:
+    """What nginx's error logs say about requests to one app, since nginx and the app last started."""
+
+    refused: Fact[LogEvent]
+    """connect() failed (111)."""
+    missing: Fact[LogEvent]
+    """connect() failed (2)."""
+    denied: Fact[LogEvent]
+    """connect() failed (13)."""
+    backlog_full: Fact[LogEvent]
+    """connect() failed (11): the queue of a unix socket is full."""
+    timed_out: Fact[LogEvent]
+    """upstream timed out (110)."""
+    closed: Fact[LogEvent]
+    """upstream prematurely closed connection."""
+    reset: Fact[LogEvent]
+    """recv() or send() failed (104): the upstream cut the connection."""
+    header_too_big: Fact[LogEvent]
+    body_too_large: Fact[LogEvent]
+    tls_mismatch: Fact[LogEvent]
+    no_valid_header: Fact[LogEvent]
+    no_live_upstreams: Fact[LogEvent]
+    static_denied: Fact[LogEvent]
+    static_missing: Fact[LogEvent]
+    not_a_directory: Fact[LogEvent]
+    connections_exhausted: Fact[LogEvent]
+    """worker_connections or the limit of open files reached; of nginx as a whole."""

@@ -1,0 +1,345 @@
+"""The journal of a unit, and the log file of its Gunicorn: what happened since the last start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from itertools import pairwise
+
+from doctor.facts.log import patterns
+from doctor.facts.log.entries import Entry, from_file, from_journal
+from doctor.facts.log.model import LogEvent, UnitLog
+from doctor.facts.log.tracebacks import Traceback, tracebacks
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.hosts import commands
+from doctor.hosts.base import Content, Host, Machine, Missing, Output, TextKind, Unseen
+
+LINES = 1500
+"""Journal entries read of one unit."""
+
+_DAY = 86_400.0
+_LOOK_BACK = 3_600.0
+"""Seconds before the last start that are read too, for what led to it."""
+_HALT_AFTER_HUP = 60.0
+_CRASHES = {"4": "ILL", "6": "ABRT", "7": "BUS", "8": "FPE", "11": "SEGV"}
+_KILL = ("9", "SIGKILL")
+_READERS = ("systemd-journal", "adm", "wheel")
+"""Groups that may read the journal of the system (systemd-journald.service(8), "Access control")."""
+
+
+def collect_unit(host: Host, unit: Unit, since: float | None, error_log: Fact[str] = Absent()) -> UnitLog:  # noqa: B008 - frozen
+    """Read the journal of a unit, and Gunicorn's own log file where it writes one.
+
+    Args:
+        host: where to look.
+        unit: whose journal. Its invocation and start decide which lines count.
+        since: seconds since the epoch; older lines do not count either. None: the last start alone decides.
+        error_log: Gunicorn's --error-logfile; a path that is not absolute ("-") is the journal.
+
+    Returns:
+        Every event Known, Absent (the logs were read and have none) or Unknown with the reason.
+    """
+    chain = _journal(host, unit, since)
+    written = _own_file(host, unit, since, error_log)
+    if isinstance(chain, Unknown):
+        return _unread(chain) if not isinstance(written, tuple) or not written else _judge((), written, chain, None)
+    missing = written if isinstance(written, Unknown) else None
+    return _judge(chain, written if isinstance(written, tuple) else (), None, missing, host.now())
+
+
+def _unread(reason: Unknown) -> UnitLog:
+    return UnitLog(**{field.name: reason for field in fields(UnitLog)})
+
+
+def _journal(host: Host, unit: Unit, since: float | None) -> tuple[Entry, ...] | Unknown:
+    """Entries of the chain of starts that led to the last one, oldest first."""
+    started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else None
+    oldest = (started if started is not None else host.now() - _DAY) - _LOOK_BACK
+    command = commands.journal(unit.name, max(oldest, since or 0.0, 0.0), LINES)
+    output = host.run(command)
+    if isinstance(output, Missing):
+        return Unknown("journalctl is not installed")
+    if isinstance(output, Unseen):
+        return Unknown(output.reason)
+    entries = from_journal(output.stdout, unit.name)
+    if not entries:
+        return _why_empty(host, output) or ()
+    return tuple(entry for entry in _chain(entries, unit, started) if since is None or entry.time >= since)
+
+
+def _why_empty(host: Host, output: Output) -> Unknown | None:
+    """`journalctl --quiet` is silent about what it may not read; the groups of this process tell."""
+    machine = host.machine()
+    denied = Unknown("the journal is not readable (run with sudo, or join the group systemd-journal)")
+    if "insufficient permissions" in output.stderr.lower():
+        return denied
+    if isinstance(machine, Machine) and machine.euid == 0:
+        if _kept(host):
+            return None
+        return Unknown("journald keeps no log on this machine")
+    if output.status != 0 or not _may_read(host):
+        return denied
+    return None
+
+
+def _kept(host: Host) -> bool:
+    """Does journald write files? Without any (Storage=none) an empty answer means nothing."""
+    return any(
+        isinstance(names := host.list(path), tuple) and names for path in ("/var/log/journal", "/run/log/journal")
+    )
+
+
+def _may_read(host: Host) -> bool:
+    status = host.read("/proc/self/status", TextKind.KERNEL)
+    groups = host.read("/etc/group")
+    if not isinstance(status, Content) or not isinstance(groups, Content):
+        return False
+    mine = {
+        gid for line in status.text.splitlines() if line.startswith(("Groups:", "Gid:")) for gid in line.split()[1:]
+    }
+    rows = (line.split(":") for line in groups.text.splitlines())
+    return any(len(row) >= 3 and row[0] in _READERS and row[2] in mine for row in rows)
+
+
+def _chain(entries: Sequence[Entry], unit: Unit, started: float | None) -> tuple[Entry, ...]:
+    """From the last deliberate start on: starts that systemd repeated by itself belong together."""
+    last = unit.invocation.value if isinstance(unit.invocation, Known) else ""
+    runs = _runs(entries)
+    recorded = any(run[0].invocation == last for run in runs if last)
+    if not recorded and started is not None and _is_running(unit):
+        runs = _runs([entry for entry in entries if entry.time >= int(started)])
+    if not runs:
+        return ()
+    first = len(runs) - 1
+    while first > 0 and _restarts_itself(runs[first - 1]):
+        first -= 1
+    return tuple(entry for run in runs[first:] for entry in run)
+
+
+def _restarts_itself(run: Sequence[Entry]) -> bool:
+    """Did systemd begin the next start by itself? The limit of starts ends a chain."""
+    events = patterns.systemd_events()
+    marks = [
+        bool(events["restarts"].search(entry.message))
+        for entry in run
+        if entry.manager and (events["restarts"].search(entry.message) or events["start_limit"].search(entry.message))
+    ]
+    return bool(marks) and marks[-1]
+
+
+def _is_running(unit: Unit) -> bool:
+    return isinstance(unit.main_pid, Known)
+
+
+def _runs(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries by invocation, in the order they began. A line without one belongs to what ran when it was written."""
+    order: list[str] = []
+    runs: dict[str, list[Entry]] = {}
+    current = next((entry.invocation for entry in entries if entry.invocation), "")
+    for entry in entries:
+        current = entry.invocation or current
+        if current not in runs:
+            order.append(current)
+            runs[current] = []
+        runs[current].append(entry)
+    return [runs[name] for name in order]
+
+
+def _own_file(host: Host, unit: Unit, since: float | None, error_log: Fact[str]) -> tuple[Entry, ...] | Unknown:
+    if not isinstance(error_log, Known) or not error_log.value.startswith("/"):
+        return ()
+    content = host.read(error_log.value, TextKind.LOG, tail=True)
+    if isinstance(content, Missing):
+        return Unknown(f"Gunicorn's log {error_log.value} does not exist", error_log.places)
+    if isinstance(content, Unseen):
+        return Unknown(content.reason, error_log.places)
+    started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else 0.0
+    oldest = max(int(started), since or 0.0)
+    return tuple(entry for entry in from_file(content.text, error_log.value) if entry.time >= oldest)
+
+
+def _judge(
+    chain: Sequence[Entry],
+    written: Sequence[Entry],
+    no_journal: Unknown | None,
+    no_file: Unknown | None,
+    now: float = 0.0,
+) -> UnitLog:
+    """`no_journal`, `no_file`: why a source is missing, so that finding nothing there proves nothing."""
+    last = [*_last_run(chain, now), *written]
+    last.sort(key=lambda entry: entry.time)
+    whole = sorted([*chain, *written], key=lambda entry: entry.time)
+    no_gunicorn: Fact[LogEvent] = no_journal or no_file or Absent()
+    no_systemd: Fact[LogEvent] = no_journal or Absent()
+    bound = _bind_faults(last)
+    systemd = patterns.systemd_events()
+    events: dict[str, Fact[LogEvent]] = {
+        "hup_then_halt": _event(_hup_then_halt(whole)) or no_gunicorn,
+        "worker_killed": _event(_deaths(last, _was_killed)) or no_gunicorn,
+        "worker_crashed": _event(_deaths(last, _crashed)) or no_gunicorn,
+        "bind_error": _event(bound[0]) or no_gunicorn,
+        "address_in_use": _event(bound[1]) or no_gunicorn,
+    }
+    for name, pattern in patterns.gunicorn_events().items():
+        events[name] = _event([e for e in last if not e.manager and pattern.search(e.message)]) or no_gunicorn
+    for name, pattern in systemd.items():
+        lines = whole if name in patterns.CHAIN else last
+        events[name] = _event([e for e in lines if e.manager and pattern.search(e.message)]) or no_systemd
+    events["spawn_error"] = (
+        _telling([e for e in last if e.manager and systemd["spawn_error"].search(e.message)]) or no_systemd
+    )
+    boot = _boot_failure(last)
+    if boot is None and isinstance(events["halts"], Absent):
+        events["dependency_error"] = Absent() if isinstance(no_gunicorn, Absent) else no_gunicorn
+    unseen: Unknown | Absent = no_journal or no_file or Absent()
+    return UnitLog(
+        boot_error=_boot_error(boot, last, events) or unseen,
+        boot_error_place=_boot_place(boot) or unseen,
+        boot_traceback_missing_module=_part(boot, lambda t: t.missing_module) or unseen,
+        boot_missing_package=_part(boot, lambda t: t.missing_module.partition(".")[0]) or unseen,
+        boot_missing_variable=_part(boot, lambda t: t.missing_variable) or unseen,
+        **events,
+    )
+
+
+def _last_run(chain: Sequence[Entry], now: float) -> list[Entry]:
+    """Lines of the last start; while that is younger than the one before it was when it failed to boot, of both.
+
+    In a loop of restarts the last try may not have failed yet when it is looked at. A reload boots anew.
+    """
+    runs = _runs(chain)
+    if not runs:
+        return []
+    if len(runs) < 2:
+        return list(runs[-1])
+    boots = [entry.time for entry in runs[-2] if patterns.booting().search(entry.message)]
+    lifetime = runs[-2][-1].time - (boots[-1] if boots else runs[-2][0].time)
+    if now - runs[-1][0].time <= lifetime + 2.0:
+        return [*runs[-2], *runs[-1]]
+    return list(runs[-1])
+
+
+def _event(entries: Sequence[Entry]) -> Known[LogEvent] | None:
+    if not entries:
+        return None
+    newest = entries[-1]
+    return Known(LogEvent(len(entries), entries[0].time, newest.time, newest.line), (newest.place,))
+
+
+def _telling(entries: Sequence[Entry]) -> Known[LogEvent] | None:
+    """Failures before exec: each ends in "Main process exited", the lines above it say why."""
+    exits = [entry for entry in entries if "process exited" in entry.message]
+    event = _event(exits or entries)
+    if event is None:
+        return None
+    text, place = next(
+        ((e.line, e.place) for e in reversed(entries) if e not in exits), (event.value.text, event.places[0])
+    )
+    return Known(replace(event.value, text=text), (place, *event.places))
+
+
+def _bind_faults(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Failures to bind and addresses in use, since Gunicorn last managed to bind.
+
+    "Can't connect to X" ends five tries of either kind; the tries say which it was.
+    """
+    faults: list[Entry] = []
+    taken: list[Entry] = []
+    for entry in entries:
+        if entry.manager:
+            continue
+        if patterns.listening().search(entry.message):
+            faults, taken = [], []
+        elif patterns.in_use().search(entry.message):
+            taken.append(entry)
+        elif patterns.bind_failed().search(entry.message):
+            (taken if taken and entry.message.startswith("Can't connect") else faults).append(entry)
+    return faults, taken
+
+
+def _deaths(entries: Sequence[Entry], wanted: Callable[[str, str], bool]) -> list[Entry]:
+    """Ends of workers by signal or status that neither a time-out nor a stop explains."""
+    explained: set[str] = set()
+    stopping = False
+    found: list[Entry] = []
+    for entry in entries:
+        late = patterns.timed_out().search(entry.message)
+        if late:
+            explained.add(late["pid"])
+        if patterns.stopping().search(entry.message):
+            stopping = True
+        elif patterns.listening().search(entry.message):
+            stopping = False
+        match = None if entry.manager else patterns.died().search(entry.message)
+        if match is None or stopping:
+            continue
+        pid = match["pid1"] or match["pid2"] or match["pid3"]
+        if pid not in explained and wanted(match["number"] or match["name"] or "", match["code"] or ""):
+            found.append(entry)
+    return found
+
+
+def _was_killed(signal: str, code: str) -> bool:
+    return not code and signal in _KILL
+
+
+def _crashed(signal: str, code: str) -> bool:
+    """Status 3 and 4 are a worker that could not boot (gunicorn/arbiter.py); 0 is a wanted end."""
+    if code:
+        return code not in ("0", "3", "4")
+    return signal in _CRASHES or signal.removeprefix("SIG") in _CRASHES.values()
+
+
+def _hup_then_halt(entries: Sequence[Entry]) -> list[Entry]:
+    """HUP lines of the last reload that was followed by the end of the master within a minute."""
+    events = patterns.gunicorn_events()
+    marks = [
+        (entry, bool(events["hups"].search(entry.message)))
+        for entry in entries
+        if not entry.manager and (events["hups"].search(entry.message) or events["halts"].search(entry.message))
+    ]
+    return [
+        end
+        for (start, is_hup), (end, again) in pairwise(marks)
+        if is_hup and not again and end.time - start.time <= _HALT_AFTER_HUP
+    ]
+
+
+def _boot_failure(entries: Iterable[Entry]) -> tuple[Traceback, Entry] | None:
+    """The newest traceback that stopped the app from being loaded. Workers write at once: each is read by itself."""
+    by_writer: dict[int, list[Entry]] = {}
+    pid = 0
+    for entry in entries:
+        pid = entry.pid or pid
+        by_writer.setdefault(pid, []).append(entry)
+    found = [
+        (traceback, lines[traceback.index])
+        for lines in by_writer.values()
+        for traceback in tracebacks([entry.message for entry in lines])
+        if traceback.boot and not traceback.exception.startswith("gunicorn.errors.HaltServer")
+    ]
+    return max(found, key=lambda item: item[1].time, default=None)
+
+
+def _boot_error(
+    boot: tuple[Traceback, Entry] | None, entries: Sequence[Entry], events: dict[str, Fact[LogEvent]]
+) -> Known[str] | None:
+    if boot:
+        return Known(boot[0].exception, (boot[1].place,))
+    entry_error, halts = events["entry_error"], events["halts"]
+    if isinstance(halts, Known) and isinstance(entry_error, Known):
+        return Known(entry_error.value.text, entry_error.places)
+    return None
+
+
+def _boot_place(boot: tuple[Traceback, Entry] | None) -> Known[str] | None:
+    frame = boot[0].place if boot else None
+    if frame is None:
+        return None
+    return Known(f"{frame.path}:{frame.line}", (Place(path=frame.path, line=frame.line, text=frame.text),))
+
+
+def _part(boot: tuple[Traceback, Entry] | None, part: Callable[[Traceback], str]) -> Known[str] | None:
+    value = part(boot[0]) if boot else ""
+    return Known(value, (boot[1].place,)) if boot and value else None

@@ -1,0 +1,41 @@
+"""Another process on a port that nginx wants, while nginx does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doctor.facts import socket
+from doctor.facts.address import AddressKind
+from doctor.facts.nginx.model import Server
+from doctor.facts.process import Process
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.hosts.base import Host, Unseen
+
+
+def listen_conflict(host: Host, master: Fact[Process], servers: Sequence[Server]) -> Fact[str]:
+    """A sentence that names the port and who holds it; Absent when nginx runs or its ports are free."""
+    if not isinstance(master, Absent):
+        return Absent() if isinstance(master, Known) else master
+    wanted = {x.address.port: x.place for s in servers for x in s.listens if x.address.kind is AddressKind.TCP}
+    table = socket.table(host)
+    if not isinstance(table, Known):
+        return table
+    held: dict[int, list[socket.Row]] = {}
+    for row in table.value.values():
+        if row.address.kind is AddressKind.TCP and row.address.port in wanted:
+            held.setdefault(row.address.port, []).append(row)
+    if not held:
+        return Absent()
+    port = min(held)
+    who = _holder(host, socket.owners(host, [row.inode for row in held[port]]))
+    return Known(f"port {port} is held by {who}", (wanted[port], Place(note=who)), Origin.COMPUTED)
+
+
+def _holder(host: Host, owners: Mapping[int, Fact[tuple[int, ...]]]) -> str:
+    lines = host.processes()
+    names = {} if isinstance(lines, Unseen) else {line.pid: line.comm for line in lines}
+    for pids in owners.values():
+        if isinstance(pids, Known) and pids.value:
+            return f"{names.get(pids.value[0], 'a process')} (pid {pids.value[0]})"
+    reason = next((pids.reason for pids in owners.values() if isinstance(pids, Unknown)), "")
+    return f"another process ({reason})" if reason else "another process"

@@ -1,0 +1,153 @@
+"""nginx as it runs: master, workers, the user they work as; and the user that is configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doctor.facts.process import Process, read
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.hosts.base import Content, Host, Missing, ProcessLine, Unseen
+from doctor.hosts.commands import nginx_version
+
+_MASTER = "nginx: master process"
+_WORKER = "nginx: worker process"
+_LEAVING = "is shutting down"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The processes of one nginx. `main_file`: the file named by -c on the master's command line, "" without."""
+
+    master: Fact[Process]
+    workers: Fact[tuple[Process, ...]]
+    old_workers: Fact[tuple[Process, ...]]
+    main_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What `nginx -V` tells. `options`: --name=value pairs of the build."""
+
+    version: Fact[str]
+    options: dict[str, str]
+
+
+def running(host: Host, unit: Fact[Unit]) -> Running:
+    """The nginx of `unit`, or the oldest one that runs. Titles are those of ngx_setproctitle."""
+    lines = host.processes()
+    if isinstance(lines, Unseen):
+        unknown = Unknown(lines.reason)
+        return Running(unknown, unknown, unknown)
+    titles = {line.pid: " ".join(line.argv) for line in lines if line.comm == "nginx" and line.state != "Z"}
+    masters = [
+        line for line in lines if titles.get(line.pid, "").startswith(_MASTER) and not _elsewhere(host, line.pid)
+    ]
+    if not masters:
+        absent = Absent((Place(note=f'no process called "{_MASTER}"'),))
+        return Running(absent, absent, absent)
+    master = _chosen(masters, unit)
+    children = [line for line in lines if line.ppid == master.pid and titles.get(line.pid, "").startswith(_WORKER)]
+    # Sorted by start: the first is the oldest.
+    children.sort(key=lambda line: (line.started, line.pid))
+    return Running(
+        master=read(host, master.pid),
+        workers=_processes(host, [line for line in children if _LEAVING not in titles[line.pid]]),
+        old_workers=_processes(host, [line for line in children if _LEAVING in titles[line.pid]]),
+        main_file=_option(titles[master.pid], "-c"),
+    )
+
+
+def _elsewhere(host: Host, pid: int) -> bool:
+    """It belongs to a container: other mounts than PID 1 has, so other files, and no service of this machine's systemd.
+
+    A service may have mounts of its own as well (PrivateTmp=), but reads the same configuration.
+    """
+    process, init = read(host, pid), read(host, 1)
+    if not isinstance(process, Known) or not isinstance(init, Known):
+        return False
+    mounts, host_mounts, unit = process.value.mount_namespace, init.value.mount_namespace, process.value.unit
+    return (
+        isinstance(mounts, Known)
+        and isinstance(host_mounts, Known)
+        and mounts.value != host_mounts.value
+        and not (isinstance(unit, Known) and unit.value.endswith(".service"))
+    )
+
+
+def _chosen(masters: list[ProcessLine], unit: Fact[Unit]) -> ProcessLine:
+    """The main process of the unit; else one that is nobody's child but init's; else the oldest."""
+    if isinstance(unit, Known) and isinstance(unit.value.main_pid, Known):
+        main = unit.value.main_pid.value
+        for line in masters:
+            if line.pid == main:
+                return line
+    return min(masters, key=lambda line: (line.ppid != 1, line.started))
+
+
+def _processes(host: Host, lines: list[ProcessLine]) -> Fact[tuple[Process, ...]]:
+    found = []
+    for line in lines:
+        process = read(host, line.pid)
+        if isinstance(process, Known):
+            found.append(process.value)
+        elif isinstance(process, Unknown):
+            return process
+    return Known(tuple(found), tuple(Place(note=f"pid {p.pid}") for p in found)) if found else Absent()
+
+
+def _option(title: str, name: str) -> str:
+    words = title.split()
+    return words[words.index(name) + 1] if name in words[:-1] else ""
+
+
+def build(host: Host) -> Build:
+    """Version and build options; Absent version: nginx is not installed."""
+    command = nginx_version()
+    output = host.run(command)
+    if isinstance(output, Missing):
+        return Build(Absent((Place(command=command.text),)), {})
+    if isinstance(output, Unseen):
+        return Build(Unknown(output.reason, (Place(command=command.text),)), {})
+    version: Fact[str] = Unknown("nginx -V named no version", (Place(command=command.text),))
+    options: dict[str, str] = {}
+    for line in (output.stderr + output.stdout).splitlines():
+        name, separator, rest = line.partition(":")
+        if name == "nginx version" and "/" in rest:
+            number = rest.partition("/")[2].split()[0]
+            version = Known(number, (Place(command=command.text, text=line),))
+        elif separator and name == "configure arguments":
+            for word in rest.split():
+                option, equals, value = word.partition("=")
+                if equals and option.startswith("--"):
+                    options[option] = value.strip("'\"")
+    return Build(version, options)
+
+
+def user_ids(host: Host, user: Fact[str], group: str) -> tuple[Fact[int], Fact[frozenset[int]]]:
+    """A user's numbers, by /etc/passwd and /etc/group. `group`: the one nginx is told, or ""."""
+    if not isinstance(user, Known):
+        unknown = user if isinstance(user, Unknown) else Unknown("no user is configured")
+        return unknown, unknown
+    passwd, groups = host.read("/etc/passwd"), host.read("/etc/group")
+    if not isinstance(passwd, Content) or not isinstance(groups, Content):
+        unknown = Unknown("/etc/passwd and /etc/group could not be read")
+        return unknown, unknown
+    uid = next((int(f[2]) for f in _fields(passwd, 4) if f[0] == user.value and f[2].isdigit()), None)
+    if uid is None:
+        absent = Absent((Place(path="/etc/passwd", text=f"no user {user.value}"),))
+        return absent, absent
+    # initgroups() with the group of `user NAME GROUP`, or the group named as the user (ngx_set_user).
+    gids = {
+        int(f[2])
+        for f in _fields(groups, 4)
+        if f[2].isdigit() and (f[0] == (group or user.value) or user.value in f[3].split(","))
+    }
+    return (
+        Known(uid, (*user.places, Place(path="/etc/passwd")), Origin.COMPUTED),
+        Known(frozenset(gids), (*user.places, Place(path="/etc/group")), Origin.COMPUTED),
+    )
+
+
+def _fields(content: Content, least: int) -> list[list[str]]:
+    return [f for f in (line.split(":") for line in content.text.splitlines()) if len(f) >= least]

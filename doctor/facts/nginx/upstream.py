@@ -1,0 +1,203 @@
+"""Where a location sends its requests: groups, single targets, and what literal variables stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from doctor.facts.address import AddressKind, is_loopback, parse_upstream, tcp
+from doctor.facts.nginx.include import Node
+from doctor.facts.nginx.model import Peer, Upstream
+from doctor.facts.nginx.scope import Scope, default
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+
+PASSES = {
+    "proxy_pass": "http", "uwsgi_pass": "uwsgi", "fastcgi_pass": "fastcgi", "grpc_pass": "grpc", "scgi_pass": "scgi",
+}  # fmt: skip
+"""Directives that hand a request on, and the scheme of a target that names none."""
+
+_URI_STARTS = ("/", "?", "$request_uri", "$uri", "$document_uri", "$is_args")
+"""What ends the host of a target. The variables begin with a slash or a question mark, or are empty."""
+
+_PORTS = {"https": 443, "grpcs": 443}
+_SCHEMES = {
+    "proxy_pass": ("http", "https"), "grpc_pass": ("grpc", "grpcs"), "uwsgi_pass": ("uwsgi", "suwsgi"),
+    "fastcgi_pass": (), "scgi_pass": ("scgi",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What names stand for: upstream groups, literal variables, and /etc/hosts.
+
+    `variables`: every value that a `set` or `map` gives a variable; None where one of them is no literal.
+    `keepalive`: connections kept to a group that does not say, 0 before nginx 1.29.7.
+    """
+
+    groups: Mapping[str, Node]
+    variables: Mapping[str, tuple[str, ...] | None]
+    hosts: Mapping[str, tuple[str, ...]]
+    keepalive: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """proxy_pass taken apart: http://shop/api is scheme "http", host "shop", uri "/api"."""
+
+    scheme: str
+    host: str
+    uri: str
+
+
+def split_target(directive: str, written: str) -> Target | None:
+    """The parts of a target, None when its scheme is one that nginx refuses ("invalid URL prefix")."""
+    scheme, separator, rest = written.partition("://")
+    if not separator:
+        if directive == "proxy_pass":
+            return None
+        return Target(PASSES[directive], written, "")
+    if scheme.lower() not in _SCHEMES[directive]:
+        return None
+    if rest[:5].lower() == "unix:":
+        path, _, uri = rest[5:].partition(":")
+        return Target(scheme.lower(), "unix:" + path, uri)
+    end = min((i for i in map(rest.find, _URI_STARTS) if i >= 0), default=len(rest))
+    return Target(scheme.lower(), rest[:end], rest[end:])
+
+
+def collect_variables(nodes: Iterable[Node]) -> dict[str, tuple[str, ...] | None]:
+    """Values that `set` and `map` give to variables anywhere below some nodes; what has no fixed value is None."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        if node.name == "set" and len(node.args) == 2:
+            _add(found, node.args[0], node.args[1:])
+        elif node.name == "map" and len(node.args) == 2 and node.block is not None:
+            flags = ("hostnames", "volatile", "include")
+            values = [n.args[0] for n in node.block if len(n.args) == 1 and n.name not in flags]
+            _add(found, node.args[1], values)
+        elif node.name in ("geo", "split_clients", "perl_set", "js_set") and node.args:
+            found[node.args[-1] if node.name in ("geo", "split_clients") else node.args[0]] = None
+        elif node.block is not None and node.name != "types":
+            pending.extend(node.block)
+    return found
+
+
+def _add(found: dict[str, tuple[str, ...] | None], name: str, values: Iterable[str]) -> None:
+    known = found.get(name, ())
+    if known is not None:
+        found[name] = tuple(dict.fromkeys((*known, *values)))
+
+
+def expand(written: str, variables: Mapping[str, tuple[str, ...] | None]) -> str:
+    """`written` with each variable that has exactly one literal value replaced; others stay."""
+    for _ in range(8):
+        start = next((i for i in _dollars(written) if len(_values(written, i, variables)) == 1), -1)
+        if start < 0:
+            break
+        name, end = _name(written, start)
+        values = variables.get(name)
+        written = written[:start] + (values[0] if values else "") + written[end:]
+    return written
+
+
+def _dollars(written: str) -> list[int]:
+    return [i for i, char in enumerate(written) if char == "$"]
+
+
+def _values(written: str, start: int, variables: Mapping[str, tuple[str, ...] | None]) -> tuple[str, ...]:
+    return variables.get(_name(written, start)[0]) or ()
+
+
+def _name(written: str, start: int) -> tuple[str, int]:
+    """The variable at a dollar, with the dollar, and where its text ends."""
+    if written[start + 1 : start + 2] == "{":
+        end = written.find("}", start)
+        if end > 0:
+            return "$" + written[start + 2 : end], end + 1
+    end = start + 1
+    while end < len(written) and (written[end].isalnum() or written[end] == "_"):
+        end += 1
+    return written[start:end], end
+
+
+def resolve(node: Node, names: Names) -> Fact[Upstream]:
+    """The upstream of one proxy_pass, uwsgi_pass and so on."""
+    place = node.place
+    if not node.args:
+        return Unknown(f"{node.name} names no target", (place,))
+    written = node.args[0]
+    expanded = expand(written, names.variables)
+    if expanded.startswith("$") or ("$" in expanded and "://" not in expanded and node.name == "proxy_pass"):
+        peer = Peer(_chosen(expanded, place), expanded, False, False, place, False)
+        return Known(
+            Upstream(written, False, PASSES[node.name], "", (peer,), place, Absent()), (place,), Origin.EXPLICIT
+        )
+    target = split_target(node.name, expanded)
+    if target is None:
+        return Unknown(f'"{written}" does not begin with http:// or https://', (place,))
+    group = names.groups.get(target.host.lower())
+    if group is not None:
+        peers = tuple(
+            _peer(member, member.args[0], target.scheme, names)
+            for member in group.block or ()
+            if member.name == "server" and member.args
+        )
+        upstream = Upstream(
+            group.args[0], True, target.scheme, target.uri, peers, group.place, _keepalive(group, names)
+        )
+        return Known(upstream, (place, group.place), Origin.EXPLICIT)
+    peer = _peer(node, target.host, target.scheme, names)
+    return Known(
+        Upstream(written, False, target.scheme, target.uri, (peer,), place, Absent()), (place,), Origin.EXPLICIT
+    )
+
+
+def _chosen(written: str, place: Place) -> Unknown:
+    return Unknown(f"the target {written} is chosen for each request", (place,))
+
+
+def _keepalive(group: Node, names: Names) -> Fact[int]:
+    fallback = default(names.keepalive, "default since nginx 1.29.7") if names.keepalive else Absent()
+    scope = Scope("upstream", group.block or ())
+    return scope.value("keepalive", lambda args: int(args[0]), fallback)
+
+
+def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
+    """One target. A name is looked up in /etc/hosts only: what DNS says was decided when nginx started."""
+    place = node.place
+    flags = node.args[1:] if node.name == "server" else ()
+    backup, down = "backup" in flags, "down" in flags
+    if "$" in written:
+        return Peer(_chosen(written, place), written, backup, down, place, written[:5].lower() == "unix:")
+    try:
+        address = parse_upstream(written, _PORTS.get(scheme, 80))
+    except ValueError as error:
+        return Peer(Unknown(str(error), (place,)), written, backup, down, place, False)
+    if address.kind is not AddressKind.TCP:
+        return Peer(Known(address, (place,), Origin.EXPLICIT), "", backup, down, place, True)
+    host = address.host
+    if host in ("", "::") or is_loopback(address) or ":" in host or host.replace(".", "").isdigit():
+        local = is_loopback(address) or host in ("", "::")
+        return Peer(Known(address, (place,), Origin.EXPLICIT), host or "0.0.0.0", backup, down, place, local)
+    for ip in names.hosts.get(host, ()):
+        mapped = tcp(ip, address.port)
+        hosts = Place(path="/etc/hosts", text=f"{ip} {host}")
+        return Peer(Known(mapped, (place, hosts), Origin.COMPUTED), host, backup, down, place, is_loopback(mapped))
+    return Peer(Unknown(f"{host} has to be looked up in DNS", (place,)), host, backup, down, place, False)
+
+
+def parse_hosts(content: str) -> dict[str, tuple[str, ...]]:
+    """/etc/hosts: addresses of each name, in order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in content.splitlines():
+        words = line.partition("#")[0].split()
+        for name in words[1:]:
+            found[name.lower()] = (*found.get(name.lower(), ()), words[0])
+    return found
+
+
+def uses_variables(node: Node) -> bool:
+    """Its target holds variables: nginx checks it only when a request comes."""
+    return bool(node.args) and "$" in node.args[0]

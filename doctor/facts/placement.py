@@ -1,0 +1,159 @@
+"""May a unit start what it names: are its directory and its program there, may its user reach them, are they the
+ones of the project?"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from doctor.facts import access
+from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.release import Release
+from doctor.facts.socket import Obstacle
+from doctor.facts.systemd import Unit
+from doctor.facts.systemd.accounts import Accounts
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown, absent_all, computed
+from doctor.hosts.base import Host, Missing, Stat, TargetKind
+
+_SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""Where systemd looks for a program without a slash (systemd.exec(5), ExecSearchPath=)."""
+_VENVS = ("venv", ".venv", "env", "virtualenv")
+_REPOSITORY = "a repository does not tell what is on the server"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What stands in the way of the next start; each Absent where nothing does."""
+
+    missing_directory: Fact[str]
+    """The directory the unit or --chdir names, when it does not exist."""
+    missing_program: Fact[str]
+    """The program ExecStart= leads to, or its interpreter, when it does not exist."""
+    obstacle: Fact[Obstacle]
+    """The first path that the unit's user needs and may not use."""
+    project_venv: Fact[str]
+    """A virtual environment of the app with a Gunicorn of its own, while another one is started."""
+
+
+def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn, release: Release) -> Placement:
+    """Look at what the next start of `unit` needs."""
+    if not isinstance(unit, Known):
+        return absent_all(Placement)
+    if host.kind is TargetKind.TREE:
+        nothing = Unknown(_REPOSITORY)
+        return Placement(nothing, nothing, nothing, nothing)
+    if isinstance(unit.value.root_directory, Known):
+        elsewhere = Unknown("it runs in a root directory of its own", unit.value.root_directory.places)
+        return Placement(elsewhere, elsewhere, elsewhere, elsewhere)
+    return Placement(
+        missing_directory=_missing_directory(host, unit.value, gunicorn),
+        missing_program=_missing_program(host, unit.value, gunicorn),
+        obstacle=_obstacle(host, unit.value, gunicorn),
+        project_venv=_project_venv(host, gunicorn, release),
+    )
+
+
+def _missing_directory(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
+    doubt: Unknown | None = None
+    optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
+    for fact in (Absent() if optional else unit.working_directory, gunicorn.settings.chdir):
+        if isinstance(fact, Unknown):
+            doubt = doubt or fact
+        elif isinstance(fact, Known) and fact.value.startswith("/"):
+            real = access.physical(host, fact.value)
+            if isinstance(real, Absent):
+                return computed(fact.value, *fact.places, *real.places)
+            doubt = doubt or (real if isinstance(real, Unknown) else None)
+    return doubt or Absent()
+
+
+def _missing_program(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
+    if not isinstance(unit.exec_start, Known):
+        return unit.exec_start
+    places = unit.exec_start.places
+    for command in unit.exec_start.value:
+        program = command.argv[0]
+        if "/" not in program and all(isinstance(host.stat(f"{folder}/{program}"), Missing) for folder in _SEARCH):
+            return computed(program, *places)
+    for path, named in _programs(unit, gunicorn):
+        if isinstance(access.physical(host, path), Absent):
+            return computed(path, *named, Place(path=path, text="no such file"))
+    return Absent(places)
+
+
+def _programs(unit: Unit, gunicorn: Gunicorn) -> Iterator[tuple[str, tuple[Place, ...]]]:
+    """Absolute paths of the programs of a start: what ExecStart= names, what that leads to, the interpreter."""
+    if isinstance(unit.exec_start, Known):
+        for command in unit.exec_start.value:
+            if command.argv[0].startswith("/") and "-" not in command.prefixes:
+                yield command.argv[0], unit.exec_start.places
+    for fact in (gunicorn.program, gunicorn.python):
+        if isinstance(fact, Known) and fact.value.startswith("/"):
+            yield fact.value, fact.places
+
+
+def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
+    if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
+        return Unknown("the user is made at the start", unit.dynamic_user.places)
+    if not isinstance(unit.user, Known):
+        return unit.user  # root passes everywhere
+    if any("+" in c.prefixes for c in (unit.exec_start.value if isinstance(unit.exec_start, Known) else ())):
+        return Absent()
+    credentials = Accounts(host).credentials(unit.user.value, unit.group, unit.supplementary_groups)
+    if not isinstance(credentials, Known):
+        return credentials if isinstance(credentials, Unknown) else Unknown(f"there is no user {unit.user.value}")
+    uid, gids = credentials.value
+    optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
+    needed = [(fact.value, "x") for fact in (unit.working_directory, gunicorn.settings.chdir) if isinstance(fact, Known)]
+    needed = needed[1:] if optional else needed
+    needed += [(path, "x") for path, _ in _programs(unit, gunicorn)]
+    doubt: Unknown | None = None
+    for path, right in dict.fromkeys(needed):
+        if not path.startswith("/"):
+            continue
+        found = access.obstacle(host, path, uid, gids, right)
+        if isinstance(found, Known):
+            return Known(found.value, (*found.places, *unit.user.places), found.origin)
+        # What does not exist is told by the other facts.
+        if isinstance(found, Unknown) and isinstance(access.physical(host, path), Known):
+            doubt = doubt or found
+    return doubt or Absent(unit.user.places)
+
+
+def _project_venv(host: Host, gunicorn: Gunicorn, release: Release) -> Fact[str]:
+    """Beside the code or in its release: where another interpreter is started.
+
+    A virtual environment that releases share, or one anywhere else, is a matter of taste.
+    """
+    if not isinstance(release.configured, Known):
+        return release.configured
+    home = release.configured.value
+    if isinstance(gunicorn.venv, Unknown):
+        return gunicorn.venv
+    if isinstance(gunicorn.venv, Known):
+        folder = release.folder
+        if not isinstance(folder, Known) or not gunicorn.venv.value.startswith(f"{folder.value}/"):
+            return Absent(gunicorn.venv.places)
+        own, current = (_entry(path, folder.value) for path in (gunicorn.venv.value, home))
+        if not current or own == current:
+            return Absent(gunicorn.venv.places)
+        bases = [current]
+    else:
+        bases = [home, posixpath.dirname(home)]
+        if isinstance(release.link, Known):
+            bases.append(posixpath.dirname(release.link.value))
+    for base in bases:
+        for name in _VENVS:
+            path = f"{base}/{name}"
+            if base.count("/") > 1 and isinstance(host.stat(f"{path}/pyvenv.cfg"), Stat):
+                program = f"{path}/bin/gunicorn"
+                if isinstance(host.stat(program), Stat):
+                    return computed(path, Place(path=program), *gunicorn.program.places)
+    return Absent(gunicorn.venv.places)
+
+
+def _entry(path: str, folder: str) -> str:
+    """The entry of a folder that a path lies in, "" for a path outside."""
+    inside = path.startswith(f"{folder}/")
+    return f"{folder}/{path.removeprefix(f'{folder}/').partition('/')[0]}" if inside else ""

@@ -1,0 +1,172 @@
+"""Processes: straight from /proc, so that " (deleted)" survives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.hosts.base import Host, Link, Missing, ProcessRecord, Stat, Unseen
+
+T = TypeVar("T")
+
+_UNIT_SUFFIXES = (".service", ".scope", ".socket", ".mount", ".swap")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDirectory:
+    """`path` is physical: links are resolved. `deleted`: the directory was removed while the process stands in it."""
+
+    path: str
+    deleted: bool
+    inode: int
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. `started` in seconds since the epoch."""
+
+    pid: int
+    ppid: int
+    comm: str
+    state: str
+    started: float
+    argv: Fact[tuple[str, ...]]
+    """Unknown when the process rewrote its title (setproctitle)."""
+    uid: Fact[int]
+    gids: Fact[frozenset[int]]
+    unit: Fact[str]
+    """The systemd unit by its control group ("shop.service"); Absent for a process of no unit."""
+    cgroup: Fact[str]
+    cwd: Fact[WorkingDirectory]
+    exe: Fact[str]
+    exe_deleted: Fact[bool]
+    environ: Fact[Mapping[str, str]]
+    """Environment at exec; values are tokens but for harmless names."""
+    sockets: Fact[frozenset[int]]
+    mount_namespace: Fact[int]
+    elsewhere: Fact[bool]
+    """Its root directory is not the machine's own, as in a container: its paths mean other files."""
+
+
+def read(host: Host, pid: int) -> Fact[Process]:
+    """One process in depth. Absent: there is no such process. Unknown: the process table cannot be read.
+
+    Source: /proc/PID/{stat,status,cmdline,cgroup,cwd,exe,environ,fd,ns} through `Host.process`.
+    """
+    place = Place(note=f"pid {pid}")
+    answer = host.process(pid)
+    match answer:
+        case Missing():
+            return Absent((place,))
+        case Unseen(reason):
+            return Unknown(reason, (place,))
+        case ProcessRecord():
+            return Known(_process(host, answer, place), (place,))
+
+
+def rewritten(argv: tuple[str, ...]) -> bool:
+    """The command line is a title the process gave itself ("gunicorn: master [app]", "nginx: worker process")."""
+    return bool(argv) and ": " in argv[0] and not argv[0].startswith("/")
+
+
+def unit_of(cgroup: str) -> str:
+    """The unit that owns a control group, "" for none.
+
+    As systemd's cg_path_get_unit (src/basic/cgroup-util.c): slices are skipped, the first thing below
+    them is the unit. So a user's own services belong to "user@1000.service", and a container's processes
+    to its scope. Names that clash with kernel files are escaped with one leading underscore.
+    """
+    for part in cgroup.split("/"):
+        name = part.removeprefix("_")
+        if not name or name == ".." or name.endswith(".slice"):
+            continue
+        return name if name.endswith(_UNIT_SUFFIXES) else ""
+    return ""
+
+
+def _process(host: Host, record: ProcessRecord, place: Place) -> Process:
+    line = record.line
+    unit = unit_of(record.cgroup)
+    in_group = (Place(path=f"/proc/{line.pid}/cgroup", text=record.cgroup),)
+    titled = rewritten(line.argv)
+    return Process(
+        pid=line.pid,
+        ppid=line.ppid,
+        comm=line.comm,
+        state=line.state,
+        started=line.started,
+        argv=_argv(line.argv, titled, line.state, line.pid),
+        uid=Known(record.uid, (place,)),
+        gids=Known(frozenset((record.gid, *record.groups)), (place,)),
+        unit=Known(unit, in_group) if unit else Absent(in_group),
+        cgroup=Known(record.cgroup, in_group),
+        cwd=_cwd(record.cwd, line.pid),
+        exe=_link(record.exe, line.pid, "exe"),
+        exe_deleted=_deleted(record.exe, line.pid),
+        environ=_environ(record.environ, titled, line.pid),
+        sockets=_seen(
+            record.sockets if isinstance(record.sockets, Unseen) else frozenset(record.sockets),
+            Place(path=f"/proc/{line.pid}/fd"),
+        ),
+        mount_namespace=_seen(record.mount_namespace, Place(path=f"/proc/{line.pid}/ns/mnt")),
+        elsewhere=_elsewhere(host, record.root, line.pid),
+    )
+
+
+def _seen(value: T | Unseen, place: Place) -> Fact[T]:
+    return Unknown(value.reason, (place,)) if isinstance(value, Unseen) else Known(value, (place,))
+
+
+def _argv(argv: tuple[str, ...], titled: bool, state: str, pid: int) -> Fact[tuple[str, ...]]:
+    place = Place(path=f"/proc/{pid}/cmdline", text=" ".join(argv).rstrip())
+    if titled:
+        return Unknown("the process replaced its command line by a title (setproctitle)", (place,))
+    if not argv and state in ("Z", "X"):
+        return Unknown("the process has ended and waits to be reaped", (place,))
+    return Known(argv, (place,))
+
+
+def _environ(environ: Mapping[str, str] | Unseen, titled: bool, pid: int) -> Fact[Mapping[str, str]]:
+    place = Place(path=f"/proc/{pid}/environ")
+    # setproctitle writes the title over the memory of argv and of the environment behind it, so what
+    # the kernel shows afterwards is zeros: nothing is known, which is not "no variable is set".
+    if titled and not isinstance(environ, Unseen):
+        return Unknown("the process wrote its title over its environment (setproctitle)", (place,))
+    return _seen(environ, place)
+
+
+def _cwd(link: Link | Unseen, pid: int) -> Fact[WorkingDirectory]:
+    place = Place(path=f"/proc/{pid}/cwd", text=_shown(link))
+    if isinstance(link, Unseen):
+        return Unknown(link.reason, (place,))
+    return Known(WorkingDirectory(link.path, link.deleted, link.inode, link.device), (place,))
+
+
+def _link(link: Link | Unseen, pid: int, name: str) -> Fact[str]:
+    place = Place(path=f"/proc/{pid}/{name}", text=_shown(link))
+    return Unknown(link.reason, (place,)) if isinstance(link, Unseen) else Known(link.path, (place,))
+
+
+def _deleted(link: Link | Unseen, pid: int) -> Fact[bool]:
+    place = Place(path=f"/proc/{pid}/exe", text=_shown(link))
+    return Unknown(link.reason, (place,)) if isinstance(link, Unseen) else Known(link.deleted, (place,))
+
+
+def _elsewhere(host: Host, root: Link | Unseen, pid: int) -> Fact[bool]:
+    """By identity, not by name: the link reads "/" in a container too. A service with PrivateTmp= keeps its root."""
+    place = Place(path=f"/proc/{pid}/root", text=_shown(root))
+    if isinstance(root, Unseen):
+        return Unknown(root.reason, (place,))
+    own = host.stat("/")
+    if not isinstance(own, Stat):
+        return Unknown(own.reason if isinstance(own, Unseen) else "there is no root directory", (place,))
+    return Known((root.inode, root.device) != (own.inode, own.device), (place,))
+
+
+def _shown(link: Link | Unseen) -> str:
+    if isinstance(link, Unseen):
+        return ""
+    return f"{link.path} (deleted)" if link.deleted else link.path

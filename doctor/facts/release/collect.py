@@ -1,0 +1,386 @@
+"""From a Gunicorn and its unit to the facts about its release."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from doctor.facts.gunicorn.model import Gunicorn
+from doctor.facts.process import Process, WorkingDirectory
+from doctor.facts.release.age import Switch, age, came_after, loaded_code
+from doctor.facts.release.copies import other_copy
+from doctor.facts.release.follow import hup_follows
+from doctor.facts.release.git import Checkout, checkout
+from doctor.facts.release.layout import (
+    Folder,
+    Link,
+    folder_of,
+    link_beside,
+    link_inside,
+    link_named,
+    link_on,
+    release_root,
+)
+from doctor.facts.release.model import Release
+from doctor.facts.release.serving import TOLERANCE, serving, started
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.grammar.outline import Outline
+from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
+from doctor.hosts.paths import resolve
+
+_MARKERS = ("REVISION", ".revision", "VERSION", "RELEASE", "BUILD", "revision.txt", "version.txt", "GIT_SHA", "COMMIT")
+_REPOSITORY = "a repository does not hold the machine's files"
+_SETTLED = 600.0
+"""Seconds. A release that nobody writes to for so long is complete."""
+_ROUTE = re.compile(r"/_*(?:version|release|revision|build|healthz?|status)/?$", re.IGNORECASE)
+
+
+def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str, ...] = ()) -> Release:
+    """Where the code lies, how it is switched, and whether the processes run what lies there.
+
+    Args:
+        host: where to look.
+        gunicorn: whose code.
+        unit: its unit; Absent without one.
+        served: directories other Gunicorns run in, which are no stray copies of this app.
+    """
+    logical = _logical(gunicorn)
+    link = _find_link(host, logical)
+    configured = _configured(host, logical, gunicorn)
+    workers = serving(gunicorn)
+    cwd = _cwd(gunicorn, workers)
+    running: Fact[str] = Known(cwd.value.path, cwd.places) if isinstance(cwd, Known) else cwd
+    folder = _folder(host, link, configured, running)
+    root = running if isinstance(running, Known) else configured
+    deleted = isinstance(cwd, Known) and cwd.value.deleted
+    held = link.value if isinstance(link, Known) else None
+    place = Place(path=held.link.path) if held else Place()
+    switched: Fact[float] = _switched(held, place) if held else _missing(link)
+    follows = _follows(gunicorn, unit, link, logical)
+    behind = _behind(host, gunicorn, held, running, folder, workers, follows) if held else _missing(link)
+    crossed = isinstance(follows, Known) and follows.value
+    switch = Switch(held.link.path, held.link.switched, isinstance(behind, Known), crossed) if held else None
+    ages = age(host, gunicorn, workers, running, deleted, switch if held and held.link.seen else None)
+    repository = _checkout(host, root, deleted)
+    oldest_worker = _worker(workers, 0)
+    return Release(
+        link=computed(held.link.path, *link.places) if held else _missing(link),
+        link_target=_target(held) if held else _missing(link),
+        link_switched=switched,
+        link_inside_release=_inside(host, held, folder) if held else _missing(link),
+        bypassed_link=_bypassed(host, link, folder, configured),
+        folder=computed(folder.path, Place(path=folder.path)) if folder else Absent(),
+        entries=computed(folder.names, Place(path=folder.path)) if folder else Absent(),
+        newest=_newest(folder),
+        unswitched=_unswitched(host, gunicorn, held, folder, oldest_worker),
+        running=running,
+        running_deleted=Known(deleted, cwd.places) if isinstance(cwd, Known) else cwd,
+        configured=configured,
+        behind_link=behind,
+        reloaded_since_switch=_reloaded(oldest_worker, switched),
+        newest_code=ages.newest_code,
+        newest_code_time=ages.newest_code_time,
+        oldest_worker=oldest_worker,
+        newest_worker=_worker(workers, -1),
+        master_started=_process_start(gunicorn.master),
+        stale_code=ages.stale_code,
+        stale_template=ages.stale_template,
+        outdated_preload=ages.outdated_preload,
+        reloaded_since_change=ages.reloaded_since_change,
+        mixed_workers=ages.mixed_workers,
+        git=repository.present,
+        git_head=repository.head,
+        git_head_time=repository.moved,
+        hup_follows=follows,
+        hup_effective=_effective(gunicorn, follows),
+        other_copy=_other_copy(host, gunicorn, unit, root, deleted, folder, served),
+        marker=_marker(host, gunicorn, root, folder),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A path that leads to the code, links kept. `working`: it is the working directory."""
+
+    path: str
+    places: tuple[Place, ...]
+    working: bool
+
+
+def _logical(gunicorn: Gunicorn) -> Fact[tuple[_Way, ...]]:
+    """Every path as written that leads to the code: the directory, and what is searched for modules."""
+    directory = gunicorn.logical_directory
+    if isinstance(directory, Unknown):
+        return directory
+    ways = [_Way(directory.value, directory.places, True)] if isinstance(directory, Known) else []
+    chdir, pythonpath = gunicorn.settings.chdir, gunicorn.settings.pythonpath
+    if isinstance(chdir, Known) and chdir.value.startswith("/"):
+        ways.append(_Way(chdir.value, chdir.places, True))
+    if isinstance(pythonpath, Known):
+        entries = (entry.strip() for entry in pythonpath.value.split(","))
+        ways += [_Way(entry, pythonpath.places, False) for entry in entries if entry.startswith("/")]
+    return Known(tuple(ways)) if ways else Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The link and the way it lies on."""
+
+    link: Link
+    way: _Way
+
+
+def _find_link(host: Host, logical: Fact[tuple[_Way, ...]]) -> Fact[_Held]:
+    if not isinstance(logical, Known):
+        return logical
+    for way in logical.value:
+        link = link_named(way.path) if host.kind is TargetKind.TREE else link_on(host, way.path)
+        if isinstance(link, Unseen):
+            return Unknown(link.reason, way.places)
+        if link is not None:
+            return computed(_Held(link, way), Place(path=link.path), *way.places)
+    return Absent(logical.value[0].places)
+
+
+def _missing(link: Fact[_Held]) -> Absent | Unknown:
+    return link if isinstance(link, Unknown) else Absent()
+
+
+def _switched(held: _Held, place: Place) -> Fact[float]:
+    return Known(held.link.switched, (place,)) if held.link.seen else Unknown(_REPOSITORY, held.way.places)
+
+
+def _target(held: _Held) -> Fact[str]:
+    place = Place(path=held.link.path)
+    if not held.link.seen:
+        return Unknown(_REPOSITORY, held.way.places)
+    return Known(held.link.target, (place,)) if held.link.target else Absent((place,))
+
+
+def _configured(host: Host, logical: Fact[tuple[_Way, ...]], gunicorn: Gunicorn) -> Fact[str]:
+    """--chdir wins over the working directory: Gunicorn changes into it before it loads the app."""
+    if not isinstance(logical, Known):
+        return gunicorn.directory if isinstance(logical, Absent) else logical
+    working = [way for way in logical.value if way.working]
+    if not working:
+        return gunicorn.directory
+    found = resolve(host, working[-1].path)
+    if isinstance(found.physical, Unseen):
+        return Unknown(found.physical.reason, working[-1].places)
+    if isinstance(found.physical, Missing) and host.kind is TargetKind.TREE:
+        return Unknown(_REPOSITORY, working[-1].places)
+    if isinstance(found.physical, Missing):
+        return Absent((*working[-1].places, Place(path=found.stopped_at)))
+    return computed(found.physical, *working[-1].places)
+
+
+def _cwd(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> Fact[WorkingDirectory]:
+    """Of the oldest worker; of the master while it has no workers."""
+    if isinstance(workers, Known) and workers.value:
+        return workers.value[0].cwd
+    return gunicorn.master.value.cwd if isinstance(gunicorn.master, Known) else gunicorn.master
+
+
+def _folder(host: Host, link: Fact[_Held], configured: Fact[str], running: Fact[str]) -> Folder | None:
+    targets = [link.value.link.target] if isinstance(link, Known) else []
+    targets += [fact.value for fact in (configured, running) if isinstance(fact, Known)]
+    for target in dict.fromkeys(targets):
+        path = target
+        # The app may lie in a folder of its release: releases/42/backend.
+        for _ in range(3):
+            folder = folder_of(host, path) if path.count("/") > 1 else None
+            if folder:
+                return folder
+            path = path.rpartition("/")[0]
+    return None
+
+
+def _inside(host: Host, held: _Held, folder: Folder | None) -> Fact[str]:
+    if folder is None or not held.link.target:
+        return Absent()
+    found = link_inside(host, held.link.target, folder)
+    return computed(found, Place(path=found)) if found else Absent()
+
+
+def _bypassed(host: Host, link: Fact[_Held], folder: Folder | None, configured: Fact[str]) -> Fact[str]:
+    if isinstance(link, Unknown):
+        return link
+    if isinstance(link, Known) or folder is None or not isinstance(configured, Known):
+        return Absent()
+    beside = link_beside(host, folder)
+    if beside is None or release_root(configured.value, folder) == release_root(beside.target, folder):
+        return Absent()
+    return computed(beside.path, Place(path=beside.path, text=f"→ {beside.target}"), *configured.places)
+
+
+def _newest(folder: Folder | None) -> Fact[str]:
+    if folder is None or not folder.names:
+        return Absent()
+    path = f"{folder.path}/{folder.names[0]}"
+    return computed(path, Place(path=path))
+
+
+def _unswitched(
+    host: Host, gunicorn: Gunicorn, held: _Held | None, folder: Folder | None, oldest_worker: Fact[float]
+) -> Fact[str]:
+    if held is None or folder is None or not folder.names:
+        return Absent()
+    newest = f"{folder.path}/{folder.names[0]}"
+    if release_root(held.link.target, folder) == newest:
+        return Absent()
+    places = (Place(path=newest), Place(path=held.link.path, text=f"→ {held.link.target}"))
+    stat = host.stat(newest)
+    if not isinstance(stat, Stat):
+        return Unknown(stat.reason if isinstance(stat, Unseen) else f"{newest} is gone")
+    # ctime is when it came here: rsync and tar give files the time they had elsewhere.
+    if max(stat.mtime, stat.ctime) <= held.link.switched:
+        return Absent(places)
+    code = loaded_code(host, Known(newest, places), gunicorn)
+    if isinstance(code, Unknown):
+        return code
+    if code.newest and not came_after(code, held.link.switched - TOLERANCE):
+        return Absent(places)
+    last = max(stat.mtime, stat.ctime, code.newest_change.ctime if code.newest_change else 0.0)
+    reloaded = isinstance(oldest_worker, Known) and oldest_worker.value > last
+    if not code.newest or (not reloaded and host.now() - last < _SETTLED):
+        return Unknown(f"the deploy of {newest} may still be going on", places)
+    return computed(newest, *places)
+
+
+def _behind(
+    host: Host,
+    gunicorn: Gunicorn,
+    held: _Held,
+    running: Fact[str],
+    folder: Folder | None,
+    workers: Fact[tuple[Process, ...]],
+    follows: Fact[bool],
+) -> Fact[str]:
+    if not isinstance(running, Known):
+        return running
+    place = Place(path=held.link.path)
+    if not held.link.target:
+        return Unknown(f"{held.link.path} points to nothing", (place,))
+    target = release_root(held.link.target, folder)
+    if held.way.working and (running.value == target or running.value.startswith(f"{target}/")):
+        return Absent(running.places)
+    preload = gunicorn.settings.preload
+    loader = gunicorn.master.value if isinstance(gunicorn.master, Known) else None
+    if not (isinstance(preload, Known) and preload.value):
+        loader = workers.value[0] if isinstance(workers, Known) and workers.value else None
+    if loader is not None and loader.started > held.link.switched + TOLERANCE:
+        # Named on the search path, the link is resolved anew at every import, whatever the working directory.
+        if isinstance(follows, Unknown):
+            return follows
+        if isinstance(follows, Known) and follows.value:
+            return Absent((place,))
+    if held.way.working:
+        return computed(target, *running.places, place)
+    if loader is not None and came_after(loaded_code(host, Known(target, (place,)), gunicorn), loader.started):
+        return computed(target, *started(loader, "process").places, place)
+    return Unknown(f"which release {held.link.path} pointed to when the code was loaded is lost", held.way.places)
+
+
+def _reloaded(oldest_worker: Fact[float], switched: Fact[float]) -> Fact[bool]:
+    if not isinstance(switched, Known):
+        return switched
+    if not isinstance(oldest_worker, Known):
+        return oldest_worker
+    return computed(oldest_worker.value > switched.value, *oldest_worker.places, *switched.places)
+
+
+def _worker(workers: Fact[tuple[Process, ...]], index: int) -> Fact[float]:
+    if not isinstance(workers, Known):
+        return workers
+    if not workers.value:
+        return Absent(workers.places)
+    return started(workers.value[index], "worker")
+
+
+def _process_start(process: Fact[Process]) -> Fact[float]:
+    if not isinstance(process, Known):
+        return process
+    return started(process.value, "master")
+
+
+def _checkout(host: Host, root: Fact[str], deleted: bool) -> Checkout:
+    if isinstance(root, Known) and not deleted:
+        return checkout(host, root.value)
+    fact = root if not isinstance(root, Known) else Unknown("the directory was removed", root.places)
+    return Checkout(fact, fact, fact)
+
+
+def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[_Held], logical: Fact[tuple[_Way, ...]]) -> Fact[bool]:
+    if isinstance(link, Unknown):
+        return link
+    if isinstance(link, Absent):
+        return Known(True, link.places)
+    path = link.value.link.path
+    directory = logical.value[0].path if isinstance(logical, Known) else ""
+    outside = not (directory == path or directory.startswith(f"{path}/"))
+    return hup_follows(gunicorn, unit, path, outside)
+
+
+def _effective(gunicorn: Gunicorn, follows: Fact[bool]) -> Fact[bool]:
+    preload = gunicorn.settings.preload
+    if isinstance(preload, Known) and preload.value:
+        return computed(False, *preload.places)
+    if isinstance(follows, Known) and not follows.value:
+        return follows
+    if isinstance(preload, Unknown):
+        return Unknown(preload.reason, preload.places)
+    return follows
+
+
+def _entry_file(host: Host, gunicorn: Gunicorn, root: str) -> str:
+    """File of the entry module below `root`, "" when it is not there."""
+    wsgi_app = gunicorn.settings.wsgi_app
+    if not isinstance(wsgi_app, Known):
+        return ""
+    stem = wsgi_app.value.partition(":")[0].replace(".", "/")
+    for name in (f"{stem}.py", f"{stem}/__init__.py"):
+        stat = host.stat(f"{root}/{name}")
+        if isinstance(stat, Stat) and stat.type is FileType.FILE:
+            return name
+    return ""
+
+
+def _other_copy(
+    host: Host,
+    gunicorn: Gunicorn,
+    unit: Fact[Unit],
+    root: Fact[str],
+    deleted: bool,
+    folder: Folder | None,
+    served: tuple[str, ...],
+) -> Fact[str]:
+    if not isinstance(root, Known):
+        return root
+    if host.kind is TargetKind.TREE:
+        return Unknown(_REPOSITORY)
+    if deleted:
+        return Unknown("the directory was removed", root.places)
+    entry = _entry_file(host, gunicorn, root.value)
+    if not entry:
+        return Absent(root.places)
+    kept = (folder.path,) if folder else ()
+    return other_copy(host, unit, root.value, entry, kept, tuple(s for s in served if s != root.value))
+
+
+def _marker(host: Host, gunicorn: Gunicorn, root: Fact[str], folder: Folder | None) -> Fact[str]:
+    if not isinstance(root, Known):
+        return root
+    for place in dict.fromkeys((root.value, release_root(root.value, folder))):
+        names = host.list(place)
+        if isinstance(names, Unseen):
+            return Unknown(names.reason, root.places)
+        for name in _MARKERS:
+            if isinstance(names, tuple) and name in names:
+                return Known(f"the file {name}", (Place(path=f"{place}/{name}"),))
+    entry = _entry_file(host, gunicorn, root.value)
+    outline = host.outline(f"{root.value}/{entry}") if entry else None
+    for route in outline.routes if isinstance(outline, Outline) else ():
+        if _ROUTE.match(route):
+            return Known(f"the route {route}", (Place(path=f"{root.value}/{entry}"),))
+    return Absent(root.places)

@@ -1,0 +1,97 @@
+"""A git checkout, read as files: git itself would refuse a repository of another user, or run its hooks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
+
+_ABOVE = 3
+"""Folders above the directory in which .git is looked for."""
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_LOG_LINE = re.compile(r" (?P<time>\d{9,11}) [+-]\d{4}(?:\t|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """`head`: the commit; `moved`: when HEAD last moved in this checkout, seconds since the epoch."""
+
+    present: Fact[bool]
+    head: Fact[str]
+    moved: Fact[float]
+
+
+def checkout(host: Host, directory: str) -> Checkout:
+    """The checkout a directory lies in, if any."""
+    folder = directory
+    for _ in range(_ABOVE + 1):
+        stat = host.stat(f"{folder}/.git")
+        if isinstance(stat, Unseen):
+            unseen = Unknown(stat.reason)
+            return Checkout(unseen, unseen, unseen)
+        if isinstance(stat, Stat):
+            return _read(host, f"{folder}/.git", stat)
+        folder = folder.rpartition("/")[0]
+        if not folder:
+            break
+    return Checkout(Known(False, (Place(path=directory, note=""),)), Absent(), Absent())
+
+
+def _read(host: Host, path: str, stat: Stat) -> Checkout:
+    present = Known(True, (Place(path=path),))
+    folder = path if stat.type is FileType.DIRECTORY else _worktree(host, path)
+    content = host.read(f"{folder}/HEAD")
+    if not isinstance(content, Content):
+        unknown = Unknown(content.reason if isinstance(content, Unseen) else f"{folder}/HEAD does not exist")
+        return Checkout(present, unknown, unknown)
+    return Checkout(present, _head(host, folder, content.text.strip()), _moved(host, folder))
+
+
+def _worktree(host: Host, path: str) -> str:
+    """A .git file of a worktree or a submodule: `gitdir: PATH` (gitrepository-layout(5))."""
+    content = host.read(path)
+    text = content.text.strip() if isinstance(content, Content) else ""
+    target = text.removeprefix("gitdir:").strip()
+    if not target.startswith("/"):
+        target = f"{path.rpartition('/')[0]}/{target}"
+    return target
+
+
+def _head(host: Host, folder: str, head: str) -> Fact[str]:
+    place = Place(path=f"{folder}/HEAD", text=head)
+    if not head.startswith("ref:"):
+        return Known(head, (place,)) if _SHA.fullmatch(head) else Unknown(f"{folder}/HEAD holds no commit", (place,))
+    name = head.removeprefix("ref:").strip()
+    common = host.read(f"{folder}/commondir")
+    shared = f"{folder}/{common.text.strip()}" if isinstance(common, Content) else folder
+    for base in dict.fromkeys((folder, shared)):
+        loose = host.read(f"{base}/{name}")
+        if isinstance(loose, Content) and _SHA.fullmatch(loose.text.strip()):
+            return Known(loose.text.strip(), (place, Place(path=f"{base}/{name}")))
+        if isinstance(loose, Unseen):
+            return Unknown(loose.reason, (place,))
+    packed = host.read(f"{shared}/packed-refs")
+    if isinstance(packed, Content):
+        for number, line in enumerate(packed.text.splitlines(), packed.start_line):
+            sha, _, ref = line.partition(" ")
+            if ref == name and _SHA.fullmatch(sha):
+                return Known(sha, (place, Place(path=f"{shared}/packed-refs", line=number, text=line)))
+    if isinstance(packed, Unseen):
+        return Unknown(packed.reason, (place,))
+    return Unknown(f"the branch {name} has no commit", (place,))
+
+
+def _moved(host: Host, folder: str) -> Fact[float]:
+    path = f"{folder}/logs/HEAD"
+    content = host.read(path, limit=1 << 16, tail=True)
+    if isinstance(content, Content) and content.text.strip():
+        last = content.text.rstrip().splitlines()[-1]
+        match = _LOG_LINE.search(last)
+        if match:
+            return Known(float(match["time"]), (Place(path=path, text=last.partition("\t")[2]),))
+    stat = host.stat(f"{folder}/HEAD")
+    if isinstance(stat, Stat):
+        return Known(stat.mtime, (Place(path=f"{folder}/HEAD"),))
+    return Absent() if isinstance(stat, Missing) else Unknown(stat.reason)

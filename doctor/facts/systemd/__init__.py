@@ -1,0 +1,40 @@
+"""Units as systemd runs them, and as they lie on disk.
+
+On a machine the manager is asked (`systemctl show` for effective values, `systemctl cat` for the line
+each one stands on); in a repository the unit files themselves are merged with systemd's rules.
+"""
+
+from __future__ import annotations
+
+from doctor.facts.systemd.model import (
+    EnvironmentFileRef,
+    ExecCommand,
+    SocketUnit,
+    Systemd,
+    Unit,
+    UnitProblem,
+)
+from doctor.facts.value import Absent, Place, Unknown
+from doctor.hosts.base import Host, Machine, TargetKind
+
+__all__ = ["EnvironmentFileRef", "ExecCommand", "SocketUnit", "Systemd", "Unit", "UnitProblem", "collect"]
+
+
+def collect(host: Host, also: frozenset[str] = frozenset()) -> Systemd:
+    """Every web service, nginx, and the units named in `also` (those that own a process of interest).
+
+    Without a manager that answers, the files in its search path are read: `available` then says why.
+    """
+    from doctor.facts.systemd.files import collect_disk, collect_repository
+    from doctor.facts.systemd.machine import collect_machine
+
+    if host.kind is TargetKind.TREE:
+        return collect_repository(host, also)
+    machine = host.machine()
+    if isinstance(machine, Machine) and not machine.systemd:
+        reason = "systemd is not PID 1 here"
+        return collect_disk(host, also, Absent((Place(note=reason),)), reason)
+    answer = collect_machine(host, also)
+    if isinstance(answer, Systemd):
+        return answer
+    return collect_disk(host, also, Unknown(answer), answer)

@@ -1,0 +1,122 @@
+"""Joins the facts into Apps: the thing people think in.
+
+An App is unit(s) ↔ Gunicorn ↔ bind ↔ nginx upstream, location, server ↔ release, code, environment, static.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from doctor.facts.address import Address
+from doctor.facts.appcode import AppCode
+from doctor.facts.edit import Edit
+from doctor.facts.environment import Environment
+from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.log import NginxLog, UnitLog
+from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
+from doctor.facts.placement import Placement
+from doctor.facts.release import Release
+from doctor.facts.socket import SocketFile
+from doctor.facts.static import StaticPath
+from doctor.facts.systemd import Systemd, Unit
+from doctor.facts.value import Absent, Fact
+from doctor.hosts.base import Machine, TargetKind
+
+_NOTHING = Absent()
+
+
+class Hop(str, Enum):
+    """A link of the chain, in the order a request meets them."""
+
+    SERVER = "server"
+    LOCATION = "location"
+    UPSTREAM = "upstream"
+    SOCKET = "socket"
+    UNIT = "unit"
+    MASTER = "master"
+    WORKERS = "workers"
+    DIRECTORY = "directory"
+    ENVIRONMENT = "environment"
+    RELEASE = "release"
+    CODE = "code"
+    STATIC = "static"
+
+
+class PeerState(str, Enum):
+    """What a connection to an upstream peer meets."""
+
+    OURS = "ours"
+    """This app's Gunicorn, or the socket unit that starts it."""
+    NOBODY = "nobody"
+    """Nobody listens."""
+    STRANGER = "stranger"
+    """Something else listens: another unit, an older instance, a stray process."""
+    REMOTE = "remote"
+    """Not on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way of a request to this app: server → location → peer → who answers there."""
+
+    server: Server
+    location: Location
+    upstream: Upstream
+    peer: Peer
+    state: Fact[PeerState]
+    answered_by: Fact[str]
+    """The unit or process that listens there ("blog.service", "pid 122 (gunicorn)"); Absent when nobody does."""
+    socket_file: Fact[SocketFile]
+    """Of a unix peer; Absent for TCP."""
+    correction: Fact[Edit]
+    """The line of the nginx file that would lead to this app; Absent unless there is exactly one candidate."""
+    configured: Fact[bool] = _NOTHING
+    """The app is set up to listen there, whether it does or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One Flask app on this machine or in this repository."""
+
+    name: str
+    units: tuple[Unit, ...]
+    """All units that serve it: one, or the instances of a template behind one upstream."""
+    unit: Fact[Unit]
+    """The unit; Absent for a Gunicorn without one. With several, the first that is worst off."""
+    gunicorns: tuple[Gunicorn, ...]
+    gunicorn: Fact[Gunicorn]
+    routes: tuple[Route, ...]
+    rivals: tuple[Gunicorn, ...]
+    """Gunicorns outside its units that listen where it should, or run the same code."""
+    binds: Fact[tuple[Address, ...]]
+    """Where it really listens: what its processes or socket units hold; what settings say where nothing runs."""
+    socket_activated: bool
+    changed_since_start: Fact[tuple[str, ...]]
+    """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""
+    placement: Placement
+    mixed_releases: Fact[str]
+    """Members of one upstream group run different releases; a sentence that names them."""
+    release: Release
+    code: AppCode
+    environment: Environment
+    static: tuple[StaticPath, ...]
+    log: UnitLog
+    nginx_log: NginxLog
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was seen, joined; the root of every rule's expressions as `host`."""
+
+    kind: TargetKind
+    name: str
+    time: float
+    machine: Fact[Machine]
+    systemd: Systemd
+    nginx: Nginx
+    apps: tuple[App, ...]
+    strays: tuple[Gunicorn, ...]
+    """Gunicorns that belong to no unit."""
+    unreadable: tuple[Fact[str], ...]
+    """Files that could not be parsed, each with place and reason."""

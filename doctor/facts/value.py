@@ -1,0 +1,100 @@
+"""A fact: a value with its place, or one of two things that are not values.
+
+- `Known`: the value, where it stands (`places`, the first is the primary one) and how it came to be (`origin`).
+- `Absent`: somebody looked and it is not there. In a rule it compares as null.
+- `Unknown`: nobody could look. In a rule it absorbs, as NULL does in SQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+D = TypeVar("D", bound="DataclassInstance")
+
+
+class Origin(str, Enum):
+    """How a value came to be."""
+
+    EXPLICIT = "explicit"
+    """Written in a file or on a command line."""
+    INHERITED = "inherited"
+    """Written further out: an nginx block around, a drop-in for all units."""
+    DEFAULT = "default"
+    """Written nowhere: the program's own default."""
+    COMPUTED = "computed"
+    """Derived from other facts."""
+    OBSERVED = "observed"
+    """Seen on the running machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value can be seen. `text` is what stands there; lines count from 1, 0 means no line.
+
+    Exactly one of `path`, `command` or `note` says where; `note` is for what has no address
+    ("default of gunicorn 23.0.0", "pid 122").
+    """
+
+    path: str = ""
+    line: int = 0
+    command: str = ""
+    text: str = ""
+    note: str = ""
+
+
+OUTSIDE = (
+    "not part of this repository", "is not in the repository", "files alone do not run", "a repository has no ",
+    "a repository does not hold ",
+)  # fmt: skip
+"""What the reason of an unknown holds where files alone are examined, and the question is not one of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[T]):
+    """A value, where it can be seen, and how it came to be."""
+
+    value: T
+    places: tuple[Place, ...] = ()
+    origin: Origin = Origin.OBSERVED
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Somebody looked and it is not there."""
+
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """`reason` completes "could not be checked: …"; a phrase without a full stop."""
+
+    reason: str
+    places: tuple[Place, ...] = ()
+
+    @property
+    def outside(self) -> bool:
+        """What is examined are files, and files do not tell this: whether something runs, who the users are.
+
+        It shows in the reason, as reasons are passed on from host to fact and from fact to fact, and grow on the way.
+        """
+        return any(mark in self.reason for mark in OUTSIDE)
+
+
+Fact: TypeAlias = Known[T] | Absent | Unknown
+
+
+def computed(value: T, *places: Place) -> Known[T]:
+    """A value derived from other facts, with the places that prove it."""
+    return Known(value, places, Origin.COMPUTED)
+
+
+def absent_all(cls: type[D]) -> D:
+    """An instance whose every field is Absent: the source has nothing to look at (a dataclass of Facts alone)."""
+    return cls(**{field.name: Absent() for field in fields(cls)})

@@ -1,0 +1,1 @@
+"""The grammars of the files that are read: pure functions of text."""

@@ -1,0 +1,334 @@
+"""Command lines as systemd reads them (Exec*=), and the words of a shell script given to `sh -c`.
+
+systemd is no shell: it has quotes, C-style escapes, `${VAR}`, and a lone `;` between commands, nothing else.
+Follows config_parse_exec (src/core/load-fragment.c) and extract_first_word (src/basic/extract-word.c), systemd 252.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+WHITESPACE = " \t\n\r"
+LINE_LIMIT = 1 << 20
+"""LONG_LINE_MAX of systemd: a longer line is refused."""
+
+_PREFIXES = "-@+!:|"
+_SIMPLE_ESCAPES = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    "\\": "\\", '"': '"', "'": "'", "s": " ",
+}  # fmt: skip
+_NUMERIC_ESCAPES = {"x": (2, 16), "u": (4, 16), "U": (8, 16)}
+_BRACED = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SHOWN = re.compile(r"\{ path=(?P<path>.*?) ; argv\[\]=(?P<argv>.*) ; ignore_errors=(?P<ignore>yes|no) ;", re.DOTALL)
+_REDIRECTION = re.compile(r"\d*(>>|>&|<&|<<<|<<-?|<>|>\||>|<)|&>>?")
+_OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;|&\n()]")
+
+
+class LineError(ValueError):
+    """systemd refuses the line; the text of the exception is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecLine:
+    """One command. `argv[0]` is the program to run, even where `@` gives the process another name."""
+
+    argv: tuple[str, ...]
+    prefixes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownExec:
+    """A value of `systemctl show -p ExecStart`. `arguments` is argv joined by spaces, its quotes lost."""
+
+    path: str
+    arguments: str
+    ignore_errors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShellCommand:
+    """One simple command of a shell script. `operator` follows it: "&&", "||", ";", "|", "&", newline or ""."""
+
+    words: tuple[str, ...]
+    operator: str = ""
+    redirected: bool = False
+
+
+def _escape(text: str, position: int) -> tuple[str, int]:
+    """The character of the escape whose backslash is before `position`, and where reading goes on.
+
+    An unknown escape stays as it is, backslash and all ("Ignoring unknown escape sequences").
+    """
+    letter = text[position]
+    if letter in _SIMPLE_ESCAPES:
+        return _SIMPLE_ESCAPES[letter], position + 1
+    if letter in _NUMERIC_ESCAPES:
+        width, base = _NUMERIC_ESCAPES[letter]
+        digits, end = text[position + 1 : position + 1 + width], position + 1 + width
+    else:
+        digits, base, end = text[position : position + 3], 8, position + 3
+        width = 3
+    if len(digits) == width and all(digit in "0123456789abcdefABCDEF"[: 22 if base == 16 else 8] for digit in digits):
+        number = int(digits, base)
+        if 0 < number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF:
+            return chr(number), end
+    return "\\" + letter, position + 1
+
+
+def _word(text: str, position: int) -> tuple[str, int, bool]:
+    """Read one word: its value, where reading goes on, and whether any part of it was quoted or escaped."""
+    word: list[str] = []
+    quote = ""
+    plain = True
+    while position < len(text):
+        character = text[position]
+        position += 1
+        if character == "\\":
+            if position == len(text):
+                word.append("\\")
+                break
+            value, position = _escape(text, position)
+            word.append(value)
+            plain = False
+        elif quote:
+            if character == quote:
+                quote = ""
+            else:
+                word.append(character)
+        elif character in "\"'":
+            quote = character
+            plain = False
+        elif character in WHITESPACE:
+            break
+        else:
+            word.append(character)
+    if quote:
+        raise LineError("unbalanced quoting")
+    return "".join(word), position, plain
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Words of a quoted list such as Environment=. Raises `LineError` on an unclosed quote."""
+    if len(text) > LINE_LIMIT:
+        raise LineError("line too long")
+    words: list[str] = []
+    position = 0
+    while True:
+        position = _skip_blanks(text, position)
+        if position >= len(text):
+            return tuple(words)
+        word, position, _ = _word(text, position)
+        words.append(word)
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    while position < len(text) and text[position] in WHITESPACE:
+        position += 1
+    return position
+
+
+def split_exec(text: str, expand: Callable[[str], str] = str) -> tuple[ExecLine, ...]:
+    """Commands of one Exec*= value. `expand` resolves the specifiers of each word.
+
+    Raises `LineError` where systemd would refuse the line (an unclosed quote, no program, a relative path).
+    """
+    if len(text) > LINE_LIMIT:
+        raise LineError("line too long")
+    commands: list[ExecLine] = []
+    position = _skip_blanks(text, 0)
+    while position < len(text):
+        command, position = _command(text, position, expand)
+        commands.append(command)
+        position = _skip_blanks(text, position)
+    return tuple(commands)
+
+
+def _command(text: str, position: int, expand: Callable[[str], str]) -> tuple[ExecLine, int]:
+    first, position, _ = _word(text, position)
+    program = first.lstrip(_PREFIXES)
+    prefixes = first[: len(first) - len(program)]
+    program = expand(program)
+    if not program:
+        raise LineError("no executable after the prefixes" if prefixes else "empty executable")
+    if program.endswith("/"):
+        raise LineError(f"executable name specifies a directory: {program}")
+    if "/" in program and not program.startswith("/"):
+        raise LineError(f"neither a valid executable name nor an absolute path: {program}")
+    argv = [program]
+    named = "@" in prefixes
+    while True:
+        position = _skip_blanks(text, position)
+        if position >= len(text):
+            break
+        end = position + 2
+        if text[position] == ";" and (end - 1 == len(text) or text[end - 1] in WHITESPACE):
+            position += 1
+            break
+        if text[position:end] == "\\;" and (end == len(text) or text[end] in WHITESPACE):
+            word, position = ";", end
+        else:
+            word, position, _ = _word(text, position)
+        if named:
+            named = False
+        else:
+            argv.append(expand(word))
+    return ExecLine(tuple(argv), prefixes), position
+
+
+def substitute(argv: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables in arguments, as systemd puts them in when it starts the command.
+
+    `${NAME}` anywhere is replaced, `$NAME` only as a word of its own, where its value is split at blanks
+    into any number of words; `$$` is a dollar. A variable that is not set is empty. The program itself
+    (the first word) is never substituted.
+    """
+    words: list[str] = list(argv[:1])
+    for word in argv[1:]:
+        if word.startswith("$") and _NAME.match(word[1:]):
+            words.extend(environment.get(word[1:], "").split())
+        elif "$" in word:
+            words.append(_BRACED.sub(lambda found: _value(found, environment), word))
+        else:
+            words.append(word)
+    return tuple(words)
+
+
+def _value(found: re.Match[str], environment: Mapping[str, str]) -> str:
+    return environment.get(found.group(1), "") if found.group(1) else "$"
+
+
+def parse_shown(value: str) -> ShownExec | None:
+    """A value of `systemctl show`: `{ path=/x ; argv[]=/x -y ; ignore_errors=no ; start_time=… }`."""
+    found = _SHOWN.match(value)
+    if found is None:
+        return None
+    return ShownExec(found["path"], found["argv"], found["ignore"] == "yes")
+
+
+def split_shown(shown: ShownExec) -> ExecLine:
+    """The best reading of words that `systemctl show` joined by spaces: a script after `-c` stays one word."""
+    words = shown.arguments.split(" ")
+    shell = words[0].rpartition("/")[2] in {"sh", "bash", "dash", "zsh", "ksh"}
+    for index, word in enumerate(words[1:], 1):
+        if shell and word.startswith("-") and word.endswith("c") and index + 1 < len(words):
+            words[index + 1 :] = [" ".join(words[index + 1 :])]
+            break
+    argv = (shown.path, *(word for word in words[1:] if word))
+    return ExecLine(argv, "-" if shown.ignore_errors else "")
+
+
+def shell_script(argv: tuple[str, ...]) -> str | None:
+    """The script of `sh -c SCRIPT` (also `bash -lc`, `/usr/bin/env bash -c`); None for any other command."""
+    words = list(argv)
+    if words and words[0].rpartition("/")[2] == "env":
+        words = words[1:]
+        while words and ("=" in words[0] or words[0].startswith("-")):
+            words = words[1:]
+    if not words or words[0].rpartition("/")[2] not in {"sh", "bash", "dash", "zsh", "ksh"}:
+        return None
+    for index, word in enumerate(words[1:], 1):
+        if word.startswith("-") and not word.startswith("--") and "c" in word:
+            return words[index + 1] if index + 1 < len(words) else None
+        if not word.startswith(("-", "+")):
+            return None
+    return None
+
+
+def shell_commands(script: str) -> tuple[ShellCommand, ...]:
+    """Simple commands of a shell script, quotes removed, nothing expanded, redirections left out.
+
+    Good for finding the program that is run; not a parser of loops, functions and here-documents.
+    Text after an unclosed quote is one word.
+    """
+    commands: list[ShellCommand] = []
+    words: list[str] = []
+    word: list[str] = []
+    started = redirected = skip = False
+    position = 0
+
+    def finish_word() -> None:
+        nonlocal started, skip
+        if started and not skip:
+            words.append("".join(word))
+        if started:
+            skip = False
+        word.clear()
+        started = False
+
+    def finish_command(operator: str) -> None:
+        nonlocal redirected, skip
+        finish_word()
+        if words:
+            commands.append(ShellCommand(tuple(words), operator, redirected))
+            words.clear()
+        elif commands and operator not in {"\n", ""} and commands[-1].operator == "\n":
+            commands[-1] = ShellCommand(commands[-1].words, operator, commands[-1].redirected)
+        redirected = skip = False
+
+    while position < len(script):
+        character = script[position]
+        if character in " \t\r":
+            finish_word()
+            position += 1
+        elif character == "#" and not started:
+            end = script.find("\n", position)
+            position = len(script) if end < 0 else end
+        elif (not started or character in "<>") and (found := _REDIRECTION.match(script, position)):
+            finish_word()
+            redirected = skip = True
+            position = found.end()
+        elif found := _OPERATOR.match(script, position):
+            finish_command(found.group())
+            position = found.end()
+        else:
+            started = True
+            position = _shell_piece(script, position, word)
+    finish_command("")
+    return tuple(commands)
+
+
+def _shell_piece(script: str, position: int, word: list[str]) -> int:
+    """Add one character, one quoted part or one `$(…)` to `word`; where reading goes on."""
+    character = script[position]
+    if character == "'":
+        end = script.find("'", position + 1)
+        end = len(script) if end < 0 else end
+        word.append(script[position + 1 : end])
+        return end + 1
+    if character == "\\":
+        if script[position + 1 : position + 2] != "\n":
+            word.append(script[position + 1 : position + 2])
+        return position + 2
+    if character == '"':
+        position += 1
+        while position < len(script) and script[position] != '"':
+            if script[position] == "\\" and script[position + 1 : position + 2] in {'"', "\\", "$", "`", "\n"}:
+                position += 1
+                if script[position] == "\n":
+                    position += 1
+                    continue
+            word.append(script[position])
+            position += 1
+        return position + 1
+    if script.startswith("$(", position) or character == "`":
+        end = _closing(script, position)
+        word.append(script[position:end])
+        return end
+    word.append(character)
+    return position + 1
+
+
+def _closing(script: str, position: int) -> int:
+    """Where a command substitution that opens at `position` ends."""
+    if script[position] == "`":
+        end = script.find("`", position + 1)
+        return len(script) if end < 0 else end + 1
+    depth = 0
+    for index in range(position + 1, len(script)):
+        depth += {"(": 1, ")": -1}.get(script[index], 0)
+        if depth == 0:
+            return index + 1
+    return len(script)

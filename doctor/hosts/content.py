@@ -1,0 +1,49 @@
+"""What is in a file of this machine, in the forms a host gives, secrets removed."""
+
+from __future__ import annotations
+
+from doctor.grammar.envfile import EnvFile, parse_env_file
+from doctor.grammar.outline import Outline, outline
+from doctor.hosts import files
+from doctor.hosts.base import READ_LIMIT, Content, Missing, TextKind, Unseen
+from doctor.hosts.redact import Redactor
+
+_ENV_FILE_LIMIT = 1 << 18
+
+
+def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Redactor) -> Content | Missing | Unseen:
+    """A file of this machine as `Host.read` gives it."""
+    answer = files.read_bytes(path, limit, tail=tail, kernel=text is TextKind.KERNEL)
+    if isinstance(answer, (Missing, Unseen)):
+        return answer
+    data, truncated = answer
+    if text is not TextKind.KERNEL and b"\0" in data:
+        return Unseen("it is a binary file")
+    decoded = data.decode("utf-8", "replace")
+    if text is not TextKind.KERNEL:
+        decoded = redactor.text(text, decoded)
+    return Content(decoded, truncated, 0 if tail and truncated else 1)
+
+
+def read_env_file(path: str, redactor: Redactor) -> EnvFile | Missing | Unseen:
+    """A file of this machine as `Host.env_file` gives it."""
+    answer = files.read_bytes(path, _ENV_FILE_LIMIT)
+    if isinstance(answer, (Missing, Unseen)):
+        return answer
+    data, truncated = answer
+    parsed = parse_env_file(data, redactor.token)
+    return EnvFile(parsed.assignments, parsed.oddities, truncated)
+
+
+def read_outline(path: str, shown: str, redactor: Redactor) -> Outline | Missing | Unseen:
+    """A file of this machine as `Host.outline` gives it; `shown` is its name on the examined machine.
+
+    Half a file may not compile: of one that is too large nothing is said but that.
+    """
+    answer = files.read_bytes(path, READ_LIMIT)
+    if isinstance(answer, (Missing, Unseen)):
+        return answer
+    data, truncated = answer
+    if truncated:
+        return Outline(error=None, dynamic_names=True, truncated=True)
+    return redactor.outline(outline(data, shown))

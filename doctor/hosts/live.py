@@ -1,0 +1,206 @@
+"""The machine the program runs on, looked at without changing it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+from doctor.grammar.envfile import EnvFile
+from doctor.grammar.outline import Outline
+from doctor.hosts import files
+from doctor.hosts.base import (
+    READ_LIMIT,
+    Connection,
+    Content,
+    Host,
+    Machine,
+    Missing,
+    Output,
+    ProcessLine,
+    ProcessRecord,
+    Scan,
+    Stat,
+    TargetKind,
+    TextKind,
+    Unseen,
+)
+from doctor.hosts.commands import Command
+from doctor.hosts.content import read_content, read_env_file, read_outline
+from doctor.hosts.execute import execute
+from doctor.hosts.processes import ProcessTable, boot_time
+from doctor.hosts.redact import Redactor
+
+T = TypeVar("T")
+
+_CONNECT_TIMEOUT = 0.5
+_UNIX_PATH_LIMIT = 107
+
+
+class LiveHost(Host):
+    """The machine itself. Each observation is made once: whoever asks again is given the same answer, from any thread.
+
+    Only `pause` makes the processes be looked at again.
+    """
+
+    kind = TargetKind.LIVE
+
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        self.name = os.uname().nodename
+        self._redactor = redactor or Redactor()
+        self._memo = _Memo()
+        self._generation = 0
+        self._now = time.time()
+        self._booted = boot_time()
+        self._table = ProcessTable(self._redactor, self._booted)
+
+    def now(self) -> float:
+        """Of the first look; of the last one after `pause`."""
+        return self._now
+
+    def machine(self) -> Machine | Unseen:
+        return self._memo.get("machine", self._machine)
+
+    def _machine(self) -> Machine:
+        import pwd
+
+        euid = os.geteuid()
+        try:
+            user = pwd.getpwuid(euid).pw_name
+        except KeyError:
+            user = str(euid)
+        return Machine(
+            hostname=self.name,
+            euid=euid,
+            user=user,
+            cpu_count=os.cpu_count() or 1,
+            boot_time=round(self._booted, 3),
+            systemd=os.path.isdir("/run/systemd/system"),  # as sd_booted(3)
+            container=_container(),
+        )
+
+    def run(self, command: Command) -> Output | Missing | Unseen:
+        return self._memo.get(command, lambda: execute(command, self._redactor))
+
+    def read(
+        self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
+    ) -> Content | Missing | Unseen:
+        def read() -> Content | Missing | Unseen:
+            kernel = text is TextKind.KERNEL
+            if kernel and not _is_kernel_path(path):
+                return Unseen(f"{path} is not a file of the kernel")
+            return read_content(path, text, limit, tail, self._redactor)
+
+        return self._memo.get(("read", path, text, limit, tail), read)
+
+    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+        return self._memo.get(("env_file", path), lambda: read_env_file(path, self._redactor))
+
+    def outline(self, path: str) -> Outline | Missing | Unseen:
+        return self._memo.get(("outline", path), lambda: read_outline(path, path, self._redactor))
+
+    def stat(self, path: str) -> Stat | Missing | Unseen:
+        return self._memo.get(("stat", path), lambda: files.stat_path(path))
+
+    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+        return self._memo.get(("list", path), lambda: files.list_directory(path))
+
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+        return self._memo.get(("scan", path, suffixes, limit), lambda: files.scan_tree(path, suffixes, limit))
+
+    def processes(self) -> tuple[ProcessLine, ...] | Unseen:
+        return self._memo.get(("processes", self._generation), self._table.lines)
+
+    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+        return self._memo.get(("process", self._generation, pid), lambda: self._table.record(pid))
+
+    def connect(self, address: str) -> Connection | Unseen:
+        return self._memo.get(("connect", address), lambda: _connect(address))
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+        self._generation += 1
+        self._now = time.time()
+
+
+def _is_kernel_path(path: str) -> bool:
+    """Environment and command line of a process hold secrets: `process` reads them, and takes those out."""
+    clean = os.path.normpath(path)
+    return clean.startswith(("/proc/", "/sys/")) and os.path.basename(clean) not in {"environ", "cmdline", "mem"}
+
+
+def _container() -> str:
+    answer = files.read_bytes("/run/systemd/container", 256)
+    if isinstance(answer, tuple) and answer[0].strip():
+        return answer[0].decode("utf-8", "replace").strip()
+    if os.path.exists("/.dockerenv"):
+        return "docker"
+    if os.path.exists("/run/.containerenv"):
+        return "podman"
+    return ""
+
+
+def _connect(address: str) -> Connection | Unseen:
+    """Connect and hang up. A unix socket with a full queue answers EAGAIN, a TCP one does not answer in time."""
+    family, target = _destination(address)
+    if isinstance(target, Unseen):
+        return target
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as client:
+        client.settimeout(_CONNECT_TIMEOUT)
+        try:
+            client.connect(target)
+        except TimeoutError:
+            return Connection(errno.ETIMEDOUT)
+        except OSError as error:
+            return Connection(error.errno or errno.EIO)
+    return Connection(0)
+
+
+def _destination(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int] | Unseen]:
+    if address.startswith("unix:"):
+        path = address[5:]
+        if len(os.fsencode(path)) > _UNIX_PATH_LIMIT:
+            return socket.AF_UNIX, Unseen(f"the path of the socket is longer than {_UNIX_PATH_LIMIT} bytes")
+        return socket.AF_UNIX, "\0" + path[1:] if path.startswith("@") else path
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        return socket.AF_INET, Unseen(f"{address} is not an address")
+    if host == "[::1]":
+        return socket.AF_INET6, ("::1", int(port))
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except OSError:
+        return socket.AF_INET, Unseen(f"{host} is not a loopback address")
+    if not host.startswith("127."):
+        return socket.AF_INET, Unseen(f"{host} is not a loopback address")
+    return socket.AF_INET, (host, int(port))
+
+
+class _Memo:
+    """Answers by question. Whoever asks what another thread is finding out waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[Hashable, _Answer] = {}
+
+    def get(self, question: Hashable, find: Callable[[], T]) -> T:
+        with self._lock:
+            answer = self._answers.setdefault(question, _Answer())
+        with answer.lock:
+            if not answer.known:
+                answer.value = find()
+                answer.known = True
+        return cast(T, answer.value)
+
+
+class _Answer:
+    __slots__ = ("known", "lock", "value")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.known = False
+        self.value: object = None

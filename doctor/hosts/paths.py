@@ -1,0 +1,96 @@
+"""Where a path really leads: links followed one component at a time, by asking a host.
+
+Works for every host, so that what is said of a recording is what was true of the machine.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
+
+LINK_LIMIT = 40
+"""Links followed before giving up, as the kernel does (path_resolution(7))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One step of the walk: a physical path (its parents hold no link) and what is there."""
+
+    path: str
+    stat: Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A link that was followed: its physical path, its target as written, and where that is (links kept)."""
+
+    path: str
+    target: str
+    leads_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The walk along one path.
+
+    `physical` is the path without links, or why there is none; then `stopped_at` is the component that was missing
+    or could not be looked at ("" otherwise). `components` holds every step from "/" on, links included, in order.
+    """
+
+    path: str
+    physical: str | Missing | Unseen
+    components: tuple[Component, ...]
+    hops: tuple[Hop, ...]
+    stopped_at: str = ""
+
+    @property
+    def stat(self) -> Stat | Missing | Unseen:
+        """What is at the end."""
+        if isinstance(self.physical, (Missing, Unseen)):
+            return self.physical
+        return self.components[-1].stat
+
+
+def resolve(host: Host, path: str) -> Resolution:
+    """Follow every link of an absolute path, the one at its end too."""
+    if not path.startswith("/"):
+        return Resolution(path, Unseen(f"{path} is not an absolute path"), (), (), path)
+    components: list[Component] = []
+    hops: list[Hop] = []
+    here = "/"
+    waiting = _parts(path)[::-1]
+
+    def stop(answer: Missing | Unseen, at: str) -> Resolution:
+        return Resolution(path, answer, tuple(components), tuple(hops), at)
+
+    root = host.stat("/")
+    if isinstance(root, (Missing, Unseen)):
+        return stop(root, "/")
+    components.append(Component("/", root))
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            here = posixpath.dirname(here)
+            continue
+        step = posixpath.join(here, part)
+        stat = host.stat(step)
+        if isinstance(stat, (Missing, Unseen)):
+            return stop(stat, step)
+        components.append(Component(step, stat))
+        if stat.type is FileType.LINK:
+            if len(hops) >= LINK_LIMIT:
+                return stop(Unseen(f"too many links at {step}"), step)
+            hops.append(Hop(step, stat.target, posixpath.normpath(posixpath.join(here, stat.target))))
+            here = "/" if stat.target.startswith("/") else here
+            waiting.extend(_parts(stat.target)[::-1])
+            continue
+        if waiting and stat.type is not FileType.DIRECTORY:
+            return stop(Missing(), posixpath.join(step, waiting[-1]))
+        here = step
+    return Resolution(path, here, tuple(components), tuple(hops))
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]

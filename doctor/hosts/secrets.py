@@ -1,0 +1,129 @@
+"""What is a secret by its name or its shape. Tables and patterns only; `doctor.hosts.redact` applies them."""
+
+from __future__ import annotations
+
+import re
+
+HARMLESS = frozenset(
+    {
+        "CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "DJANGO_SETTINGS_MODULE", "EXIT_CODE", "EXIT_STATUS",
+        "FLASK_APP", "FLASK_DEBUG", "FLASK_ENV", "FORWARDED_ALLOW_IPS", "GUNICORN_FD", "GUNICORN_PID", "HOME",
+        "HOSTNAME", "INVOCATION_ID", "JOURNAL_STREAM", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LD_PRELOAD",
+        "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "LOGNAME", "LOGS_DIRECTORY", "MAINPID", "MALLOC_ARENA_MAX",
+        "NOTIFY_SOCKET", "OLDPWD", "OMP_NUM_THREADS", "PATH", "PORT", "PWD", "PYTHONDONTWRITEBYTECODE",
+        "PYTHONHASHSEED", "PYTHONHOME", "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONUNBUFFERED",
+        "PYTHONUTF8", "RUNTIME_DIRECTORY", "SENDFILE", "SERVER_SOFTWARE", "SERVICE_RESULT", "SHELL", "SHLVL",
+        "STATE_DIRECTORY", "SYSTEMD_EXEC_PID", "TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "WATCHDOG_PID",
+        "WATCHDOG_USEC", "WEB_CONCURRENCY", "XDG_RUNTIME_DIR",
+    }
+)  # fmt: skip
+"""Environment variables shown in clear: what the rules judge by, and nothing an application keeps secrets in."""
+
+HARMLESS_PREFIXES = ("LC_",)
+
+COMMAND_LINES = frozenset({"GUNICORN_CMD_ARGS"})
+"""Variables that hold a command line: shown with its secrets taken out."""
+
+SECRET_WORDS = (
+    "secret", "passw", "passphrase", "pwd", "token", "api_key", "api-key", "apikey", "private_key", "private-key",
+    "privatekey", "access_key", "access-key", "accesskey", "accountkey", "account_key", "signing_key", "encryption_key",
+    "encryptionkey", "fernet", "credential", "dsn", "database_ur", "redis_ur", "broker_ur", "mongo_ur", "mongodb_ur",
+    "amqp_ur", "result_backend", "-auth", "_auth", "authorization", "cookie", "webhook", "_salt", "jwt", "hmac",
+)  # fmt: skip
+"""Parts of a name that say it holds a secret, in lower case."""
+
+_NOT_SECRET_ENDINGS = (
+    "file", "path", "dir", "directory", "name", "_type", "_expires", "_lifetime", "_length", "_url_prefix", "_secure",
+    "_httponly", "_samesite", "_domain", "_max_age",
+)  # fmt: skip
+
+_NOT_SECRET = frozenset({"loadcredential", "loadcredentialencrypted", "importcredential"})
+"""Directives of a unit that name where a secret lies."""
+
+QUOTED = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])*'"
+
+ASSIGNMENT = re.compile(
+    # From the telling part of the name on; `whole_name` finds its beginning. Looking for that here would be quadratic.
+    r"(?P<name>(?:" + "|".join(re.escape(word) for word in SECRET_WORDS) + r")[\w.-]{0,60})(?P<between>[\"']?\]?"
+    # `NAME: type = value` of Python, `NAME = value`, `name: value`, `("name", "value")`; not ==, :=, ::, ://
+    r"(?:[ \t]*:[ \t]*[A-Za-z_][\w.\[\]|]{0,60}[ \t]*=(?![=>])|[ \t]*=(?!=)>?|[ \t]*:(?![:=]|//)"
+    r"|[\"'][ \t]*,(?=[ \t]*[\"']))[ \t]*)"
+    r"(?P<value>" + QUOTED + r"|(?:<hidden:\w+>|\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s,;&\"'(){}\[\]])+)",
+    re.IGNORECASE,
+)
+"""A secret name, a separator and one value: `SECRET_KEY=…`, `"password": "…"`, `token: …`, `("API_KEY", "…")`."""
+
+URL_PASSWORD = re.compile(
+    r"(?P<head>://[^\s/'\"@:<]*:)(?P<value>(?!\d+/)[^\s'\"/@]*(?:@[^\s'\"/@]*)*|(?!\d+/)[^\s'\"@]+)(?=@)"
+)
+URL_USER = re.compile(r"(?P<head>https?://)(?P<value>[^\s/'\"@:]+)(?=@)")
+QUERY = re.compile(
+    r"(?P<head>[?&](?:key|sig|signature|code|auth|access|session|sessionid|sid|hash|otp|pin|pass)=)(?P<value>[^&\s\"'#;]+)",
+    re.IGNORECASE,
+)
+HEADER = re.compile(
+    r"(?P<head>\b(?:HTTP_)?(?:proxy[_-])?(?:authorization|(?:set-)?cookie)[\"']?[ \t]*[:=,][ \t]*[\"']?)"
+    r"(?P<value>(?!<hidden)[^\s\"'][^\"'\r\n]*)",
+    re.IGNORECASE,
+)
+SCHEME = re.compile(
+    r"(?P<head>\b(?:bearer[ \t]+|(?:basic|token|apikey)[ \t]+(?=[\w+/.~-]*(?:\d|=|(?-i:[a-z][A-Z])))))"
+    r"(?P<value>[\w+/.=~-]{8,})",
+    re.IGNORECASE,
+)
+KNOWN_SHAPE = re.compile(
+    r"(?P<head>)(?P<value>\beyJ[\w-]{8,}\.[\w-]{4,}\.?[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\b[sr]k_(?:live|test)_\w{10,}"
+    r"|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|\bnpm_\w{30,}|\bpypi-[\w-]{30,})"
+)
+PRIVATE_KEY = re.compile(
+    r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(?P<value>[\s\S]*?)(?P<end>-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
+)
+KEY_ENDING = re.compile(
+    r"(?P<value>(?:^[A-Za-z0-9+/=]{16,}\r?\n)+)(?=-----END [A-Z0-9 ]*PRIVATE KEY-----)", re.MULTILINE
+)
+
+SHAPE_SIGNS = (
+    "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "k_live_", "k_test_", "xox",
+    "aiza", "sg.", "npm_", "pypi-",
+)  # fmt: skip
+"""In lower case, what a text holds in which `KNOWN_SHAPE` can match."""
+
+SCHEME_SIGNS = ("bearer", "basic", "token", "apikey")
+HEADER_SIGNS = ("authorization", "cookie")
+QUERY_SIGNS = ("?", "&")
+
+SIGNS = tuple(dict.fromkeys((*SECRET_WORDS, *SHAPE_SIGNS, *SCHEME_SIGNS, *HEADER_SIGNS, *QUERY_SIGNS, "@")))
+"""A line that holds none of these (in lower case) holds no secret that could be told."""
+
+REFERENCE = re.compile(
+    r"\$\{[A-Z_][A-Z0-9_]*(?::?\?[^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\(.*|%\w|%\(\w+\)s?|\{\{?.*|None|True|False|null|true|false"
+    r"|yes|no|on|off|not|str|int|bytes|bool|(?:app|config|current_app|g|json|os|request|secrets|self|settings)(?:\.\w+)+"
+)
+"""A value that names a secret without being one: a variable, a constant, an attribute."""
+
+EXPRESSION = re.compile(r"[A-Za-z_][\w.]*")
+"""Before a parenthesis or bracket: a call or an item, `get_token()` or `environ["TOKEN"]`."""
+
+
+def whole_name(match: re.Match[str]) -> str:
+    """The name of an `ASSIGNMENT`, with what stands before its telling part."""
+    text, start = match.string, match.start()
+    first = start
+    while first > 0 and start - first < 60 and (text[first - 1].isalnum() or text[first - 1] in "_.-"):
+        first -= 1
+    return text[first:start] + match.group("name")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable, option or header of this name holds a secret rather than, say, the path of one."""
+    lowered = name.lower()
+    if name in HARMLESS or lowered in _NOT_SECRET or lowered.endswith(_NOT_SECRET_ENDINGS):
+        return False
+    return any(word in lowered for word in SECRET_WORDS)
+
+
+def is_harmless(name: str) -> bool:
+    """Whether the value of this environment variable may be shown."""
+    return name in HARMLESS or name.startswith(HARMLESS_PREFIXES)

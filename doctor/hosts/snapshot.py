@@ -1,0 +1,341 @@
+"""Recordings: every observation of a host in one file, and the host that answers from it.
+
+One JSON document, schema `flaskdoctor.snapshot/1`, one observation a line, sorted, so that two recordings can be
+compared; compressed where the name ends in .gz. Secrets were removed before anything came here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from doctor import __version__
+from doctor.grammar.envfile import EnvFile
+from doctor.grammar.outline import Outline
+from doctor.hosts.base import (
+    READ_LIMIT,
+    Connection,
+    Content,
+    Document,
+    Host,
+    Machine,
+    Missing,
+    Output,
+    ProcessLine,
+    ProcessRecord,
+    Scan,
+    Stat,
+    TargetKind,
+    TextKind,
+    Unseen,
+)
+from doctor.hosts.commands import Command
+from doctor.hosts.serial import FormError, Json, decode, encode
+
+T = TypeVar("T")
+
+SCHEMA_NAME = "flaskdoctor.snapshot"
+SCHEMA_VERSION = 1
+SIZE_LIMIT = 1 << 28
+"""Bytes of a recording, after decompression."""
+
+NOT_RECORDED = Unseen("not in this recording")
+
+_RECORD_COMMAND = "flaskdoctor snapshot"
+_RECORD_AGAIN = f"record the machine again with {_RECORD_COMMAND}"
+
+_ANSWERS: dict[str, Any] = {
+    "connect": Connection | Unseen,
+    "documents": tuple[Document, ...],
+    "env_file": EnvFile | Missing | Unseen,
+    "list": tuple[str, ...] | Missing | Unseen,
+    "machine": Machine | Unseen,
+    "now": float,
+    "outline": Outline | Missing | Unseen,
+    "process": ProcessRecord | Missing | Unseen,
+    "processes": tuple[ProcessLine, ...] | Unseen,
+    "read": Content | Missing | Unseen,
+    "run": Output | Missing | Unseen,
+    "scan": Scan | Missing | Unseen,
+    "stat": Stat | Missing | Unseen,
+}
+"""Type of the answer to each question."""
+
+_VARIABLE_OPTIONS = ("--property=", "--since=", "--lines=", "--output-fields=")
+
+
+class SnapshotError(Exception):
+    """A recording that cannot be written or read: `what` is wrong with it and `todo` about it."""
+
+    def __init__(self, path: str, what: str, todo: str) -> None:
+        super().__init__(f"{path}: {what}; {todo}")
+        self.path = path
+        self.what = what
+        self.todo = todo
+
+
+class RecordingHost(Host):
+    """Asks another host, and remembers every question and answer."""
+
+    def __init__(self, host: Host) -> None:
+        self.kind = host.kind
+        self.name = host.name
+        self._host = host
+        self._look = 0
+        self._lock = threading.Lock()
+        self._observations: dict[str, tuple[tuple[Json, ...], Json]] = {}
+
+    def _record(self, question: str, arguments: tuple[Json, ...], answer: T) -> T:
+        key = json.dumps([question, *arguments])
+        with self._lock:
+            if key not in self._observations:
+                self._observations[key] = ((question, *arguments), encode(answer))
+        return answer
+
+    def now(self) -> float:
+        return self._record("now", (self._look,), self._host.now())
+
+    def machine(self) -> Machine | Unseen:
+        return self._record("machine", (), self._host.machine())
+
+    def run(self, command: Command) -> Output | Missing | Unseen:
+        return self._record("run", (command.program, *command.arguments), self._host.run(command))
+
+    def read(
+        self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
+    ) -> Content | Missing | Unseen:
+        answer = self._host.read(path, text, limit=limit, tail=tail)
+        return self._record("read", (path, text.value, limit, tail), answer)
+
+    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+        return self._record("env_file", (path,), self._host.env_file(path))
+
+    def outline(self, path: str) -> Outline | Missing | Unseen:
+        return self._record("outline", (path,), self._host.outline(path))
+
+    def stat(self, path: str) -> Stat | Missing | Unseen:
+        return self._record("stat", (path,), self._host.stat(path))
+
+    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+        return self._record("list", (path,), self._host.list(path))
+
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+        return self._record("scan", (path, [*suffixes], limit), self._host.scan(path, suffixes, limit=limit))
+
+    def processes(self) -> tuple[ProcessLine, ...] | Unseen:
+        return self._record("processes", (self._look,), self._host.processes())
+
+    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+        return self._record("process", (pid, self._look), self._host.process(pid))
+
+    def connect(self, address: str) -> Connection | Unseen:
+        return self._record("connect", (address,), self._host.connect(address))
+
+    def pause(self, seconds: float) -> None:
+        self._host.pause(seconds)
+        self._look += 1
+        self.now()
+
+    def documents(self) -> tuple[Document, ...]:
+        return self._record("documents", (), self._host.documents())
+
+    def save(self, path: str) -> None:
+        """Write the recording, readable by its owner only, whole or not at all; raises `SnapshotError`."""
+        self.machine()
+        with self._lock:
+            observations = [self._observations[key] for key in sorted(self._observations)]
+        head = {
+            "schema": f"{SCHEMA_NAME}/{SCHEMA_VERSION}",
+            "version": __version__,
+            "target": self.name,
+            "time": self._host.now(),
+        }
+        lines = ",\n".join(_compact({"ask": ask, "answer": answer}) for ask, answer in observations)
+        text = f'{_compact(head)[:-1]},"observations":[\n{lines}\n]}}\n'
+        _write(path, text.encode())
+
+
+class SnapshotHost(Host):
+    """Answers from a recording. `pause` does not wait, but goes on to what was seen after it."""
+
+    kind = TargetKind.SNAPSHOT
+
+    def __init__(self, path: str) -> None:
+        """Read the recording; raises `SnapshotError`."""
+        document = _load(path)
+        self._path = path
+        try:
+            self.name = cast(str, decode(document["target"], str))
+            self._time = cast(float, decode(document["time"], float))
+            self._answers = _answers(document["observations"])
+        except (KeyError, TypeError) as error:
+            raise SnapshotError(path, f"a part is missing ({error})", _RECORD_AGAIN) from None
+        except FormError as error:
+            raise SnapshotError(path, f"it is damaged ({error})", _RECORD_AGAIN) from None
+        self._look = 0
+
+    def _replay(self, question: str, *arguments: Json) -> Any:
+        return self._answers.get(_key(question, arguments), NOT_RECORDED)
+
+    def _replay_like(self, question: str, arguments: tuple[Json, ...], same: Callable[[tuple[Any, ...]], bool]) -> Any:
+        """The answer to this question, else to one that differs only in bounds: recordings outlive changes of those."""
+        answer = self._replay(question, *arguments)
+        if answer is not NOT_RECORDED:
+            return answer
+        for key, found in self._answers.items():
+            asked, *rest = key
+            if asked == question and same(tuple(rest)):
+                return found
+        return NOT_RECORDED
+
+    def _replay_look(self, question: str, *arguments: Json) -> Any:
+        """What was seen at this look, else at the last one before it."""
+        for look in range(self._look, -1, -1):
+            answer = self._replay(question, *arguments, look)
+            if answer is not NOT_RECORDED:
+                return answer
+        return NOT_RECORDED
+
+    def now(self) -> float:
+        answer = self._replay("now", self._look)
+        return self._time if answer is NOT_RECORDED else cast(float, answer)
+
+    def machine(self) -> Machine | Unseen:
+        return cast("Machine | Unseen", self._replay("machine"))
+
+    def run(self, command: Command) -> Output | Missing | Unseen:
+        words = (command.program, *command.arguments)
+        answer = self._replay_like("run", words, lambda asked: _fixed(asked) == _fixed(words))
+        return cast("Output | Missing | Unseen", answer)
+
+    def read(
+        self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
+    ) -> Content | Missing | Unseen:
+        arguments = (path, text.value, limit, tail)
+        answer = self._replay_like("read", arguments, lambda asked: (asked[0], asked[3]) == (path, tail))
+        return cast("Content | Missing | Unseen", answer)
+
+    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+        return cast("EnvFile | Missing | Unseen", self._replay("env_file", path))
+
+    def outline(self, path: str) -> Outline | Missing | Unseen:
+        return cast("Outline | Missing | Unseen", self._replay("outline", path))
+
+    def stat(self, path: str) -> Stat | Missing | Unseen:
+        return cast("Stat | Missing | Unseen", self._replay("stat", path))
+
+    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+        return cast("tuple[str, ...] | Missing | Unseen", self._replay("list", path))
+
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+        arguments: tuple[Any, ...] = (path, suffixes, limit)
+        answer = self._replay_like("scan", arguments, lambda asked: asked[:2] == (path, suffixes))
+        return cast("Scan | Missing | Unseen", answer)
+
+    def processes(self) -> tuple[ProcessLine, ...] | Unseen:
+        return cast("tuple[ProcessLine, ...] | Unseen", self._replay_look("processes"))
+
+    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+        return cast("ProcessRecord | Missing | Unseen", self._replay_look("process", pid))
+
+    def connect(self, address: str) -> Connection | Unseen:
+        return cast("Connection | Unseen", self._replay("connect", address))
+
+    def pause(self, seconds: float) -> None:
+        self._look += 1
+
+    def documents(self) -> tuple[Document, ...]:
+        answer = self._replay("documents")
+        return () if answer is NOT_RECORDED else cast("tuple[Document, ...]", answer)
+
+
+def _key(question: str, arguments: tuple[Json, ...]) -> tuple[Any, ...]:
+    """A question with its arguments; lists become tuples, as keys have to be."""
+    return (question, *(tuple(argument) if isinstance(argument, list) else argument for argument in arguments))
+
+
+def _answers(observations: Json) -> dict[tuple[Any, ...], object]:
+    """Every recorded answer by its question; questions of a later minor version are left out."""
+    answers: dict[tuple[Any, ...], object] = {}
+    for item in cast("list[dict[str, Json]]", observations):
+        question, *arguments = cast("list[Json]", item["ask"])
+        if isinstance(question, str) and question in _ANSWERS:
+            answers[_key(question, tuple(arguments))] = decode(item["answer"], _ANSWERS[question])
+    return answers
+
+
+def _fixed(words: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A command line without the options that only bound what is printed."""
+    return tuple(word for word in words if not str(word).startswith(_VARIABLE_OPTIONS))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _load(path: str) -> dict[str, Json]:
+    data = _read(path)
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise SnapshotError(path, "this is not a whole recording", _RECORD_AGAIN) from None
+    schema = document.get("schema") if isinstance(document, dict) else None
+    name, _, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
+    if name != SCHEMA_NAME or not version.isdecimal():
+        raise SnapshotError(path, "this is not a recording", f"give a file written by {_RECORD_COMMAND}")
+    if int(version) != SCHEMA_VERSION:
+        what = f"it was written by a newer flaskdoctor ({schema})"
+        raise SnapshotError(path, what, "update flaskdoctor, or record the machine with this version")
+    return cast("dict[str, Json]", document)
+
+
+def _read(path: str) -> bytes:
+    import zlib
+
+    try:
+        with open(path, "rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+        if data[:2] == b"\x1f\x8b":
+            unpacker = zlib.decompressobj(wbits=31)
+            data = unpacker.decompress(data, SIZE_LIMIT + 1)
+            if not unpacker.eof and len(data) <= SIZE_LIMIT:
+                raise SnapshotError(path, "the end of the file is missing", _RECORD_AGAIN)
+    except zlib.error:
+        raise SnapshotError(path, "the compressed data is damaged", _RECORD_AGAIN) from None
+    except OSError as error:
+        raise SnapshotError(path, _reason(error), "give a file that can be read") from None
+    if len(data) > SIZE_LIMIT:
+        raise SnapshotError(path, f"it is larger than {SIZE_LIMIT >> 20} MB", _RECORD_AGAIN)
+    return data
+
+
+def _write(path: str, data: bytes) -> None:
+    """By a temporary file of an unforeseeable name beside it, which is then renamed."""
+    import gzip
+
+    if os.path.islink(path):
+        raise SnapshotError(path, "it is a link", "give the name of a file")
+    if path.endswith(".gz"):
+        data = gzip.compress(data, 6, mtime=0)
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.rename(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise SnapshotError(path, _reason(error), "give a file in a directory that can be written") from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,197 @@
+"""A folder of configuration files, or the root file system of a machine that does not run.
+
+Of a repository only what lies in it can be seen: the paths its files name are those of some machine. With `root`,
+absolute paths are looked up below that directory, links included, and nothing outside it is ever touched.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat as stat_module
+import time
+from dataclasses import replace
+from typing import TypeVar
+
+from doctor.grammar.envfile import EnvFile
+from doctor.grammar.outline import Outline
+from doctor.hosts import files
+from doctor.hosts.base import (
+    READ_LIMIT,
+    Connection,
+    Content,
+    Document,
+    Host,
+    Machine,
+    Missing,
+    Output,
+    ProcessLine,
+    ProcessRecord,
+    Scan,
+    ScannedFile,
+    Stat,
+    TargetKind,
+    TextKind,
+    Unseen,
+)
+from doctor.hosts.commands import Command
+from doctor.hosts.content import read_content, read_env_file, read_outline
+from doctor.hosts.documents import find_documents
+from doctor.hosts.redact import Redactor
+
+T = TypeVar("T")
+
+_FOREIGN = Unseen("not part of this repository")
+_STILL = Unseen("files alone do not run")
+_LINK_LIMIT = 40
+_ROOT_FOLDERS = (
+    "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+    "/lib/systemd/system", "/etc/nginx", "/etc/tmpfiles.d", "/etc/supervisor", "/etc/supervisord.d",
+)  # fmt: skip
+"""Where the configuration of a machine lies."""
+
+
+class TreeHost(Host):
+    """Files and folders `paths`, named as they were given; or the machine whose root file system lies at `root`."""
+
+    kind = TargetKind.TREE
+
+    def __init__(self, paths: tuple[str, ...], root: str | None = None, redactor: Redactor | None = None) -> None:
+        self.name = root if root is not None else ", ".join(paths)
+        self._paths = paths
+        self._root = os.path.realpath(root) if root is not None else None
+        self._inside = tuple(os.path.realpath(path) for path in paths)
+        self._redactor = redactor or Redactor()
+        self._now = time.time()
+        self._documents: tuple[Document, ...] | None = None
+
+    def now(self) -> float:
+        return self._now
+
+    def machine(self) -> Machine | Unseen:
+        return _STILL
+
+    def run(self, command: Command) -> Output | Missing | Unseen:
+        return _STILL
+
+    def read(
+        self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
+    ) -> Content | Missing | Unseen:
+        real = self._find(path)
+        if not isinstance(real, str):
+            return real
+        if text is TextKind.KERNEL:
+            return _STILL
+        return _shown(read_content(real, text, limit, tail, self._redactor), real, path)
+
+    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+        real = self._find(path)
+        return _shown(read_env_file(real, self._redactor), real, path) if isinstance(real, str) else real
+
+    def outline(self, path: str) -> Outline | Missing | Unseen:
+        real = self._find(path)
+        return _shown(read_outline(real, path, self._redactor), real, path) if isinstance(real, str) else real
+
+    def stat(self, path: str) -> Stat | Missing | Unseen:
+        real = self._find(path, follow=False)
+        return _shown(files.stat_path(real), real, path) if isinstance(real, str) else real
+
+    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+        real = self._find(path)
+        return _shown(files.list_directory(real), real, path) if isinstance(real, str) else real
+
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+        real = self._find(path)
+        if not isinstance(real, str):
+            return real
+        scan = files.scan_tree(real, suffixes, limit)
+        if not isinstance(scan, Scan):
+            return _shown(scan, real, path)
+
+        def named(file: ScannedFile) -> ScannedFile:
+            return replace(file, path=posixpath.join(path, os.path.relpath(file.path, real)))
+
+        change = named(scan.newest_change) if scan.newest_change is not None else None
+        return replace(scan, newest=tuple(named(file) for file in scan.newest), newest_change=change)
+
+    def processes(self) -> tuple[ProcessLine, ...] | Unseen:
+        return _STILL
+
+    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+        return _STILL
+
+    def connect(self, address: str) -> Connection | Unseen:
+        return _STILL
+
+    def pause(self, seconds: float) -> None:
+        """Nothing changes."""
+
+    def documents(self) -> tuple[Document, ...]:
+        """Found once. Of a root file system those in the places where configuration lies."""
+        if self._documents is None:
+            self._documents = self._find_documents()
+        return self._documents
+
+    def _find_documents(self) -> tuple[Document, ...]:
+        if self._root is None:
+            return find_documents(self._paths)
+        found: dict[str, Document] = {}
+        for folder in self._paths or _ROOT_FOLDERS:
+            real = self._find(folder)
+            if isinstance(real, str) and os.path.exists(real):
+                for document in find_documents((real,)):
+                    path = posixpath.normpath(posixpath.join(folder, os.path.relpath(document.path, real)))
+                    found[document.path] = found.get(document.path) or replace(document, path=path)
+        return tuple(sorted(found.values(), key=lambda document: document.path))
+
+    def _find(self, path: str, *, follow: bool = True) -> str | Missing | Unseen:
+        """Where a path of the examined machine lies on this one."""
+        if self._root is not None:
+            return _below(self._root, path, follow)
+        folder, name = os.path.split(path.rstrip("/") or path)
+        real = os.path.realpath(path) if follow else os.path.join(os.path.realpath(folder or "."), name)
+        if any(real == inside or real.startswith(inside.rstrip("/") + "/") for inside in self._inside):
+            return path
+        return _FOREIGN
+
+
+def _shown(answer: T, real: str, path: str) -> T | Unseen:
+    """A reason that names the file does so by its name on the examined machine."""
+    return Unseen(answer.reason.replace(real, path)) if isinstance(answer, Unseen) else answer
+
+
+def _below(root: str, path: str, follow: bool) -> str | Missing | Unseen:
+    """An absolute path with `root` as "/": links are followed one by one, and ".." ends at the root.
+
+    What does not exist is returned all the same, for the caller to find it missing.
+    """
+    if not path.startswith("/"):
+        return Unseen(f"{path} is not an absolute path")
+    here: list[str] = []
+    waiting = _parts(path)[::-1]
+    links = 0
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            here = here[:-1]
+            continue
+        here.append(part)
+        real = os.path.join(root, *here)
+        if not waiting and not follow:
+            break
+        try:
+            is_link = stat_module.S_ISLNK(os.lstat(real).st_mode)
+            target = os.readlink(real) if is_link else ""
+        except (OSError, ValueError):
+            continue  # for the caller to find out; a name below a missing directory is missing too
+        if is_link:
+            links += 1
+            if links > _LINK_LIMIT:
+                return Unseen(f"too many links at {path}")
+            here = [] if target.startswith("/") else here[:-1]
+            waiting.extend(_parts(target)[::-1])
+    return os.path.join(root, *here)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]

@@ -1,0 +1,139 @@
+"""From what the engine found to the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from doctor import __version__
+from doctor.engine.diagnosis import Diagnosis
+from doctor.engine.finding import Evidence, Finding, FixPreview
+from doctor.engine.judge import Judgement, Outcome, Result
+from doctor.engine.rule import Severity
+from doctor.facts.topology import App, Facts
+from doctor.facts.value import Known, Place
+from doctor.reports.model import (
+    SCHEMA,
+    AppReport,
+    BugReport,
+    EvidenceReport,
+    FindingReport,
+    FixReport,
+    ProbeReport,
+    Report,
+    SourceReport,
+    SubjectReport,
+    Summary,
+    Target,
+    UnknownReport,
+    Verdict,
+)
+from doctor.reports.path import request_path, url
+
+
+def build(facts: Facts, judgement: Judgement, diagnosis: Diagnosis, probes: Sequence[ProbeReport] = ()) -> Report:
+    """The report of one run. `diagnosis` holds the findings to show, which may be fewer than were judged."""
+    findings = diagnosis.findings
+    unknown = tuple(
+        UnknownReport(result.rule.id, result.rule.name, _subject(result), result.reason)
+        for result in judgement.of(Outcome.UNKNOWN)
+    )
+    bugs = tuple(
+        BugReport(result.rule.id, result.rule.name, _subject(result), result.reason)
+        for result in judgement.of(Outcome.ERROR)
+    )
+    summary = _summary(findings, judgement)
+    return Report(
+        schema=SCHEMA,
+        version=__version__,
+        target=Target(facts.kind, facts.name, _iso(facts.time)),
+        verdict=_verdict(summary, complete=bool(facts.apps) and not unknown and not bugs),
+        summary=summary,
+        apps=tuple(_app(app, facts, findings) for app in facts.apps),
+        findings=tuple(_finding(finding) for finding in findings),
+        unknown=unknown,
+        probes=tuple(probes),
+        bugs=bugs,
+    )
+
+
+def _iso(time: float) -> str:
+    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _verdict(summary: Summary, *, complete: bool) -> Verdict:
+    """A note is no fault. Where nothing was found to look at, nothing is healthy either."""
+    if summary.error or summary.warning:
+        return Verdict.FAULTS
+    return Verdict.HEALTHY if complete else Verdict.INCOMPLETE
+
+
+def _summary(findings: Sequence[Finding], judgement: Judgement) -> Summary:
+    severities, outcomes = Counter(finding.severity for finding in findings), judgement.counts
+    return Summary(
+        error=severities[Severity.ERROR],
+        warning=severities[Severity.WARNING],
+        info=severities[Severity.INFO],
+        passed=outcomes[Outcome.PASS],
+        unknown=outcomes[Outcome.UNKNOWN],
+        not_applicable=outcomes[Outcome.NOT_APPLICABLE],
+        suppressed=outcomes[Outcome.SUPPRESSED],
+    )
+
+
+def _app(app: App, facts: Facts, findings: Sequence[Finding]) -> AppReport:
+    worst: dict[str, Severity] = {}
+    for finding in findings:
+        if finding.app == app.name and finding.hop is not None:
+            known = worst.get(finding.hop.value, finding.severity)
+            worst[finding.hop.value] = min(known, finding.severity, key=lambda severity: severity.rank)
+    unit = app.unit.value.name if isinstance(app.unit, Known) else None
+    return AppReport(app.name, unit, request_path(app, facts, worst), url(app))
+
+
+def _subject(result: Result) -> SubjectReport:
+    return SubjectReport(result.subject.kind, result.subject.name)
+
+
+def _finding(finding: Finding) -> FindingReport:
+    return FindingReport(
+        rule=finding.id,
+        name=finding.name,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        symptoms=finding.symptoms,
+        subject=SubjectReport(finding.subject.kind, finding.subject.name),
+        hop=finding.hop.value if finding.hop else None,
+        title=finding.title,
+        message=finding.message,
+        why=finding.why,
+        evidence=tuple(each for item in finding.evidence for each in _evidence(item)),
+        explains=finding.explains,
+        explained_by=finding.explained_by,
+        fingerprint=finding.fingerprint,
+        fixes=tuple(_fix(fix) for fix in finding.fixes),
+        sources=tuple(SourceReport(source.title, source.url) for source in finding.sources),
+        app=finding.app or None,
+    )
+
+
+def _evidence(item: Evidence) -> Iterator[EvidenceReport]:
+    """One for each place where the fact can be seen; one without a place when there is none."""
+    value = item.text if isinstance(item.value, Known) else None
+    origin = item.origin.value if item.origin else None
+    for place in item.places or (Place(),):
+        yield EvidenceReport(
+            fact=item.fact,
+            value=value,
+            origin=origin,
+            path=place.path or None,
+            line=place.line or None,
+            command=place.command or None,
+            text=place.text or None,
+            note=place.note or None,
+        )
+
+
+def _fix(fix: FixPreview) -> FixReport:
+    return FixReport(fix.title, fix.safety, fix.commands, fix.diff or None, fix.steps)

@@ -1,0 +1,216 @@
+"""The report, exactly as its JSON form `flaskdoctor.report/1` has it.
+
+Within /1 a field may be added; none is removed or changes its meaning. Every field is always written;
+what does not apply is null. Lines count from 1. The JSON Schema is generated from these classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal
+
+from doctor.engine.rule import Confidence, Safety, Severity
+from doctor.hosts.base import TargetKind
+
+SCHEMA: Final = "flaskdoctor.report/1"
+
+
+class Verdict(str, Enum):
+    """What the run comes to; `incomplete`: nothing at fault was seen, but something could not be looked at."""
+
+    HEALTHY = "healthy"
+    FAULTS = "faults"
+    INCOMPLETE = "incomplete"
+
+
+class HopState(str, Enum):
+    """State of one link of the request path."""
+
+    OK = "ok"
+    BROKEN = "broken"
+    AT_RISK = "at-risk"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was examined, and when (ISO 8601, UTC)."""
+
+    kind: TargetKind
+    name: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Findings by severity and checks by outcome; a check is one rule on one subject."""
+
+    error: int = 0
+    warning: int = 0
+    info: int = 0
+    passed: int = 0
+    unknown: int = 0
+    not_applicable: int = 0
+    suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HopReport:
+    """One link of the chain, in the order a request meets them."""
+
+    hop: str
+    label: str
+    """What it is: an address, a unit, a directory."""
+    state: HopState
+    detail: str = ""
+    """What was seen there."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppReport:
+    """One app and the way of a request to it."""
+
+    name: str
+    unit: str | None
+    """Its systemd unit; null for a Gunicorn without one."""
+    path: tuple[HopReport, ...]
+    url: str | None = None
+    """Where people reach it, from nginx; null when nginx does not serve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectReport:
+    """What a rule was asked of."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceReport:
+    """One fact that proves a finding, and where anybody can see it: a file and line, a command, or a note."""
+
+    fact: str
+    value: str | None
+    """As people read it ("4 min", "yes"); null for what is absent."""
+    origin: str | None
+    """How the value came to be: explicit, inherited, default, computed, observed; null for what is absent."""
+    path: str | None = None
+    line: int | None = None
+    command: str | None = None
+    text: str | None = None
+    """What stands there."""
+    note: str | None = None
+    """Where, for what has no address: "pid 122", "default of gunicorn 23.0.0"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixReport:
+    """One way to cure a finding. `commands` are complete and in order; `diff` is a unified diff, null without one."""
+
+    title: str
+    safety: Safety
+    commands: tuple[str, ...] = ()
+    diff: str | None = None
+    steps: tuple[str, ...] = ()
+    """Sentences that tell what to do where no command can."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """Where the cause is documented."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingReport:
+    """One fault. Findings are ordered root cause first, then by severity."""
+
+    rule: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    symptoms: tuple[str, ...]
+    subject: SubjectReport
+    hop: str | None
+    """The link of the request path that it breaks; null when it is about none."""
+    title: str
+    message: str
+    why: str
+    evidence: tuple[EvidenceReport, ...]
+    explains: tuple[str, ...]
+    """Names of the findings of this report that follow from this one."""
+    explained_by: tuple[str, ...]
+    """Names of the findings of this report that this one follows from."""
+    fingerprint: str
+    """Stable while the fault is the same, whatever line it moves to."""
+    fixes: tuple[FixReport, ...]
+    sources: tuple[SourceReport, ...]
+    app: str | None = None
+    """The app it concerns; null for the whole machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownReport:
+    """A check that could not be made."""
+
+    rule: str
+    name: str
+    subject: SubjectReport
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BugReport:
+    """A rule that broke while it judged: a bug of flaskdoctor. The exit code is then 3."""
+
+    rule: str
+    name: str
+    subject: SubjectReport
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """One HTTP request that `--probe` sent."""
+
+    app: str
+    via: Literal["nginx", "gunicorn"]
+    target: str
+    """Where it went: http://shop.test/ at 127.0.0.1:80, or unix:/run/shop/gunicorn.sock."""
+    status: int | None
+    """The HTTP status; null when there was no answer."""
+    detail: str
+    """The reason phrase, or why there was no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFixReport:
+    """What became of one fix; `undo` names the run that takes it back."""
+
+    rule: str
+    action: str
+    result: Literal["applied", "failed", "rolled-back", "skipped"]
+    detail: str
+    undo: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole report."""
+
+    schema: Literal["flaskdoctor.report/1"]
+    version: str
+    """Of flaskdoctor."""
+    target: Target
+    verdict: Verdict
+    summary: Summary
+    apps: tuple[AppReport, ...] = ()
+    findings: tuple[FindingReport, ...] = ()
+    unknown: tuple[UnknownReport, ...] = ()
+    fixes: tuple[AppliedFixReport, ...] = ()
+    probes: tuple[ProbeReport, ...] = ()
+    bugs: tuple[BugReport, ...] = ()

@@ -1,0 +1,124 @@
+"""`--probe` against real servers on this machine's loopback and on unix sockets."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from doctor import probe
+from doctor.facts.address import Address, AddressKind
+from doctor.facts.nginx.model import Listen, Server
+from doctor.facts.value import Place, absent_all
+
+asked: list[tuple[str, str | None]] = []
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        asked.append((self.path, self.headers["Host"]))
+        self.send_response(502 if self.headers["Host"] == "broken.test" else 200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def address_string(self) -> str:
+        return "peer"
+
+
+class UnixServer(socketserver.UnixStreamServer):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked.clear()
+    monkeypatch.setattr(probe, "TIMEOUT", 0.3)
+
+
+def serve(server: socketserver.BaseServer) -> Iterator[socketserver.BaseServer]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def web() -> Iterator[socketserver.BaseServer]:
+    yield from serve(http.server.HTTPServer(("127.0.0.1", 0), Handler))
+
+
+@pytest.fixture
+def app_socket(tmp_path: Path) -> Iterator[str]:
+    path = str(tmp_path / "s")
+    for _ in serve(UnixServer(path, Handler)):
+        yield path
+
+
+def tcp(port: int, host: str = "127.0.0.1") -> Address:
+    return Address(AddressKind.TCP, host=host, port=port)
+
+
+def block(port: int, *names: str, host: str = "") -> Server:
+    listen = Listen(tcp(port, host), tls=False, default=False, proxy_protocol=False, place=Place())
+    empty = absent_all(Server)
+    return Server(**{**{f: getattr(empty, f) for f in Server.__slots__}, "names": names, "listens": (listen,)})
+
+
+def test_request_names_the_server(web) -> None:  # type: ignore[no-untyped-def]
+    port = web.server_address[1]
+    found = probe.through_nginx("shop", block(port, "*.shop.test", "_", "shop.test"))
+    assert (found.status, found.detail, found.via) == (200, "OK", "nginx")
+    assert found.target == f"http://shop.test/ at 127.0.0.1:{port}"
+    assert asked == [("/", "shop.test")]
+
+
+def test_bad_gateway_is_an_answer(web) -> None:  # type: ignore[no-untyped-def]
+    found = probe.through_nginx("shop", block(web.server_address[1], "broken.test"))
+    assert (found.status, found.detail) == (502, "Bad Gateway")
+
+
+def test_request_over_a_unix_socket(app_socket: str) -> None:
+    found = probe.to_gunicorn("shop", Address(AddressKind.UNIX, path=app_socket), "shop.test")
+    assert (found.status, found.target, found.via) == (200, f"unix:{app_socket}", "gunicorn")
+    assert asked == [("/", "shop.test")]
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    refused = probe.to_gunicorn("shop", tcp(port), "shop.test")
+    missing = probe.to_gunicorn("shop", Address(AddressKind.UNIX, path=str(tmp_path / "no")), "shop.test")
+    assert (refused.status, refused.detail) == (None, "Connection refused")
+    assert (missing.status, missing.detail) == (None, "No such file or directory")
+
+
+def test_silence_is_timed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = probe.to_gunicorn("shop", tcp(silent.getsockname()[1]), "shop.test")
+    assert (found.status, found.detail) == (None, "timed out after 0.3 s")
+
+
+def test_another_protocol() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"220 mail ready\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        found = probe.to_gunicorn("shop", tcp(server.getsockname()[1]), "shop.test")
+        thread.join()
+    assert found.status is None
+    assert "220 mail ready" in found.detail or "reset" in found.detail

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from engine.builders import rule
+
+from doctor.engine.select import SelectorError, select
+from doctor.errors import UserError
+
+RULES = (
+    rule(id="GUN901", name="one", symptoms='["502"]'),
+    rule(id="GUN902", name="two", symptoms="[stale-code]"),
+    rule(id="GUN913", name="three", symptoms='["502", startup]'),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ignore", "extend", "expected"),
+    [
+        ([], [], [], "123"),
+        (["ALL"], [], [], "123"),
+        (["GUN"], [], [], "123"),
+        (["GUN90"], [], [], "12"),
+        (["GUN901"], [], [], "1"),
+        (["two"], [], [], "2"),
+        (["502"], [], [], "13"),
+        (["startup", "one"], [], [], "13"),
+        ([], ["502"], [], "2"),
+        ([], ["ALL"], [], ""),
+        (["GUN"], ["GUN90"], [], "3"),
+        (["GUN901"], ["GUN90"], [], "1"),
+        (["GUN901"], ["one"], [], ""),
+        (["GUN90"], ["GUN"], [], "12"),
+        (["two"], [], ["502"], "123"),
+        ([], ["GUN9"], ["GUN91"], "3"),
+        (["502"], ["startup"], [], "1"),
+    ],
+)
+def test_the_narrower_word_wins(wanted: list[str], ignore: list[str], extend: list[str], expected: str) -> None:
+    chosen = select(RULES, wanted, ignore, extend)
+    assert "".join(str(1 + RULES.index(r)) for r in chosen) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("GN902", "did you mean 'GUN902'?"),
+        ("tree", "did you mean 'three'?"),
+        ("stale", "did you mean 'stale-code'?"),
+        ("gun901", "did you mean 'GUN901'?"),
+        ("zzzzzz", "See `flaskdoctor rules`."),
+        ("", "See `flaskdoctor rules`."),
+    ],
+)
+def test_a_word_that_selects_nothing(word: str, hint: str) -> None:
+    for arguments in ([word], [], []), ([], [word], []), ([], [], [word]):
+        with pytest.raises(SelectorError) as caught:
+            select(RULES, *arguments)
+        assert (caught.value.word, caught.value.hint) == (word, hint)
+        assert isinstance(caught.value, UserError)
+
+
+def test_a_symptom_no_rule_has_is_no_mistake() -> None:
+    assert select(RULES, ["504"]) == ()

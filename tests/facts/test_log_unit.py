@@ -1,0 +1,398 @@
+"""The journal of a unit: lines as gunicorn 20.1.0, 23.0.0 and 27.0.1 and systemd 252 wrote them."""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from blank import blank
+
+from doctor.facts.log import UnitLog, collect_unit
+from doctor.facts.systemd import Unit
+from doctor.facts.value import Absent, Fact, Known, Unknown
+from doctor.hosts.base import Content, Machine, Missing, Output, Stat, TextKind, Unseen
+from doctor.hosts.commands import Command
+from doctor.hosts.live import LiveHost
+
+NOW = 1_800_000_000.0
+HEAD = "[2027-01-15 08:00:00 +0000] [{}] [{}] {}"
+FRAMES = """\
+[2027-01-15 08:00:00 +0000] [20] [ERROR] Exception in worker process
+Traceback (most recent call last):
+  File "/srv/shop/venv/lib/python3.11/site-packages/gunicorn/arbiter.py", line 608, in spawn_worker
+    worker.init_process()
+  File "/srv/shop/venv/lib/python3.11/site-packages/gunicorn/workers/base.py", line 147, in load_wsgi
+    self.wsgi = self.app.wsgi()
+  File "/srv/shop/venv/lib/python3.11/site-packages/gunicorn/util.py", line 370, in import_app
+    mod = importlib.import_module(module)
+          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "<frozen importlib._bootstrap>", line 241, in _call_with_frames_removed
+  File "/srv/shop/current/shop/__init__.py", line 4, in <module>
+    from .db import session
+"""
+MISSING_MODULE = (
+    FRAMES
+    + """\
+  File "/srv/shop/current/shop/db.py", line 2, in <module>
+    import psycopg2.extras
+ModuleNotFoundError: No module named 'psycopg2'
+"""
+)
+MISSING_VARIABLE = (
+    FRAMES
+    + """\
+  File "/srv/shop/current/shop/db.py", line 9, in <module>
+    URL = os.environ["DATABASE_URL"]
+          ~~~~~~~~~~^^^^^^^^^^^^^^^^
+  File "<frozen os>", line 679, in __getitem__
+KeyError: 'DATABASE_URL'
+"""
+)
+SYNTAX = (
+    FRAMES
+    + """\
+  File "/srv/shop/current/shop/db.py", line 1
+    def f(:
+          ^
+SyntaxError: invalid syntax
+"""
+)
+REQUEST = """\
+[2027-01-15 08:00:00 +0000] [20] [ERROR] Error handling request /x
+Traceback (most recent call last):
+  File "/srv/shop/venv/lib/python3.11/site-packages/gunicorn/workers/sync.py", line 134, in handle
+    self.handle_request(listener, req, client, addr)
+  File "/srv/shop/current/shop/views.py", line 3, in view
+    return os.environ["LATER"]
+  File "<frozen os>", line 679, in __getitem__
+KeyError: 'LATER'
+"""
+
+
+class Journal(LiveHost):
+    """This machine with another journal."""
+
+    def __init__(self, records: list[dict[str, Any]], euid: int = 0, files: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.records = records
+        self.euid = euid
+        self.files = files or {}
+        self.asked: list[Command] = []
+
+    def now(self) -> float:
+        return NOW
+
+    def machine(self) -> Machine:
+        return blank(Machine, euid=self.euid)
+
+    def run(self, command: Command) -> Output | Missing | Unseen:
+        self.asked.append(command)
+        return Output(0, "".join(json.dumps(r) + "\n" for r in self.records), "")
+
+    def read(
+        self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = 0, tail: bool = False
+    ) -> Content | Missing | Unseen:
+        return Content(self.files[path]) if path in self.files else Missing()
+
+    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+        return ("machine",) if path in self.files else Missing()
+
+    def stat(self, path: str) -> Stat | Missing | Unseen:
+        return Missing()
+
+
+def lines(text: str, at: float = -10, pid: int = 20, run: str = "b") -> list[dict[str, Any]]:
+    stamp = str(int((NOW + at) * 1e6))
+    return [
+        {"__REALTIME_TIMESTAMP": stamp, "MESSAGE": line, "_PID": str(pid), "_SYSTEMD_INVOCATION_ID": run}
+        for line in text.splitlines()
+    ]
+
+
+def said(message: str, level: str = "ERROR", at: float = -10, pid: int = 10, run: str = "b") -> list[dict[str, Any]]:
+    return lines(HEAD.format(pid, level, message), at, pid, run)
+
+
+def systemd(message: str, at: float = -10, run: str = "b") -> list[dict[str, Any]]:
+    return [{"__REALTIME_TIMESTAMP": str(int((NOW + at) * 1e6)), "MESSAGE": message, "_PID": "1", "INVOCATION_ID": run}]
+
+
+def unit(invocation: str = "b", started: float | None = -20, running: bool = True) -> Unit:
+    return blank(
+        Unit,
+        name="shop.service",
+        invocation=Known(invocation) if invocation else Absent(),
+        exec_main_started=Known(NOW + started) if started is not None else Absent(),
+        main_pid=Known(10) if running else Absent(),
+    )
+
+
+def judge(*records: list[dict[str, Any]], of: Unit | None = None, **settings: Any) -> UnitLog:
+    return collect_unit(Journal([r for part in records for r in part], **settings), of or unit(), None)
+
+
+def value(fact: Fact[Any]) -> Any:
+    assert isinstance(fact, Known), fact
+    return fact.value
+
+
+def test_missing_module() -> None:
+    log = judge(lines(MISSING_MODULE), said("Reason: Worker failed to boot."))
+    assert value(log.boot_error) == "ModuleNotFoundError: No module named 'psycopg2'"
+    assert value(log.boot_error_place) == "/srv/shop/current/shop/db.py:2"
+    assert value(log.boot_traceback_missing_module) == "psycopg2"
+    assert isinstance(log.boot_missing_variable, Absent)
+    assert value(log.halts).count == 1
+
+
+def test_missing_variable() -> None:
+    log = judge(lines(MISSING_VARIABLE))
+    assert value(log.boot_missing_variable) == "DATABASE_URL"
+    assert value(log.boot_error_place) == "/srv/shop/current/shop/db.py:9"
+
+
+def test_syntax_error() -> None:
+    log = judge(lines(SYNTAX))
+    assert value(log.boot_error) == "SyntaxError: invalid syntax"
+    assert value(log.boot_error_place) == "/srv/shop/current/shop/db.py:1"
+
+
+def test_traceback_of_preload_has_no_heading() -> None:
+    log = judge(lines(MISSING_VARIABLE.partition("\n")[2]))
+    assert value(log.boot_missing_variable) == "DATABASE_URL"
+
+
+def test_traceback_of_a_request_is_no_boot_error() -> None:
+    log = judge(lines(REQUEST))
+    assert isinstance(log.boot_error, Absent)
+    assert isinstance(log.boot_missing_variable, Absent)
+
+
+def test_tracebacks_of_two_workers_do_not_mix() -> None:
+    one, two = lines(MISSING_MODULE, pid=20), lines(MISSING_MODULE.replace("[20]", "[21]"), pid=21)
+    mixed = [record for pair in zip(one, two, strict=True) for record in pair]
+    log = judge(mixed)
+    assert value(log.boot_traceback_missing_module) == "psycopg2"
+    assert value(log.boot_error_place) == "/srv/shop/current/shop/db.py:2"
+
+
+def test_chained_exceptions_tell_the_last() -> None:
+    raised = (
+        "\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n"
+    )
+    text = (
+        MISSING_VARIABLE
+        + raised
+        + '  File "/srv/shop/current/shop/__init__.py", line 7, in <module>\n    raise\nRuntimeError: set DATABASE_URL\n'
+    )
+    log = judge(lines(text))
+    assert value(log.boot_error) == "RuntimeError: set DATABASE_URL"
+    assert value(log.boot_error_place) == "/srv/shop/current/shop/__init__.py:7"
+    assert value(log.boot_missing_variable) == "DATABASE_URL"
+
+
+def test_wrong_entry_point() -> None:
+    log = judge(lines("Failed to find attribute 'nope' in 'wsgi'."), said("Reason: App failed to load."))
+    assert value(log.entry_error).text == "Failed to find attribute 'nope' in 'wsgi'."
+    assert value(log.boot_error) == "Failed to find attribute 'nope' in 'wsgi'."
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["Retrying in 1 second.", "Can't connect to /run/shop.sock"],
+        ["connection to /run/shop.sock failed: [Errno 13] Permission denied", "Can't connect to /run/shop.sock"],
+    ],
+)
+def test_bind_error(messages: list[str]) -> None:
+    log = judge(*(said(m) for m in messages))
+    assert value(log.bind_error).text.endswith("Can't connect to /run/shop.sock")
+    assert isinstance(log.address_in_use, Absent)
+
+
+def test_address_in_use() -> None:
+    log = judge(
+        said("Connection in use: ('127.0.0.1', 8000)"),
+        said("connection to ('127.0.0.1', 8000) failed: [Errno 98] Address already in use"),
+        said("Can't connect to ('127.0.0.1', 8000)"),
+    )
+    assert value(log.address_in_use).count == 3
+    assert isinstance(log.bind_error, Absent)
+
+
+def test_bind_that_worked_at_last_is_history() -> None:
+    log = judge(
+        said("Connection in use: ('127.0.0.1', 8000)"), said("Listening at: http://127.0.0.1:8000 (10)", "INFO")
+    )
+    assert isinstance(log.address_in_use, Absent)
+
+
+def test_control_socket_is_no_bind_error() -> None:
+    log = judge(said("Control server error: [Errno 13] Permission denied: '/home/shop'"))
+    assert isinstance(log.bind_error, Absent)
+    assert value(log.control_server_error).count == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Worker with pid 20 was terminated due to signal 9", "Worker (pid:20) was sent SIGKILL! Perhaps out of memory?"],
+)
+def test_killed_worker(message: str) -> None:
+    assert value(judge(said(message)).worker_killed).count == 1
+    late = judge(said("WORKER TIMEOUT (pid:20)", "CRITICAL"), said(message))
+    assert isinstance(late.worker_killed, Absent)
+    assert value(late.worker_timeouts).count == 1
+    assert isinstance(judge(systemd("Stopping shop.service - Shop..."), said(message)).worker_killed, Absent)
+    assert isinstance(judge(said(message)).worker_crashed, Absent)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Worker with pid 20 was terminated due to signal 11",
+        "Worker (pid:20) was sent SIGSEGV!",
+        "Worker (pid:20) exited with code 120.",
+    ],
+)
+def test_crashed_worker(message: str) -> None:
+    assert value(judge(said(message)).worker_crashed).count == 1
+
+
+def test_worker_that_could_not_boot_is_no_crash() -> None:
+    assert isinstance(judge(said("Worker (pid:20) exited with code 3.")).worker_crashed, Absent)
+
+
+def test_hup_then_halt_before_an_automatic_restart() -> None:
+    log = judge(
+        said("Handling signal: hup", "INFO", at=-60, run="a"),
+        lines(MISSING_MODULE, at=-59, run="a"),
+        said("Reason: Worker failed to boot.", at=-59, run="a"),
+        systemd("shop.service: Scheduled restart job, restart counter is at 1.", at=-58, run="a"),
+        said("Starting gunicorn 27.0.1", "INFO", at=-50),
+    )
+    assert value(log.hup_then_halt).count == 1
+    assert value(log.restarts).count == 1
+    assert isinstance(log.boot_error, Absent)
+    assert isinstance(log.hups, Absent)
+
+
+def test_master_that_ends_without_naming_its_reason() -> None:
+    """gunicorn 27.0.1 with three workers."""
+    log = judge(
+        said("Handling signal: hup", "INFO", at=-12),
+        lines("gunicorn.errors.HaltServer: <HaltServer 'Worker failed to boot.' 3>", at=-11, pid=10),
+    )
+    assert value(log.hup_then_halt).count == 1
+    assert value(log.halts).count == 1
+
+
+def test_a_start_after_the_limit_is_a_new_beginning() -> None:
+    log = judge(
+        systemd("shop.service: Scheduled restart job, restart counter is at 5.", at=-60, run="a"),
+        systemd("shop.service: Start request repeated too quickly.", at=-60, run="a"),
+        systemd("Starting shop.service - Shop...", at=-20),
+    )
+    assert isinstance(log.restarts, Absent)
+    assert isinstance(log.start_limit, Absent)
+
+
+def test_in_a_loop_of_restarts_the_try_before_speaks() -> None:
+    log = judge(
+        said("Starting gunicorn 27.0.1", "INFO", at=-8, run="a"),
+        lines(MISSING_MODULE, at=-6, run="a"),
+        systemd("shop.service: Scheduled restart job, restart counter is at 7.", at=-2, run="a"),
+        said("Starting gunicorn 27.0.1", "INFO", at=-1),
+    )
+    assert value(log.boot_traceback_missing_module) == "psycopg2"
+
+
+def test_before_the_last_deliberate_start_nothing_counts() -> None:
+    log = judge(
+        lines(MISSING_MODULE, at=-300, run="a"),
+        said("WORKER TIMEOUT (pid:20)", "CRITICAL", at=-300, run="a"),
+        systemd("Started shop.service - Shop.", at=-20),
+        said("Starting gunicorn 27.0.1", "INFO", at=-20),
+    )
+    assert isinstance(log.boot_error, Absent)
+    assert isinstance(log.worker_timeouts, Absent)
+
+
+def test_without_invocations_the_start_decides() -> None:
+    old = [{**r, "_SYSTEMD_INVOCATION_ID": ""} for r in lines(MISSING_MODULE, at=-300)]
+    new = [{**r, "_SYSTEMD_INVOCATION_ID": ""} for r in said("Starting gunicorn 20.1.0", "INFO", at=-20)]
+    assert isinstance(judge(old, new).boot_error, Absent)
+
+
+def test_start_limit_and_spawn_errors_of_a_failed_unit() -> None:
+    log = judge(
+        [{**systemd("shop.service: Failed at step CHDIR spawning /srv/x: No such file or directory")[0], "_PID": "30"}],
+        systemd("shop.service: Main process exited, code=exited, status=200/CHDIR"),
+        systemd("shop.service: Scheduled restart job, restart counter is at 5."),
+        systemd("shop.service: Start request repeated too quickly."),
+        of=unit(running=False),
+    )
+    assert value(log.spawn_error).count == 1
+    assert "Failed at step CHDIR" in value(log.spawn_error).text
+    assert value(log.start_limit).count == 1
+
+
+def test_env_file_and_pidfile() -> None:
+    log = judge(
+        systemd("shop.service: Failed to load environment files: No such file or directory"),
+        lines("Error: /run/x doesn't exist. Can't create pidfile."),
+        of=unit(started=None, running=False),
+    )
+    assert value(log.env_file_error).count == 1
+    assert value(log.pidfile_error).count == 1
+
+
+def test_an_app_cannot_speak_for_systemd() -> None:
+    assert isinstance(judge(lines("Start request repeated too quickly.")).start_limit, Absent)
+
+
+def test_messages_as_bytes_and_null() -> None:
+    record = said("WORKER TIMEOUT (pid:20)")[0]
+    record["MESSAGE"] = list("Größe WORKER TIMEOUT (pid:20)".encode("latin-1"))
+    empty = {**record, "MESSAGE": None}
+    assert value(judge([record, empty]).worker_timeouts).count == 1
+
+
+def test_a_database_that_does_not_answer() -> None:
+    text = (
+        FRAMES + "psycopg2.OperationalError: connection to server at localhost, port 5432 failed: Connection refused\n"
+    )
+    assert value(judge(lines(text), said("Reason: Worker failed to boot.")).dependency_error).count == 1
+    served = REQUEST.replace("KeyError: 'LATER'", "psycopg2.OperationalError: server closed the connection")
+    assert isinstance(judge(lines(served)).dependency_error, Absent)
+
+
+def test_silence_of_the_journal() -> None:
+    readable = {"/proc/self/status": "Gid:\t1000\nGroups:\t4 1000\n", "/etc/group": "adm:x:4:syslog\n"}
+    foreign = {"/proc/self/status": "Gid:\t1000\nGroups:\t1000\n", "/etc/group": "adm:x:4:syslog\n"}
+    assert isinstance(judge(euid=1000, files=readable).bind_error, Absent)
+    denied = judge(euid=1000, files=foreign).bind_error
+    assert isinstance(denied, Unknown)
+    assert "systemd-journal" in denied.reason
+    assert isinstance(judge(files={"/run/log/journal": ""}).bind_error, Absent)
+    assert isinstance(judge().bind_error, Unknown)
+
+
+def test_own_log_file_since_the_start() -> None:
+    old = MISSING_MODULE.replace("2027-01-15 08:00:00", "2027-01-15 07:00:00")
+    new = "[2027-01-15 08:00:00 +0000] [10] [CRITICAL] WORKER TIMEOUT (pid:20)\n"
+    host = Journal(systemd("Started shop.service."), files={"/var/log/shop.log": old + new})
+    log = collect_unit(host, unit(), None, Known("/var/log/shop.log"))
+    assert value(log.worker_timeouts).count == 1
+    assert log.worker_timeouts.places[0].path == "/var/log/shop.log"
+    assert isinstance(log.boot_error, Absent)
+    gone = collect_unit(host, unit(), None, Known("/var/log/gone.log"))
+    assert isinstance(gone.worker_timeouts, Unknown)
+    assert isinstance(gone.start_limit, Absent)
+
+
+def test_since_bounds_the_look() -> None:
+    host = Journal(said("WORKER TIMEOUT (pid:20)", at=-15))
+    assert isinstance(collect_unit(host, unit(), NOW - 5).worker_timeouts, Absent)
+    assert f"--since=@{int(NOW) - 5}" in host.asked[0].arguments

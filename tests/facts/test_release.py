@@ -1,0 +1,375 @@
+"""Releases on a real file system; the processes are described, not run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blank import blank
+
+from doctor.facts import release
+from doctor.facts.gunicorn.model import Gunicorn, Settings
+from doctor.facts.process import Process, WorkingDirectory
+from doctor.facts.systemd import ExecCommand, Unit
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.hosts.base import TargetKind
+from doctor.hosts.live import LiveHost
+
+NOW = time.time()
+
+
+def value(fact: Fact[Any]) -> Any:
+    assert isinstance(fact, Known), fact
+    return fact.value
+
+
+def age(path: Path, seconds: float) -> None:
+    os.utime(path, (NOW - seconds, NOW - seconds), follow_symlinks=False)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """releases/2026-11-01 and 2026-11-20, current → the first; everything an hour old but the link."""
+    root = tmp_path / "shop"
+    for name in ("2026-11-01", "2026-11-20"):
+        folder = root / "releases" / name
+        folder.mkdir(parents=True)
+        (folder / "wsgi.py").write_text("app = 1\n")
+        age(folder / "wsgi.py", 3600)
+    (root / "current").symlink_to("releases/2026-11-01")
+    return root
+
+
+def process(pid: int, directory: Path | str, started: float, deleted: bool = False, **environ: str) -> Process:
+    path = str(directory)
+    stat = os.stat(path) if os.path.exists(path) else None
+    cwd = WorkingDirectory(path, deleted, stat.st_ino if stat else 0, stat.st_dev if stat else 0)
+    return blank(Process, pid=pid, started=started, cwd=Known(cwd), environ=Known(environ))
+
+
+def gunicorn(logical: Path | str, *workers: Process, master: Process | None = None, **settings: Any) -> Gunicorn:
+    first = master or (workers[0] if workers else None)
+    return blank(
+        Gunicorn,
+        name="shop.service",
+        master=Known(first) if first else Absent(),
+        workers=Known(workers) if workers else Absent(),
+        settings=blank(Settings, wsgi_app=Known("wsgi:app"), **settings),
+        logical_directory=Known(str(logical), (Place(path="/etc/systemd/system/shop.service", line=7),)),
+        directory=Known(str(logical)),
+    )
+
+
+def look(g: Gunicorn, unit: Fact[Unit] = Absent(), served: tuple[str, ...] = ()) -> release.Release:  # noqa: B008
+    return release.collect(LiveHost(), g, unit, served)
+
+
+def test_link_and_folder(shop: Path) -> None:
+    old = shop / "releases/2026-11-01"
+    found = look(gunicorn(shop / "current", process(20, old, NOW + 5)))
+    assert value(found.link) == f"{shop}/current"
+    assert value(found.link_target) == str(old)
+    assert abs(value(found.link_switched) - NOW) < 60
+    assert value(found.folder) == f"{shop}/releases"
+    assert value(found.entries) == ("2026-11-20", "2026-11-01")
+    assert value(found.newest) == f"{shop}/releases/2026-11-20"
+    assert value(found.running) == value(found.configured) == str(old)
+    assert isinstance(found.behind_link, Absent)
+    assert isinstance(found.stale_code, (Absent, Unknown))
+
+
+def test_plain_directory_has_no_link(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "other").mkdir()
+    found = look(gunicorn(tmp_path / "app"))
+    for fact in (found.link, found.link_target, found.folder, found.newest, found.behind_link, found.running):
+        assert isinstance(fact, Absent)
+    assert value(found.hup_follows)
+    assert value(found.configured) == f"{tmp_path}/app"
+
+
+def test_link_to_the_folder_above_switches_nothing(tmp_path: Path, shop: Path) -> None:
+    (tmp_path / "www").symlink_to(shop.parent)
+    found = look(gunicorn(tmp_path / "www/shop/current"))
+    assert value(found.link) == f"{tmp_path}/www/shop/current"
+    assert isinstance(look(gunicorn(tmp_path / "www/shop/releases")).link, Absent)
+
+
+def test_app_in_a_folder_of_its_release(shop: Path) -> None:
+    inside = shop / "releases/2026-11-01/backend"
+    inside.mkdir()
+    found = look(gunicorn(shop / "current/backend", process(20, inside, NOW)))
+    assert value(found.link) == f"{shop}/current"
+    assert value(found.configured) == value(found.running) == str(inside)
+    assert isinstance(found.behind_link, Absent)
+
+
+def test_nobody_switched(shop: Path) -> None:
+    os.utime(shop / "current", (NOW - 600, NOW - 600), follow_symlinks=False)
+    assert value(look(gunicorn(shop / "current")).unswitched) == f"{shop}/releases/2026-11-20"
+
+
+def test_roll_back_is_no_forgotten_switch(shop: Path) -> None:
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("releases/2026-11-01")
+    os.utime(shop / "current", (NOW + 600, NOW + 600), follow_symlinks=False)
+    assert isinstance(look(gunicorn(shop / "current")).unswitched, Absent)
+
+
+def test_link_made_inside_the_old_release(shop: Path) -> None:
+    subprocess.run(["ln", "-s", f"{shop}/releases/2026-11-20", f"{shop}/current"], check=True)
+    assert value(look(gunicorn(shop / "current")).link_inside_release) == f"{shop}/releases/2026-11-01/2026-11-20"
+
+
+def test_behind_the_link_before_and_after_a_reload(shop: Path) -> None:
+    old = shop / "releases/2026-11-01"
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("releases/2026-11-20")
+    before = look(gunicorn(shop / "current", process(20, old, NOW - 3000)))
+    assert value(before.behind_link) == f"{shop}/releases/2026-11-20"
+    assert value(before.reloaded_since_switch) is False
+    after = look(gunicorn(shop / "current", process(20, old, NOW + 60)))
+    assert value(after.behind_link) == f"{shop}/releases/2026-11-20"
+    assert value(after.reloaded_since_switch) is True
+
+
+def test_release_that_was_removed(shop: Path) -> None:
+    gone = shop / "releases/2026-10-01"
+    found = look(gunicorn(shop / "current", process(20, gone, NOW, deleted=True)))
+    assert value(found.running_deleted)
+    assert value(found.running) == str(gone)
+    assert isinstance(found.stale_code, Unknown)
+    assert value(found.behind_link) == f"{shop}/releases/2026-11-01"
+
+
+def test_dangling_link(shop: Path) -> None:
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("releases/none")
+    found = look(gunicorn(shop / "current"))
+    assert value(found.link) == f"{shop}/current"
+    assert isinstance(found.link_target, Absent)
+    assert isinstance(found.configured, Absent)
+
+
+def test_configuration_that_names_a_release(shop: Path) -> None:
+    found = look(gunicorn(shop / "releases/2026-11-20"))
+    assert isinstance(found.link, Absent)
+    assert value(found.bypassed_link) == f"{shop}/current"
+    assert isinstance(look(gunicorn(shop / "releases/2026-11-01")).bypassed_link, Absent)
+
+
+@pytest.mark.parametrize(
+    ("names", "newest"),
+    [
+        (("v1.9.0", "v1.10.0"), "v1.10.0"),
+        (("9", "10"), "10"),
+        (("20261101123000", "20261031123000"), "20261101123000"),
+        (("2026-11-01_10-00", "2026-11-02_09-00"), "2026-11-02_09-00"),
+    ],
+)
+def test_order_of_names(tmp_path: Path, names: tuple[str, ...], newest: str) -> None:
+    for name in names:
+        (tmp_path / "apps" / name).mkdir(parents=True)
+    (tmp_path / "apps" / "current").symlink_to(names[0])
+    assert value(look(gunicorn(tmp_path / "apps/current")).newest) == f"{tmp_path}/apps/{newest}"
+
+
+def test_commits_go_by_time(tmp_path: Path) -> None:
+    for name, seconds in (("0a1b2c3", 10), ("f0e1d2c", 1000)):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        age(tmp_path / "releases" / name, seconds)
+    (tmp_path / "current").symlink_to("releases/f0e1d2c")
+    assert value(look(gunicorn(tmp_path / "current")).entries) == ("0a1b2c3", "f0e1d2c")
+
+
+def app(tmp_path: Path, seconds: float = 3600) -> Path:
+    folder = tmp_path / "app"
+    (folder / "templates").mkdir(parents=True)
+    for name in ("wsgi.py", "shop.py", "templates/index.html"):
+        (folder / name).write_text("x = 1\n")
+        age(folder / name, seconds)
+    return folder
+
+
+def test_stale_code(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 10))).stale_code, Absent)
+    age(folder / "shop.py", -100)
+    found = look(gunicorn(folder, process(20, folder, NOW + 10)))
+    assert value(found.stale_code) == f"{folder}/shop.py"
+    assert isinstance(found.stale_template, Absent)
+    assert value(found.newest_code) == f"{folder}/shop.py"
+    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 10), reload=Known(True))).stale_code, Absent)
+
+
+def test_stale_template(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    age(folder / "templates/index.html", -100)
+    found = look(gunicorn(folder, process(20, folder, NOW + 10)))
+    assert value(found.stale_template) == f"{folder}/templates/index.html"
+    assert isinstance(found.stale_code, Absent)
+
+
+def test_replaced_with_an_old_time_or_only_another_mode_cannot_be_told(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    found = look(gunicorn(folder, process(20, folder, NOW - 600)))
+    assert isinstance(found.stale_code, Unknown)
+    assert "mode or owner" in found.stale_code.reason
+
+
+def test_preload_counts_from_the_master(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    age(folder / "shop.py", -50)
+    master, worker = process(10, folder, NOW + 10), process(20, folder, NOW + 100)
+    preloaded = look(gunicorn(folder, worker, master=master, preload=Known(True)))
+    assert value(preloaded.stale_code) == value(preloaded.outdated_preload) == f"{folder}/shop.py"
+    assert value(preloaded.hup_effective) is False
+    fresh = look(gunicorn(folder, worker, master=master, preload=Known(False)))
+    assert isinstance(fresh.stale_code, Absent)
+    assert isinstance(fresh.outdated_preload, Absent)
+    assert value(fresh.hup_effective) is True
+
+
+def test_mixed_workers(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    age(folder / "shop.py", -50)
+    workers = (process(20, folder, NOW + 10), process(21, folder, NOW + 20), process(22, folder, NOW + 90))
+    assert value(look(gunicorn(folder, *workers)).mixed_workers) == (22,)
+    assert isinstance(look(gunicorn(folder, *workers[:2])).mixed_workers, Absent)
+    changing = blank(Gunicorn, workers=Known(workers), changing=Known(True), settings=blank(Settings))
+    assert isinstance(look(changing).mixed_workers, Unknown)
+
+
+def test_workers_in_two_releases_are_mixed(shop: Path) -> None:
+    old, new = (process(20 + i, shop / "releases" / n, NOW + 9) for i, n in enumerate(("2026-11-01", "2026-11-20")))
+    assert value(look(gunicorn(shop / "current", old, new)).mixed_workers) == (21,)
+
+
+FOLLOWS: list[tuple[dict[str, Any], dict[str, str], bool]] = [
+    ({}, {}, False),
+    ({"chdir": "{current}"}, {}, True),
+    ({"pythonpath": "{current}"}, {}, True),
+    ({}, {"PWD": "{current}"}, True),
+    ({}, {"PWD": "{physical}"}, False),
+    ({}, {"PYTHONPATH": "{current}"}, False),
+]
+
+
+@pytest.mark.parametrize(("settings", "environ", "follows"), FOLLOWS)
+def test_hup_follows(shop: Path, settings: dict[str, str], environ: dict[str, str], follows: bool) -> None:
+    """As measured with gunicorn 20.1.0, 23.0.0 and 27.0.1."""
+    names = {"current": f"{shop}/current", "physical": f"{shop}/releases/2026-11-01"}
+    given = {k: Known(v.format(**names)) for k, v in settings.items()}
+    variables = {k: v.format(**names) for k, v in environ.items()}
+    worker = process(20, names["physical"], NOW, **variables)
+    assert value(look(gunicorn(shop / "current", worker, **given)).hup_follows) is follows
+
+
+def test_relative_chdir_does_not_follow(shop: Path) -> None:
+    worker = process(20, shop / "releases/2026-11-01", NOW)
+    unit = blank(Unit, exec_start=Known((ExecCommand(("/v/bin/gunicorn", "--chdir", ".", "wsgi:app")),)))
+    found = look(gunicorn(shop / "current", worker, chdir=Known(f"{shop}/current")), Known(unit))
+    assert value(found.hup_follows) is False
+
+
+def test_pythonpath_through_the_link_from_elsewhere_follows(shop: Path) -> None:
+    worker = process(20, shop, NOW, PYTHONPATH=f"{shop}/current")
+    found = look(gunicorn(shop, worker, pythonpath=Known(f"{shop}/current")))
+    assert value(found.link) == f"{shop}/current"
+    assert value(found.hup_follows) is True
+
+
+def test_environment_that_cannot_be_read_is_unknown(shop: Path) -> None:
+    worker = blank(Process, pid=20, started=NOW, environ=Unknown("permission denied"))
+    assert isinstance(look(gunicorn(shop / "current", worker)).hup_follows, Unknown)
+
+
+def test_shell_that_changes_directory_first(shop: Path) -> None:
+    argv = ("/bin/bash", "-c", f"cd {shop}/current && exec gunicorn wsgi:app")
+    unit = blank(Unit, exec_start=Known((ExecCommand(argv),)))
+    assert value(look(gunicorn(shop / "current"), Known(unit)).hup_follows) is True
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_git(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    assert value(look(gunicorn(folder)).git) is False
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "one")
+    head = git(folder, "rev-parse", "HEAD")
+    found = look(gunicorn(folder))
+    assert value(found.git) is True
+    assert value(found.git_head) == head
+    assert abs(value(found.git_head_time) - time.time()) < 60
+    git(folder, "pack-refs", "--all")
+    assert value(look(gunicorn(folder)).git_head) == head
+    git(folder, "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+    assert value(look(gunicorn(tmp_path / "tree")).git_head) == head
+    git(folder, "worktree", "add", "-q", "-b", "other", str(tmp_path / "branch"))
+    assert value(look(gunicorn(tmp_path / "branch")).git_head) == head
+
+
+def test_other_copy(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    copy = tmp_path / "app-new"
+    (copy / "templates").mkdir(parents=True)
+    for name in ("wsgi.py", "shop.py"):
+        (copy / name).write_text("x = 2\n")
+    assert value(look(gunicorn(folder)).other_copy) == str(copy)
+    assert isinstance(look(gunicorn(folder), served=(str(copy),)).other_copy, Absent)
+    (copy / "wsgi.py").rename(copy / "other.py")
+    assert isinstance(look(gunicorn(folder)).other_copy, Absent)
+
+
+def test_copies_of_the_same_age_or_another_shape_are_none(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    for name in ("backup", "blog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "wsgi.py").write_text("x = 1\n")
+    age(tmp_path / "backup/wsgi.py", 3590)
+    (tmp_path / "blog/posts").mkdir()
+    assert isinstance(look(gunicorn(folder)).other_copy, Absent)
+
+
+def test_marker(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    assert isinstance(look(gunicorn(folder)).marker, Absent)
+    (folder / "wsgi.py").write_text("@app.route('/version')\ndef version(): ...\n")
+    assert value(look(gunicorn(folder)).marker) == "the route /version"
+    (folder / "REVISION").write_text("abc\n")
+    assert value(look(gunicorn(folder)).marker) == "the file REVISION"
+
+
+def test_a_repository_only_names_the_link() -> None:
+    class Tree(LiveHost):
+        kind = TargetKind.TREE
+
+    def follows(**settings: Any) -> release.Release:
+        return release.collect(Tree(), gunicorn("/srv/none/current/app", **settings), Absent())
+
+    found = follows()
+    assert value(found.link) == "/srv/none/current"
+    assert isinstance(found.link_target, Unknown)
+    assert isinstance(found.link_switched, Unknown)
+    assert isinstance(found.configured, Unknown)
+    assert value(found.hup_follows) is False
+    assert value(follows(chdir=Known("/srv/none/current")).hup_follows) is True
+
+
+def test_unknown_directory_stays_unknown() -> None:
+    g = blank(
+        Gunicorn, settings=blank(Settings), logical_directory=Unknown("permission denied"), directory=Unknown("x")
+    )
+    found = look(g)
+    assert isinstance(found.link, Unknown)
+    assert isinstance(found.configured, Unknown)
+    assert isinstance(found.hup_follows, Unknown)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doctor.grammar.execline import (
+    LineError,
+    ShellCommand,
+    ShownExec,
+    parse_shown,
+    shell_commands,
+    shell_script,
+    split_exec,
+    split_shown,
+    split_words,
+    substitute,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "argv"),
+    [
+        ("/bin/a b  c", ("/bin/a", "b", "c")),
+        ("/bin/a 'b c' \"d e\"", ("/bin/a", "b c", "d e")),
+        ('/bin/a x"y z"w', ("/bin/a", "xy zw")),
+        ('/bin/a "" b', ("/bin/a", "", "b")),
+        (r"/bin/a \x41 \101 \t 'q\sq'", ("/bin/a", "A", "A", "\t", "q q")),
+        (r"/bin/kill -HUP \$MAINPID", ("/bin/kill", "-HUP", r"\$MAINPID")),
+        (r"/bin/a \; b", ("/bin/a", ";", "b")),
+        ("/bin/a b;c", ("/bin/a", "b;c")),
+        ("@/bin/a name b", ("/bin/a", "b")),
+    ],
+)
+def test_one_command(line: str, argv: tuple[str, ...]) -> None:
+    (command,) = split_exec(line)
+    assert command.argv == argv
+
+
+def test_prefixes_and_several_commands() -> None:
+    first, second = split_exec("-+/bin/a b ; :/bin/c d")
+    assert (first.prefixes, first.argv) == ("-+", ("/bin/a", "b"))
+    assert (second.prefixes, second.argv) == (":", ("/bin/c", "d"))
+
+
+@pytest.mark.parametrize("line", ["/bin/a 'b", "bin/a", "-", "/bin/"])
+def test_refused(line: str) -> None:
+    with pytest.raises(LineError):
+        split_exec(line)
+
+
+def test_specifiers_are_resolved_word_by_word() -> None:
+    (command,) = split_exec("/bin/a %n", lambda word: word.replace("%n", "two words"))
+    assert command.argv == ("/bin/a", "two words")
+
+
+def test_variables() -> None:
+    environment = {"A": "one two", "B": "x"}
+    argv = ("/bin/a", "$A", "${A}", "-$B", "-${B}-", "$NONE", "${NONE}", "$$A", "$")
+    assert substitute(argv, environment) == ("/bin/a", "one", "two", "one two", "-$B", "-x-", "", "$A", "$")
+
+
+def test_shown_value() -> None:
+    value = (
+        '{ path=/bin/sh ; argv[]=/bin/sh -c echo "hi" ; exit 0 ; ignore_errors=yes ; '
+        "start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }"
+    )
+    shown = parse_shown(value)
+    assert shown == ShownExec("/bin/sh", '/bin/sh -c echo "hi" ; exit 0', True)
+    assert split_shown(shown).argv == ("/bin/sh", "-c", 'echo "hi" ; exit 0')
+    assert parse_shown("") is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "script"),
+    [
+        (("/bin/bash", "-lc", "cd x && y"), "cd x && y"),
+        (("/usr/bin/env", "A=1", "sh", "-c", "y"), "y"),
+        (("/bin/bash", "-e", "-c", "y"), "y"),
+        (("/bin/bash", "/srv/start.sh", "-c", "y"), None),
+        (("/srv/venv/bin/gunicorn", "-c", "conf.py"), None),
+    ],
+)
+def test_shell_script(argv: tuple[str, ...], script: str | None) -> None:
+    assert shell_script(argv) == script
+
+
+def test_shell_commands() -> None:
+    script = "cd /srv/shop && . venv/bin/activate; exec gunicorn -b 'unix:/run/a b' \"x$Y\" >> /log 2>&1 # end"
+    assert shell_commands(script) == (
+        ShellCommand(("cd", "/srv/shop"), "&&"),
+        ShellCommand((".", "venv/bin/activate"), ";"),
+        ShellCommand(("exec", "gunicorn", "-b", "unix:/run/a b", "x$Y"), "", True),
+    )
+
+
+def test_shell_pipe_background_and_substitution() -> None:
+    assert shell_commands("kill -HUP $(cat /run/a b.pid) | tee x &\nwait") == (
+        ShellCommand(("kill", "-HUP", "$(cat /run/a b.pid)"), "|"),
+        ShellCommand(("tee", "x"), "&"),
+        ShellCommand(("wait",), ""),
+    )
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), max_size=6))
+def test_quoted_words_come_back(words: list[str]) -> None:
+    line = " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words)
+    assert split_words(line) == tuple(words)
+
+
+@given(st.text())
+def test_never_anything_but_words_or_a_line_error(text: str) -> None:
+    shell_commands(text)
+    with suppress(LineError):
+        assert all(command.argv for command in split_exec(text))

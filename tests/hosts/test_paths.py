@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from doctor.hosts.base import Missing, Stat, Unseen
+from doctor.hosts.live import LiveHost
+from doctor.hosts.paths import resolve
+
+
+def test_release_link(tmp_path: Path) -> None:
+    (tmp_path / "releases/2").mkdir(parents=True)
+    (tmp_path / "releases/2/app.py").touch()
+    (tmp_path / "current").symlink_to("releases/2")
+    (tmp_path / "srv").symlink_to(tmp_path)
+    found = resolve(LiveHost(), f"{tmp_path}/srv/current/./app.py")
+    assert found.physical == os.path.realpath(tmp_path / "releases/2/app.py")
+    assert [(hop.path, hop.target, hop.leads_to) for hop in found.hops] == [
+        (f"{tmp_path}/srv", str(tmp_path), str(tmp_path)),
+        (f"{tmp_path}/current", "releases/2", f"{tmp_path}/releases/2"),
+    ]
+    assert found.components[0].path == "/"
+    assert found.components[-1].path == found.physical
+    assert isinstance(found.stat, Stat)
+    assert found.stopped_at == ""
+
+
+def test_agrees_with_realpath(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/up").symlink_to("../a/b/..")
+    (tmp_path / "abs").symlink_to(f"{tmp_path}/a/up")
+    for path in ("a/b/../up", "abs/b", "abs/../a", "abs/b/../../abs", "../../../../../..", "a//b/"):
+        assert resolve(LiveHost(), f"{tmp_path}/{path}").physical == os.path.realpath(tmp_path / path)
+    assert resolve(LiveHost(), "/").physical == "/"
+
+
+def test_stops(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("gone/x")
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    (tmp_path / "file").touch()
+    host = LiveHost()
+    found = resolve(host, f"{tmp_path}/dangling")
+    assert (found.physical, found.stopped_at) == (Missing(), f"{tmp_path}/gone")
+    assert len(found.hops) == 1
+    loop = resolve(host, f"{tmp_path}/one")
+    assert isinstance(loop.physical, Unseen)
+    assert len(loop.hops) == 40
+    below = resolve(host, f"{tmp_path}/file/x/y")
+    assert (below.physical, below.stopped_at) == (Missing(), f"{tmp_path}/file/x")
+    assert isinstance(resolve(host, "relative").physical, Unseen)

@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doctor.grammar.outline import outline
+from doctor.hosts.base import TextKind
+from doctor.hosts.redact import Redactor
+
+R = Redactor(b"k" * 32)
+T = re.compile(r"<hidden:[0-9a-f]{12}>")
+
+CANARY = "Canary7Hunter2zQ"
+
+HIDDEN = {
+    TextKind.UNIT: [
+        "Environment=SHOP_THING={}",
+        'Environment="SHOP_THING={} more"',
+        "Environment=SHOP_THING='{} more'",
+        "Environment='SHOP_THING={}' B=\"{}\"",
+        'Environment=A=1 \\\n  SHOP_THING={} \\\n# a comment\n  B="x {}"',
+        'Environment="A=first \\\n {} second"',
+        "Environment=$'A={}\\n'",
+        "Environment=GUNICORN_CMD_ARGS=--env=DB={}",
+        'Environment="GUNICORN_CMD_ARGS=--bind unix:/run/x.sock -e DB={}"',
+        "ExecStart=/srv/venv/bin/gunicorn -e DB_THING={} --bind unix:/run/x.sock app:app",
+        "ExecStart=/srv/venv/bin/gunicorn --env DB_THING={} app:app",
+        "ExecStart=/srv/venv/bin/gunicorn --env=db={} app:app",
+        "ExecStart=/srv/venv/bin/gunicorn \\\n   -e 'DB={} x' \\\n   app:app",
+        "ExecStart=/usr/bin/env foo={} BAR={} /srv/venv/bin/gunicorn app:app",
+        "ExecStart=/bin/sh -c 'export THING={}; exec gunicorn app:app'",
+        "ExecStart=/bin/sh -c 'THING=\"{} a\" exec gunicorn app:app'",
+        "ExecStart={{ path=/usr/bin/env ; argv[]=/usr/bin/env DB={} gunicorn ; ignore_errors=no }}",
+        "ExecStart={{ path=/v/gunicorn ; argv[]=/v/gunicorn -e DB={} app:app ; ignore_errors=no }}",
+        "ExecStart={{ path=/v/gunicorn ; argv[]=/v/gunicorn --env DB=x {} y -b 127.0.0.1:80 ; ignore_errors=no }}",
+        "ExecStartPre=/usr/bin/curl -u deploy:{} https://x/",
+        "ExecStartPre=/usr/bin/curl -H 'Authorization: Bearer {}' https://x/",
+        "ExecStartPre=/bin/x --db-password {} --api-token={}",
+        "ExecStartPre=/bin/x postgres://u:{}@db/x",
+        "SetCredential=db:{}",
+        "# Environment=SECRET_KEY={}",
+        "# DATABASE_URL=postgres://shop:{}@db/shop",
+    ],
+    TextKind.NGINX: [
+        "proxy_set_header X-Api-Key {};",
+        'proxy_set_header X-Internal-Token "{}";',
+        "proxy_set_header X-Shop-Secret '{} {}';",
+        'proxy_set_header Authorization "Basic {}";',
+        "proxy_set_header Cookie session={};",
+        "fastcgi_param SHOP_PASSWORD {};",
+        "uwsgi_param  SECRET_KEY  {};",
+        'set $api_token "{}";',
+        "env SHOP_ANYTHING={};",
+        "proxy_pass http://user:{}@10.0.0.1:8000/;",
+        'if ($http_x_api_key != "{}") {{ return 403; }}',
+        "if ($arg_token = {}) {{ return 403; }}",
+        'map $http_x_api_key $ok {{\n  default 0;\n  "{}" 1;\n  {} 1;\n}}',
+        "secure_link_secret {};",
+        'secure_link_md5 "$secure_link_expires$uri {}";',
+        "# password: {}",
+        'add_header X-Token "{}" always;',
+    ],
+    TextKind.PYTHON: [
+        'raw_env = ["SHOP_THING={}", "B={}"]',
+        "raw_env = [\n  'SHOP_THING={}',\n]",
+        'SECRET_KEY = "{}"',
+        "secret_key: str = '{}'",
+        'app.config["SECRET_KEY"] = "{}"',
+        'app.config.update(SECRET_KEY="{}", DEBUG=False)',
+        'x = {{"api_key": "{}"}}',
+        'os.environ.setdefault("DB_PASSWORD", "{}")',
+        'key = os.environ.get("SECRET_KEY", "{}")',
+        'engine = create_engine("postgresql://u:{}@db/x")',
+        'TOKEN = """{}\nmore {}"""',
+        'h = {{"Authorization": "Bearer {}"}}',
+        'SENTRY_DSN = f"https://{}@o1.ingest/{{PROJECT}}"',
+        "# SECRET_KEY = '{}'",
+        'dsn = f"postgres://u:{}@{{host}}/x"',
+        'PRIVATE_KEY = """-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----"""',
+    ],
+    TextKind.LOG: [
+        '1.2.3.4 - - "GET /reset?token={}&x=1 HTTP/1.1" 200',
+        '[error] connect() failed, request: "GET /a?access_token={} HTTP/1.1", upstream: "http://unix:/run/x.'
+        'sock:/a?access_token={}"',
+        "Authorization: Bearer {}",
+        "'HTTP_AUTHORIZATION': 'Basic {}', 'PATH_INFO': '/'",
+        "'HTTP_COOKIE': 'session={}; b={}'",
+        "Set-Cookie: session={}; Path=/",
+        "sqlalchemy.exc.OperationalError: could not connect to postgresql://shop:{}@db:5432/shop",
+        "redis://:{}@cache:6379/0",
+        "config: {{'SECRET_KEY': '{}', 'DEBUG': False}}",
+        "DB_PASSWORD={} not accepted",
+        'app.config["SECRET_KEY"] = "{}"',
+        "-----BEGIN PRIVATE KEY-----\n{}\n{}\n-----END PRIVATE KEY-----",
+        "https://{}@o123.ingest.sentry.io/4",
+        "x-api-key: {}",
+    ],
+    TextKind.PLAIN: [
+        "export SECRET_KEY={}",
+        "SECRET_KEY=${{SECRET_KEY:-{}}}",
+        "environment:\n  - SECRET_KEY=${{SECRET_KEY:-{}}}\n  - 'THING={}' # why\n  - \"T={} b\"",
+        "smtp:\n  password: {} {}  # why",
+        "smtp_password = several {}",
+        "password=request{}",
+        'DATABASE_URL="postgres://shop:{}@db/shop"',
+        "environment:\n  - SHOP_THING={}\n  - OTHER=x{}",
+        'environment:\n  SHOP_THING: {}\n  OTHER: "{} b"',
+        "password: {}",
+        '{{"apiKey": "{}"}}',
+        "curl -H 'Authorization: token {}' x",
+        "git clone https://x-access-token:{}@github.com/a/b",
+        "  token = eyJhbGciOiJIUzI1NiJ9.{}.abc",
+    ],
+}
+CASES = [(kind, template) for kind, templates in HIDDEN.items() for template in templates]
+
+
+@pytest.mark.parametrize(("kind", "template"), CASES, ids=[f"{kind.value}-{text[:40]}" for kind, text in CASES])
+def test_canary_is_hidden_and_lines_stay(kind: TextKind, template: str) -> None:
+    text = f"first\n{template.replace('{{', chr(1)).replace('}}', chr(2)).replace('{}', CANARY)}\nlast"
+    text = text.replace(chr(1), "{").replace(chr(2), "}")
+    clean = R.text(kind, text)
+    assert CANARY not in clean
+    assert clean.count("\n") == text.count("\n")
+    assert clean.startswith("first\n")
+    assert clean.endswith("\nlast")
+    assert R.text(kind, clean) == clean
+
+
+KEPT = {
+    TextKind.UNIT: [
+        "Environment=PORT=8000 WEB_CONCURRENCY=4 PYTHONPATH=/srv/shop/current",
+        'Environment="PATH=/srv/shop/venv/bin:/usr/bin"',
+        "Environment=",
+        "EnvironmentFiles=/etc/shop.env (ignore_errors=no)",
+        "EnvironmentFile=-/etc/shop/secrets.env",
+        "PassEnvironment=SECRET_KEY DATABASE_URL",
+        "ExecStart=/srv/shop/venv/bin/gunicorn --workers 3 --bind unix:/run/shop/gunicorn.sock --umask 007 wsgi:app",
+        "ExecStart=/srv/shop/venv/bin/gunicorn --certfile /etc/ssl/x.pem --keyfile=/etc/ssl/private.key 'shop"
+        ":create_app()'",
+        "ExecStart=/bin/sh -c 'cd /srv/shop/current && exec venv/bin/gunicorn -b 127.0.0.1:$PORT app:app'",
+        "ExecStart={ path=/v/bin/gunicorn ; argv[]=/v/bin/gunicorn -c gunicorn.conf.py app:app ; ignore_error"
+        "s=no ; start_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }",
+        "ExecReload=/bin/kill -s HUP $MAINPID",
+        "ExecStart=/bin/bash -c 'PATH=/srv/venv/bin:$PATH exec gunicorn \\\n  --bind 0.0.0.0:8001 \\\n  app:app'",
+        "LoadCredential=db:/etc/shop/db",
+        'Environment="GUNICORN_CMD_ARGS=--bind unix:/run/x.sock --workers 3"',
+        "Description=Bob's shop: the token service",
+        "ExecStart=/usr/bin/env PORT=8000 /v/bin/gunicorn app:app",
+    ],
+    TextKind.NGINX: [
+        "proxy_set_header Host $host;",
+        "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+        "proxy_set_header Authorization $http_authorization;",
+        'proxy_set_header Authorization "Bearer $token";',
+        "ssl_certificate_key /etc/ssl/private/shop.key;",
+        "ssl_password_file /etc/ssl/pass;",
+        "server_tokens off;",
+        "auth_basic_user_file /etc/nginx/.htpasswd;",
+        "limit_req_zone $http_x_token zone=api_token:10m rate=5r/s;",
+        "proxy_pass http://unix:/run/shop/gunicorn.sock:/;",
+        "set $upstream http://127.0.0.1:8000;",
+        'proxy_cookie_path / "/; HttpOnly; SameSite=strict";',
+        "proxy_hide_header X-Powered-By;",
+        "location ~ ^/token/(.*)$ { proxy_pass http://shop; }",
+        "map $http_upgrade $connection_upgrade { default upgrade; '' close; }",
+        'add_header Strict-Transport-Security "max-age=63072000" always;',
+        "env PATH=/usr/bin;",
+        'if ($request_uri ~* "(/login)") { return 403; }',
+        "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;",
+    ],
+    TextKind.PYTHON: [
+        'SECRET_KEY = os.environ["SECRET_KEY"]',
+        'bind = "unix:/run/shop/gunicorn.sock"',
+        "workers = multiprocessing.cpu_count() * 2 + 1",
+        'forwarded_allow_ips = "*"',
+        'raw_env = ["PORT=8000"]',
+        'chdir = "/srv/shop/current"',
+        'key = os.environ.get("SECRET_KEY")',
+        'keyfile = "/etc/ssl/x.key"',
+        "secure_scheme_headers = {'X-FORWARDED-PROTO': 'https'}",
+        'token = get_token("x", y)',
+    ],
+    TextKind.LOG: [
+        "KeyError: 'SECRET_KEY'",
+        "Basic authentication failed, invalid token header",
+        "    token = get_token(x)",
+        '    SECRET_KEY = os.environ["SECRET_KEY"]',
+        '  File "/srv/shop/current/app/auth/tokens.py", line 12, in <module>',
+        "ModuleNotFoundError: No module named 'token_auth'",
+        "[2026-11-01 10:00:00 +0000] [12] [INFO] Listening at: unix:/run/shop/gunicorn.sock (12)",
+        "connect() to unix:/run/shop/gunicorn.sock failed (2: No such file or directory) while connecting to "
+        'upstream, client: 1.2.3.4, server: shop.test, request: "GET / HTTP/1.1", upstream: "http://unix:/run'
+        '/shop/gunicorn.sock:/", host: "shop.test"',
+        "Worker exiting (pid: 12)",
+        "shop.service: Main process exited, code=exited, status=200/CHDIR",
+        "Failed to load environment files: No such file or directory",
+    ],
+    TextKind.PLAIN: [
+        "root:x:0:0:root:/root:/bin/bash",
+        "    OS=\"debian\"\n    IP=$(hostname -I | awk '{print $1}')\n    ACCEPT_EULA=Y apt-get install -y x",
+        "\tFLASK_CONFIG=development .venv/bin/flask --app wsgi run",
+        "# Basic Settings",
+        "      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}",
+        "      - BIND=0.0.0.0:8000",
+        "ref: refs/heads/main",
+        "home = /usr/bin",
+        "systemctl reload shop",
+        'ln -sfn "$RELEASE" /srv/shop/current',
+        "  - PORT=8000",
+        "      DATA_DIR: /srv/data",
+    ],
+}
+KEPT_CASES = [(kind, text) for kind, texts in KEPT.items() for text in texts]
+
+
+@pytest.mark.parametrize(("kind", "text"), KEPT_CASES, ids=[f"{kind.value}-{text[:40]}" for kind, text in KEPT_CASES])
+def test_what_rules_need_is_kept(kind: TextKind, text: str) -> None:
+    assert R.text(kind, text + "\n") == text + "\n"
+
+
+def test_equal_values_have_equal_tokens_everywhere() -> None:
+    value = "p@ss w0rd/x"
+    token = R.token("DB_PASSWORD", value)
+    assert T.fullmatch(token)
+    assert R.text(TextKind.UNIT, f'Environment="DB_PASSWORD={value}"') == f'Environment="DB_PASSWORD={token}"'
+    assert R.text(TextKind.UNIT, f"Environment=DB_PASSWORD='{value}'") == f"Environment=DB_PASSWORD='{token}'"
+    assert R.argv(("gunicorn", "-e", f"DB_PASSWORD={value}")) == ("gunicorn", "-e", f"DB_PASSWORD={token}")
+    assert R.text(TextKind.PYTHON, f'raw_env = ["DB_PASSWORD={value}"]') == f'raw_env = ["DB_PASSWORD={token}"]'
+    assert R.text(TextKind.UNIT, 'Environment="A=a\\tb"') == f'Environment="A={R.token("A", chr(97) + chr(9) + "b")}"'
+
+
+def test_tokens_differ_by_value_and_by_run() -> None:
+    assert R.token("A", "x") != R.token("A", "y")
+    assert Redactor().token("A", "x") != Redactor().token("A", "x")
+    assert R.token("A", "") == ""
+    assert R.token("LC_TIME", "de") == "de"
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("gunicorn", "-eDB=x", "app:app"), ("gunicorn", "-eDB={x}", "app:app")),
+        (("gunicorn", "--env", "db=x", "app:app"), ("gunicorn", "--env", "db={x}", "app:app")),
+        (("/usr/bin/env", "db=x", "gunicorn", "a=b"), ("/usr/bin/env", "db={x}", "gunicorn", "a=b")),
+        (("worker", "--secret-key", "x"), ("worker", "--secret-key", "{x}")),
+        (("worker", "--password=x", "--password-file", "/p"), ("worker", "--password={x}", "--password-file", "/p")),
+        (("gunicorn", "--bind", "127.0.0.1:80", "app:create_app('dev')"),) * 2,
+        (("gunicorn: master [app:app]",),) * 2,
+        (("curl", "-u", "me:x"), ("curl", "-u", "me:{x}")),
+        (("gunicorn", "-u", "www-data"),) * 2,
+    ],
+)
+def test_argv(argv: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert R.argv(argv) == tuple(word.replace("{x}", R.hide("x")) for word in expected)
+
+
+def test_journal_stays_json_and_hides_in_message() -> None:
+    entries = [
+        {"MESSAGE": f"DATABASE_URL=postgres://u:{CANARY}@db/x", "_PID": "12"},
+        {"MESSAGE": list(f"token={CANARY} \xff".encode("latin-1")), "_PID": "13"},
+        {"MESSAGE": None, "_PID": "14"},
+        {"MESSAGE": "Listening at: unix:/run/x.sock (12)", "_PID": "15"},
+    ]
+    text = "".join(json.dumps(entry) + "\n" for entry in entries) + '{"MESSAGE": "token=' + CANARY
+    clean = R.journal(text)
+    assert CANARY not in clean
+    lines = clean.split("\n")
+    assert len(lines) == 5
+    parsed = [json.loads(line) for line in lines[:4]]
+    assert [entry["_PID"] for entry in parsed] == ["12", "13", "14", "15"]
+    assert isinstance(parsed[1]["MESSAGE"], str)
+    assert parsed[2]["MESSAGE"] is None
+    assert parsed[3]["MESSAGE"] == "Listening at: unix:/run/x.sock (12)"
+
+
+def test_outline_is_cleaned() -> None:
+    source = f"""
+SECRET_KEY = "{CANARY}"
+DB = "postgres://u:{CANARY}@h/x"
+TOKENS = ["{CANARY}"]
+PIN_TOKEN = 12345678
+def create_app():
+    app = Flask(__name__, static_folder="static")
+    app.config["SECRET_KEY"] = "{CANARY}"
+    create_engine("postgres://u:{CANARY}@h/x", password="{CANARY}")
+    x.config.from_mapping(SECRET_KEY="{CANARY}" + y)
+class Config:
+    API_TOKEN = f"{CANARY}{{x}}"
+"""
+    clean = R.outline(outline(source.encode(), "x.py"))
+    assert CANARY not in repr(clean)
+    assert "12345678" not in repr(clean)
+    assert ("static_folder", "static") in next(call for call in clean.calls if call.function == "Flask").keywords
+
+
+PIECES = st.sampled_from(
+    [
+        "Environment=", "ExecStart=", "SECRET_KEY=", "password: ", '"', "'", "\\", "\\\n", "\n", "#", " ", "=",
+        "-e ", "token", "abc",
+        "://u:p@h/", "{", "}", ";", "map $http_token $x {", '"""', "f'", "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "proxy_set_header X-Token ", "raw_env = [", "$'", "\r", "\x0b", "<hidden:0123456789ab>", "?token=",
+        "Authorization: ",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=30).map("".join), st.sampled_from(list(TextKind)))
+def test_any_text_keeps_its_lines(text: str, kind: TextKind) -> None:
+    clean = R.text(kind, text)
+    assert clean.count("\n") == text.count("\n")
+    assert len(clean.split("\n")) == len(text.split("\n"))
+
+
+SECRETS = st.text("abcXYZ0123456789-_+.~!^*", min_size=12, max_size=40).filter(lambda text: not text.isdecimal())
+
+
+@given(SECRETS, st.sampled_from(CASES))
+def test_any_secret_is_hidden(secret: str, case: tuple[TextKind, str]) -> None:
+    kind, template = case
+    text = template.replace("{{", chr(1)).replace("}}", chr(2)).replace("{}", "Q" + secret + "9")
+    text = text.replace(chr(1), "{").replace(chr(2), "}")
+    assert f"Q{secret}9" not in R.text(kind, text)
+
+
+@pytest.mark.parametrize("text", [case[1] for case in CASES if case[0] is TextKind.PYTHON])
+def test_python_still_parses_the_same(text: str) -> None:
+    source = (
+        text.replace("{{", chr(1)).replace("}}", chr(2)).replace("{}", CANARY).replace(chr(1), "{").replace(chr(2), "}")
+    )
+
+    def shape(code: str) -> str:
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant):
+                node.value = ""
+        return ast.dump(tree)
+
+    assert shape(R.text(TextKind.PYTHON, source)) == shape(source)

@@ -1,0 +1,1 @@
+"""Real machines to break: booted in half a second, thrown away afterwards."""
