@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doctor.errors import UserError
+from doctor.frozen import frozen
 
 if TYPE_CHECKING:
     from doctor.facts.topology import Facts
     from doctor.hosts.base import Host
-    from doctor.hosts.snapshot import SnapshotError
+    from doctor.hosts.snapshot import RecordingHost, SnapshotError
     from doctor.reports.model import ProbeReport, Report
 
 DEMO = Path(__file__).parent / "_data" / "demo.snapshot.json"
@@ -20,7 +20,7 @@ DEMO = Path(__file__).parent / "_data" / "demo.snapshot.json"
 _RECORDINGS = (".json", ".json.gz")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What to examine, by which rules. `since` in seconds; `min_severity` is error, warning or info."""
 
@@ -38,24 +38,41 @@ class Options:
 
 def check(options: Options) -> Report:
     """Examine the target and report. Raises UserError for what the caller can mend."""
+    from doctor.later import Later
+
+    host = open_host(options)
+    if not (options.targets or options.demo or options.root):
+        _ask_ahead(host)
+    from doctor.facts import gather
+
+    looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
+    # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
     from doctor.engine.diagnosis import diagnose
-    from doctor.engine.judge import judge
+    from doctor.engine.judge import Outcome, judge
     from doctor.engine.load import load_rules
     from doctor.engine.rule import Severity
     from doctor.engine.select import select
-    from doctor.facts import gather
     from doctor.fixes.preview import preview
     from doctor.reports.build import build
 
-    rules = select(load_rules(), options.select, options.ignore, options.extend_select)
-    host = open_host(options)
-    facts = gather.gather(host, gather.Options(since=options.since, app=options.app))
+    rules = select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
+    facts = looking.result()
     if options.app and not facts.apps:
         raise _no_such_app(options.app, host)
     judgement = judge(rules, facts, preview=preview)
+    if judgement.of(Outcome.ERROR):
+        load_rules()  # says where, if it is a rule file that is wrong: the look at a trusted one was only brief
     least = Severity(options.min_severity).rank
     shown = [finding for finding in judgement.findings if finding.severity.rank <= least]
     return build(facts, judgement, diagnose(shown), _probes(facts) if options.probe else ())
+
+
+def _ask_ahead(host: Host) -> None:
+    """Ask the machine what every look begins with; it answers while the collectors are imported."""
+    from doctor.hosts.commands import list_units
+    from doctor.later import Later
+
+    Later(lambda: host.run(list_units()))
 
 
 def exit_code(report: Report, *, fail_on: str = "warning", strict: bool = False) -> int:
@@ -115,16 +132,23 @@ def _folder(root: str) -> Path:
     return path
 
 
-def record(path: str, since: float | None = None) -> None:
-    """Look at this machine as a check does and write the recording to `path`. Raises UserError."""
+def record(since: float | None = None) -> RecordingHost:
+    """Look at this machine as a check does, and remember everything that was seen."""
     from doctor.facts import gather
     from doctor.hosts.live import LiveHost
-    from doctor.hosts.snapshot import RecordingHost, SnapshotError
+    from doctor.hosts.snapshot import RecordingHost
 
     host = RecordingHost(LiveHost())
     gather.gather(host, gather.Options(since=since))
+    return host
+
+
+def save(recording: RecordingHost, path: str) -> None:
+    """Write a recording to a file. Raises UserError."""
+    from doctor.hosts.snapshot import SnapshotError
+
     try:
-        host.save(path)
+        recording.save(path)
     except SnapshotError as error:
         raise _unusable(error) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -48,6 +49,7 @@ def _root(
 
 def main() -> int:
     """Run the command line and return its exit code: 2 for the caller's error, 3 for a bug of ours, 130 for Ctrl-C."""
+    _stand_in()
     try:
         app(prog_name="flaskdoctor")
     except UserError as error:
@@ -60,16 +62,28 @@ def main() -> int:
     return 0
 
 
+def _stand_in() -> None:
+    """Replace standard streams that the caller closed, or a file opened later would get the number of one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
+
+
 def _bug(error: Exception) -> int:
+    from doctor.hosts.base import TextKind
+    from doctor.hosts.redact import Redactor
+
     if os.environ.get("FLASKDOCTOR_TRACEBACK"):
         import traceback
 
-        complain("".join(traceback.format_exception(error)))
+        said = "".join(traceback.format_exception(error))
     else:
-        complain(
+        said = (
             f"flaskdoctor hit a bug of its own: {type(error).__name__}: {error} ({_where(error)}); please report it\n"
             "  FLASKDOCTOR_TRACEBACK=1 shows the whole traceback."
         )
+    # An error may quote what it stumbled over, before any host took the secrets out.
+    complain(Redactor().text(TextKind.LOG, said))
     return 3
 
 

@@ -115,9 +115,9 @@ def check(
     )
     with progress("flaskdoctor is looking …"):
         report = run.check(options)
-    _emit(report, form)
+    good = _emitted(report, form)
     code = run.exit_code(report, fail_on=fail_on.value, strict=strict)
-    if not _write_all(report, files) and code != 3:
+    if not (_write_all(report, files) and good) and code != 3:
         code = 2
     raise typer.Exit(code)
 
@@ -127,6 +127,18 @@ def _format_of(path: str) -> Format:
     if suffix not in _SUFFIXES:
         raise UserError("the suffix tells no format", f"--output {path}", "Name the file .txt or .json.")
     return _SUFFIXES[suffix]
+
+
+def _emitted(report: Report, form: Format) -> bool:
+    """Write the report to standard output; whether that was possible. It must not keep the files from being written."""
+    from doctor.cli.output import complain
+
+    try:
+        _emit(report, form)
+    except UserError as error:
+        complain(f"flaskdoctor: {error}")
+        return False
+    return True
 
 
 def _emit(report: Report, form: Format) -> None:

@@ -14,6 +14,7 @@ from doctor.errors import UserError
 
 if TYPE_CHECKING:
     from doctor.engine.yaml import Node
+    from doctor.reports.layout import Line
 
 _ID = re.compile(r"^id:\s*[\"']?([A-Z]{3}[0-9]{3})", re.MULTILINE)
 
@@ -21,13 +22,19 @@ _ID = re.compile(r"^id:\s*[\"']?([A-Z]{3}[0-9]{3})", re.MULTILINE)
 def explain(rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id or its name.")]) -> None:
     """Print all there is to know about a rule: why it matters, how it is told, the cure and the sources."""
     from doctor.cli.output import emit_lines, width
+
+    emit_lines(explanation(rule, width(sys.stdout)))
+
+
+def explanation(rule: str, width: int) -> list[Line]:
+    """What `explain` prints of a rule, by its id or its name. Raises UserError when there is no such rule."""
     from doctor.engine.yaml import parse
     from doctor.reports.catalogue import explained
 
     path = _find(rule)
     # As text, not compiled: the fact model that compiling checks against takes longer to import than there is time.
     document = _plain(parse(str(path), path.read_text(encoding="utf-8")))
-    emit_lines(explained(document, width(sys.stdout)))
+    return explained(document, width)
 
 
 def _plain(node: Node) -> Any:

@@ -31,7 +31,7 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def emit_lines(lines: Iterable[Line]) -> None:
-    """Write laid-out lines to standard output. A reader that has gone (`| head`) is no error."""
+    """Write laid-out lines to standard output. A reader that has gone (`| head`) is no error; a full disk is."""
     stream = sys.stdout
     shown = encodable(lines, stream.encoding or "ascii")
     try:
@@ -42,8 +42,8 @@ def emit_lines(lines: Iterable[Line]) -> None:
         else:
             stream.write(plain(shown))
         stream.flush()
-    except BrokenPipeError:
-        _hang_up()
+    except OSError as error:
+        _hang_up(error)
 
 
 def emit_text(text: str) -> None:
@@ -52,8 +52,8 @@ def emit_text(text: str) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        _hang_up()
+    except OSError as error:
+        _hang_up(error)
 
 
 def complain(text: str) -> None:
@@ -62,9 +62,14 @@ def complain(text: str) -> None:
         sys.stderr.write(f"{clean(row)}\n")
 
 
-def _hang_up() -> None:
-    """Nobody reads any more: let the interpreter's last flush go nowhere instead of complaining."""
+def _hang_up(error: OSError) -> None:
+    """Nothing can be written any more: let the interpreter's last flush go nowhere instead of complaining."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"cannot write to standard output ({reason})", "", "Send the output to a place that has room."
+        ) from error
 
 
 def write_file(path: str, text: str) -> None:
@@ -81,5 +86,5 @@ def write_file(path: str, text: str) -> None:
         raise UserError(
             f"cannot write the output file ({reason})",
             path,
-            "Name a file in a folder that you may write to.",
+            "Name a file in a folder that you may write to and that has room.",
         ) from error

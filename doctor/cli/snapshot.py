@@ -25,17 +25,14 @@ def snapshot(
 
     Everything a check looks at is written down as it is looked at, with secrets taken out before.
     """
-    import tempfile
-    from pathlib import Path
-
     from doctor.cli.output import emit_text
     from doctor.cli.progress import progress
-    from doctor.run import record
+    from doctor.run import record, save
 
     window = seconds(since, "--since") if since else None
-    with tempfile.TemporaryDirectory(prefix="flaskdoctor-") as folder:
-        path = output or str(Path(folder, "recording.json"))
-        with progress("flaskdoctor is recording …"):
-            record(path, window)
-        if not output:
-            emit_text(Path(path).read_text(encoding="utf-8"))
+    with progress("flaskdoctor is recording …"):
+        recording = record(window)
+    if output:
+        save(recording, output)
+    else:
+        emit_text(recording.text())

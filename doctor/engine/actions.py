@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
@@ -13,6 +12,7 @@ from doctor.engine.evaluate import Names, evaluate, look
 from doctor.engine.template import Template
 from doctor.facts.edit import Edit
 from doctor.facts.value import Known, Place
+from doctor.frozen import frozen
 
 
 class Parameter(Enum):
@@ -34,7 +34,7 @@ class Parameter(Enum):
     """A path to a fact that stands in a file; its first Place there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """A signature. `drops_requests`: it can, or it changes behaviour, so that no fix with it is safe."""
 
@@ -74,7 +74,7 @@ Bound: TypeAlias = str | tuple[str, ...] | Edit | Place
 _UNIT_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionCall:
     """An action of a rule, its arguments not yet filled in."""
 
@@ -82,7 +82,7 @@ class ActionCall:
     arguments: tuple[tuple[str, Argument], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BoundAction:
     """An action ready to be previewed or applied. Arguments are as `Parameter` says, checked for their form."""
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from doctor.engine.finding import Finding
 from doctor.facts.topology import Hop
+from doctor.frozen import frozen
 
 _HOPS = {hop: number for number, hop in enumerate(Hop)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cause:
     """A finding that nothing else explains, with the findings that follow from it, nearest first."""
 
@@ -19,7 +20,7 @@ class Cause:
     consequences: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnosis:
     """Causes in the order to read them. Every finding stands in it once."""
 
@@ -39,12 +40,11 @@ def diagnose(findings: Sequence[Finding]) -> Diagnosis:
     causes explain is folded under the first of them and names all in `explained_by`.
     """
     ordered = sorted(findings, key=_order)
-    effects = [
-        [j for j, effect in enumerate(ordered) if i != j and _explains(cause, effect)]
-        for i, cause in enumerate(ordered)
-    ]
+    effects = _effects(ordered)
     reach = [_distances(i, effects) for i in range(len(ordered))]
-    roots = [i for i in range(len(ordered)) if _is_root(i, reach)]
+    causes_of = _turned(reach)
+    # Nothing explains a root, but what it explains itself and what comes after it in order.
+    roots = [i for i in range(len(ordered)) if all(j in reach[i] and i <= j for j in causes_of[i])]
     # A cause is as bad as the worst that follows from it: what is broken now leads.
     roots.sort(key=lambda i: (min(ordered[j].severity.rank for j in reach[i]), _order(ordered[i])[1:], i))
     linked = _linked(ordered, effects)
@@ -62,8 +62,31 @@ def _order(finding: Finding) -> tuple[int, int, str, str]:
     return finding.severity.rank, hop, finding.id, finding.subject.name
 
 
-def _explains(cause: Finding, effect: Finding) -> bool:
-    return effect.name in cause.explains and cause.app in ("", effect.app)
+def _effects(findings: list[Finding]) -> list[list[int]]:
+    """For each finding those that it explains, by number and in order."""
+    named: dict[str, list[int]] = {}
+    of_app: dict[tuple[str, str], list[int]] = {}
+    for number, finding in enumerate(findings):
+        named.setdefault(finding.name, []).append(number)
+        of_app.setdefault((finding.name, finding.app), []).append(number)
+    return [
+        sorted(
+            effect
+            for name in cause.explains
+            for effect in (of_app.get((name, cause.app), ()) if cause.app else named.get(name, ()))
+            if effect != number
+        )
+        for number, cause in enumerate(findings)
+    ]
+
+
+def _turned(numbers: Sequence[Iterable[int]]) -> list[list[int]]:
+    """The same relation the other way round."""
+    turned: list[list[int]] = [[] for _ in numbers]
+    for number, others in enumerate(numbers):
+        for other in others:
+            turned[other].append(number)
+    return turned
 
 
 def _distances(start: int, effects: list[list[int]]) -> dict[int, int]:
@@ -77,18 +100,14 @@ def _distances(start: int, effects: list[list[int]]) -> dict[int, int]:
     return distance
 
 
-def _is_root(i: int, reach: list[dict[int, int]]) -> bool:
-    """Nothing explains it, but what it explains itself and what comes after it in order."""
-    return all(j in reach[i] and i < j for j in range(len(reach)) if j != i and i in reach[j])
-
-
 def _linked(findings: list[Finding], effects: list[list[int]]) -> list[Finding]:
     """Findings that name each other: only those there are, along single edges."""
+    causes = _turned(effects)
     return [
         replace(
             finding,
             explains=tuple(dict.fromkeys(findings[j].name for j in effects[i])),
-            explained_by=tuple(dict.fromkeys(findings[j].name for j in range(len(findings)) if i in effects[j])),
+            explained_by=tuple(dict.fromkeys(findings[j].name for j in causes[i])),
         )
         for i, finding in enumerate(findings)
     ]

@@ -8,7 +8,6 @@ the question does not arise. Unknown outweighs Absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from operator import add, ge, gt, le, lt, mul, sub
 from typing import Any, TypeAlias
 
@@ -16,11 +15,13 @@ from doctor.engine import expression as ex
 from doctor.engine.expression import Node
 from doctor.engine.functions import FUNCTIONS
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 
 AnyFact: TypeAlias = Known[Any] | Absent | Unknown
+_FACTS = (Known, Absent, Unknown)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """A fact that was looked at, under the path by which a rule names it (app.routes[0].peer.address)."""
 
@@ -28,7 +29,7 @@ class Seen:
     fact: AnyFact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluation:
     """`value` is plain, Absent or Unknown; `seen` are the facts that decided it, none twice."""
 
@@ -49,7 +50,7 @@ def bind(namespace: Mapping[str, Any]) -> dict[str, Seen]:
 
 def as_fact(value: Any, places: tuple[Place, ...] = (), origin: Origin = Origin.OBSERVED) -> AnyFact:
     """A fact as it is; anything else as known at its own `place`, or at `places` when it has none."""
-    if isinstance(value, (Known, Absent, Unknown)):
+    if isinstance(value, _FACTS):
         return value
     if value is None:
         return Absent(places)
@@ -60,22 +61,24 @@ def as_fact(value: Any, places: tuple[Place, ...] = (), origin: Origin = Origin.
 def look(node: Node, names: Names) -> Seen:
     """Follow a path to the fact at its end; plain fields carry the places of the fact they are part of."""
     match node:
-        case ex.Name(name=name):
-            return names[name]
         case ex.Attribute(base=base, name=name):
             seen = look(base, names)
-            return Seen(f"{seen.path}.{name}", _part(seen.fact, lambda value: getattr(value, name)))
+            return Seen(f"{seen.path}.{name}", _part(seen.fact, getattr, name))
+        case ex.Name(name=name):
+            return names[name]
         case ex.Index(base=base, index=index):
             seen = look(base, names)
-            return Seen(f"{seen.path}[{index}]", _part(seen.fact, lambda value: _item(value, index)))
+            return Seen(f"{seen.path}[{index}]", _part(seen.fact, _item, index))
     raise TypeError(f"not a path: {node}")
 
 
-def _part(fact: AnyFact, take: Callable[[Any], Any]) -> AnyFact:
+def _part(fact: AnyFact, take: Callable[[Any, Any], Any], key: str | int) -> AnyFact:
     if not isinstance(fact, Known):
         return fact
-    whole = as_fact(fact.value, fact.places, fact.origin)
-    return as_fact(take(fact.value), whole.places, fact.origin)
+    part = take(fact.value, key)
+    if isinstance(part, _FACTS):
+        return part
+    return as_fact(part, as_fact(fact.value, fact.places).places, fact.origin)
 
 
 def _item(value: Any, index: int) -> Any:

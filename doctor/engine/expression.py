@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 from doctor.engine.suggest import did_you_mean
+from doctor.frozen import frozen
 
 MAX_LENGTH = 500
 MAX_NODES = 200
@@ -32,7 +32,7 @@ class ExpressionError(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal:
     """A constant of the language."""
 
@@ -40,7 +40,7 @@ class Literal:
     value: str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListLiteral:
     """Constants in brackets."""
 
@@ -48,7 +48,7 @@ class ListLiteral:
     items: tuple[Literal, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     """A name of the subject, or the variable of a loop."""
 
@@ -56,7 +56,7 @@ class Name:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     """`name_offset` points at the word after the dot, `offset` at the start of the path."""
 
@@ -66,7 +66,7 @@ class Attribute:
     name_offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Index:
     """`base[0]`: one element by its position."""
 
@@ -75,7 +75,7 @@ class Index:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Not:
     """`not operand`."""
 
@@ -83,7 +83,7 @@ class Not:
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logic:
     """`and` (`conjunction`) or `or` over two or more operands."""
 
@@ -92,7 +92,7 @@ class Logic:
     operands: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """`a < b <= c`: the first operand, then operator and operand pairs."""
 
@@ -101,7 +101,7 @@ class Comparison:
     rest: tuple[tuple[str, Node], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arithmetic:
     """`left + right`, `-` or `*`."""
 
@@ -111,7 +111,7 @@ class Arithmetic:
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A function of the fixed list with its arguments."""
 
@@ -120,7 +120,7 @@ class Call:
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quantifier:
     """`any(element for variable in source if condition)`; `kind` is any, all or count."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from doctor.engine.actions import BoundAction
@@ -14,9 +13,10 @@ from doctor.engine.rule import Confidence, Rule, Safety, Severity, Source
 from doctor.engine.template import Field, render
 from doctor.facts.topology import Hop
 from doctor.facts.value import Known, Origin, Place
+from doctor.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubjectRef:
     """What was judged: its kind (app, unit, location …) and its name."""
 
@@ -24,7 +24,7 @@ class SubjectRef:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """One fact that proves a finding. `fact` is its path in rules, `text` its value for people."""
 
@@ -43,7 +43,7 @@ class Evidence:
         return self.value.places
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BoundFix:
     """A fix with its values filled in. `commands` are those of a manual fix, quoted for a shell."""
 
@@ -54,7 +54,7 @@ class BoundFix:
     steps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FixPreview:
     """What a fix would do. `commands` are complete and in order, `diff` is unified or "", `steps` are sentences."""
 
@@ -70,7 +70,7 @@ class FixPreview:
 Previewer: TypeAlias = Callable[[BoundFix], FixPreview]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One fault of one subject. `app` is "" for what belongs to the host as a whole.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from doctor.facts.value import Unknown
+from doctor.frozen import frozen
 
 MAX_PATTERN = 200
 """Characters of a pattern."""
@@ -16,7 +16,7 @@ MAX_SUBJECT = 4096
 """Characters of a string a pattern is tried on: bounds what a pattern can cost."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function:
     """`parameters` are "str", "sized", "pattern" or "fact"; `call` is None for those that look at the fact itself."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from doctor.engine.actions import bind_action
@@ -15,6 +14,7 @@ from doctor.engine.rule import Case, Fix, Rule
 from doctor.engine.subjects import SUBJECTS, Instance
 from doctor.facts.topology import Facts
 from doctor.facts.value import Absent, Unknown
+from doctor.frozen import frozen
 
 
 class Outcome(str, Enum):
@@ -30,7 +30,7 @@ class Outcome(str, Enum):
     """The rule itself broke: a bug of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """One rule on one subject. `reason` says why it is unknown or an error; `finding` is there for a fail."""
 
@@ -42,7 +42,7 @@ class Result:
     finding: Finding | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """Every result, in the order of rules and subjects."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from doctor.engine.actions import ActionCall
 from doctor.engine.expression import Node
 from doctor.engine.template import Field, Template
 from doctor.facts.topology import Hop
+from doctor.frozen import frozen
 
 
 class Severity(str, Enum):
@@ -62,7 +62,7 @@ SYMPTOMS = (
 """What people see, by which rules can be selected."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A page that documents the fault or its cure."""
 
@@ -70,7 +70,7 @@ class Source:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fix:
     """One cure. It is offered when `when` is true and every value its actions and commands need is known."""
 
@@ -82,7 +82,7 @@ class Fix:
     steps: tuple[Template, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One way to tell: `expect` states the good state of what `given` selects."""
 
@@ -97,7 +97,7 @@ class Case:
     explains: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One fault. `severity` is the worst of its cases; `path` the file it was loaded from."""
 

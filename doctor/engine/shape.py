@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from enum import Enum
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,6 +13,7 @@ from doctor.engine.subjects import SUBJECTS
 from doctor.engine.suggest import did_you_mean
 from doctor.engine.yaml import Mapping, Node, Scalar, Sequence
 from doctor.facts.topology import Hop
+from doctor.frozen import frozen
 
 S = TypeVar("S")
 
@@ -37,7 +38,7 @@ _FIX = Key("Cures, the best first.")
 _EXPLAINS = Key("Names of rules whose findings follow from this one.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceShape:
     """Where the fault and its cure are documented."""
 
@@ -45,7 +46,7 @@ class SourceShape:
     url: Annotated[Scalar, Key("Its address.", pattern="^https?://")]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FixShape:
     """One cure."""
 
@@ -59,7 +60,7 @@ class FixShape:
     steps: Annotated[tuple[Scalar, ...], Key("Of a manual fix: what to do, in words.")] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseShape:
     """One way to tell the fault; what is left out is taken from the rule."""
 
@@ -72,7 +73,7 @@ class CaseShape:
     explains: Annotated[tuple[Scalar, ...], _EXPLAINS] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuleShape:
     """A flaskdoctor rule."""
 
@@ -97,7 +98,7 @@ class RuleShape:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     name: str
     hint: Any

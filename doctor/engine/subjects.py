@@ -8,7 +8,6 @@ share one line that names a peer: a route is a subject once for each such line, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from doctor.engine.types import STR, Kind, Type
@@ -18,9 +17,10 @@ from doctor.facts.static import StaticPath
 from doctor.facts.systemd import Unit
 from doctor.facts.topology import App, Facts, Route
 from doctor.facts.value import Absent, Fact, Known, Place
+from doctor.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instance:
     """One subject on a machine. `app` is the app's name, "" for what belongs to the host."""
 
@@ -29,7 +29,7 @@ class Instance:
     names: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """A kind of subject. `scope` types the names that `expand` fills."""
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from doctor.engine import expression as ex
@@ -19,25 +18,36 @@ from doctor.engine.evaluate import AnyFact, Names, evaluate, look
 from doctor.engine.expression import ExpressionError, unknown_word
 from doctor.engine.types import NUMBER, STR, Kind, Scope, Type, check, has_text, is_path, renderable
 from doctor.facts.value import Absent, Known, Place, Unknown
+from doctor.frozen import frozen
 
 _TOKEN = re.compile(r"\{\{|\}\}|[{}]")
 _FORMAT = re.compile(r"(.*):\s*([a-z]+)\s*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
-    """One value of a message, or one piece of evidence. `format` is "" for the usual form of its type."""
+    """One value of a message, or one piece of evidence. `format` is "" for the usual form of its type.
+
+    `offset` and `format_offset` say where its expression and its format begin in the text it was read from.
+    """
 
     node: ex.Node
     text: str
     format: str = ""
+    offset: int = 0
+    format_offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
-    """Literal pieces and fields in order."""
+    """Literal text with fields. It is taken apart when it is first used: few rules of many have something to say."""
 
-    parts: tuple[str | Field, ...]
+    text: str
+
+    @property
+    def parts(self) -> tuple[str | Field, ...]:
+        """Literal pieces and fields in order. Raises `ExpressionError`."""
+        return _parts(self.text)
 
     def render(self, names: Names) -> str:
         """The text; "unknown" and "none" stand for what is not known or not there."""
@@ -61,6 +71,15 @@ class Template:
 
 def parse_template(text: str, scope: Scope) -> Template:
     """Raises `ExpressionError` with an offset in `text`."""
+    template = Template(text)
+    for part in template.parts:
+        if isinstance(part, Field):
+            _check(part, scope)
+    return template
+
+
+@cache
+def _parts(text: str) -> tuple[str | Field, ...]:
     parts: list[str | Field] = []
     literal, at = "", 0
     while at < len(text):
@@ -80,29 +99,42 @@ def parse_template(text: str, scope: Scope) -> Template:
             raise ExpressionError(token.start(), "a { that is not closed", "write {{ for a brace")
         if literal:
             parts.append(literal)
-        parts.append(parse_field(text[at:end], scope, at))
+        parts.append(read_field(text[at:end], at))
         literal, at = "", end + 1
-    return Template((*parts, literal) if literal else tuple(parts))
+    return (*parts, literal) if literal else tuple(parts)
 
 
-def parse_field(text: str, scope: Scope, offset: int = 0, *, evidence: bool = False) -> Field:
-    """`expression[:format]`; evidence must be a path, and may be of any type."""
+def parse_field(text: str, scope: Scope, *, evidence: bool = False) -> Field:
+    """`expression[:format]`; evidence must be a path, and may be of any type. Raises `ExpressionError`."""
+    field = read_field(text)
+    _check(field, scope, evidence=evidence)
+    return field
+
+
+def read_field(text: str, offset: int = 0) -> Field:
+    """`expression[:format]`, types not checked. Raises `ExpressionError` with `offset` added to that in `text`."""
     found = _FORMAT.fullmatch(text)
     body, form = (found[1], found[2]) if found else (text, "")
     try:
         node = ex.parse(body)
-        kind = check(node, scope)
-        if form and form not in FORMATS:
-            raise unknown_word(found.start(2) if found else 0, "format", form, list(FORMATS))
-        if evidence and not is_path(node):
-            raise ExpressionError(node.offset, "evidence is a fact", "name the facts, one an entry")
-        if form:
-            FORMATS[form].check(node, kind)
-        elif not evidence and not renderable(kind):
-            raise ExpressionError(node.offset, f"a {kind} has no text form", "choose one of its attributes")
     except ExpressionError as error:
         raise ExpressionError(offset + error.offset, error.message, error.hint) from None
-    return Field(node, body.strip(), form)
+    return Field(node, body.strip(), form, offset, offset + found.start(2) if found else 0)
+
+
+def _check(field: Field, scope: Scope, *, evidence: bool = False) -> None:
+    try:
+        kind = check(field.node, scope)
+        if field.format and field.format not in FORMATS:
+            raise unknown_word(field.format_offset - field.offset, "format", field.format, list(FORMATS))
+        if evidence and not is_path(field.node):
+            raise ExpressionError(field.node.offset, "evidence is a fact", "name the facts, one an entry")
+        if field.format:
+            FORMATS[field.format].check(field.node, kind)
+        elif not evidence and not renderable(kind):
+            raise ExpressionError(field.node.offset, f"a {kind} has no text form", "choose one of its attributes")
+    except ExpressionError as error:
+        raise ExpressionError(field.offset + error.offset, error.message, error.hint) from None
 
 
 def render_field(field: Field, names: Names) -> str:
@@ -217,7 +249,7 @@ def _anywhere(node: ex.Node, kind: Type) -> None:
         raise ExpressionError(node.offset, "only a fact has a place")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Format:
     """How a value may be written, and which types can be."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -19,6 +19,7 @@ from doctor.engine.expression import ExpressionError, Node, unknown_word
 from doctor.engine.functions import FUNCTIONS, MAX_PATTERN
 from doctor.engine.suggest import did_you_mean
 from doctor.facts.value import Absent, Known, Origin, Unknown
+from doctor.frozen import frozen
 
 
 class Kind(Enum):
@@ -36,7 +37,7 @@ class Kind(Enum):
     OPAQUE = "opaque value"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Type:
     """`cls` of an object or a choice; `items` of a list (one type) or a tuple (one each place)."""
 

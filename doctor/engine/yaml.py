@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 import yaml
 
 from doctor.errors import UserError
+from doctor.frozen import frozen
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -36,7 +37,7 @@ class RuleError(UserError):
         return f"{self.path}:{self.line}:{self.column}: {self.message}{hint}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """The file a tree was read from; `lines` without their ends."""
 
@@ -44,7 +45,7 @@ class Source:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Placed:
     source: Source = field(repr=False)
     line: int
@@ -55,7 +56,7 @@ class _Placed:
         return RuleError(self.source.path, self.line, self.column, message, hint)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scalar(_Placed):
     """A string. `style` is "" for a plain one, else one of the characters `'`, `"`, `|`, `>`."""
 
@@ -98,14 +99,14 @@ class Scalar(_Placed):
                 return
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sequence(_Placed):
     """A list."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mapping(_Placed):
     """Keys and values."""
 

@@ -25,11 +25,16 @@ def physical(host: Host, path: str) -> Fact[str]:
 
 
 def allowed(stat: Stat, uid: int, gids: frozenset[int], right: str) -> bool:
-    """Mode bits let this user; only the first class that fits counts (path_resolution(7))."""
+    """Mode bits let this user."""
     if uid == 0:
         return right != "x" or stat.type is FileType.DIRECTORY or bool(stat.mode & 0o111)
-    shift = 6 if stat.uid == uid else 3 if stat.gid in gids else 0
-    return bool(stat.mode >> shift & _BITS[right])
+    return permitted(stat.mode, stat.uid, stat.gid, uid, gids, right)
+
+
+def permitted(mode: int, owner: int, group: int, uid: int, gids: frozenset[int], right: str) -> bool:
+    """The bits of `mode` let a user who is not root; only the first class that fits counts (path_resolution(7))."""
+    shift = 6 if owner == uid else 3 if group in gids else 0
+    return bool(mode >> shift & _BITS[right])
 
 
 def obstacle(host: Host, path: str, uid: int, gids: frozenset[int], want: str = "x") -> Fact[Obstacle]:

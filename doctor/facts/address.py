@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from doctor.frozen import frozen
 
 
 class AddressKind(str, Enum):
@@ -15,7 +16,7 @@ class AddressKind(str, Enum):
     FD = "fd"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """One address in canonical form: /var/run folded into /run, `host` "" for every interface of a wildcard bind.
 

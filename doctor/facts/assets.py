@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from doctor.facts.nginx.model import Location
 from doctor.facts.nginx.scope import seconds
@@ -27,6 +27,8 @@ _VENDOR = frozenset({"vendor", "vendors", "lib", "libs", "node_modules", "third_
 
 _HASHED = re.compile(r"[.\-_](?:[0-9a-f]{8,}|(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{8,})\.")
 """app.3f9a1c42.css, index-BfH2kq0Z.js: a part that only a hash would have."""
+_QUERY = re.compile(r"""\.(?:css|js)(?:["']\s*\)\s*\}\})?\?|filename\s*=[^)}]*,\s*\w+\s*=""")
+_TEMPLATES = 200
 _VERSIONED = re.compile(r"\d+\.\d+")
 
 
@@ -34,7 +36,7 @@ def stale_build(host: Host, where: Fact[str], running: Fact[str]) -> Fact[str]:
     """A manifest of a bundler that is older than package.json or the sources beside it."""
     if not isinstance(where, Known):
         return Absent() if isinstance(where, Absent) else where
-    manifest = next((p for p in (posixpath.join(where.value, m) for m in _MANIFESTS) if _is_manifest(host, p)), "")
+    manifest = _manifest(host, where.value)
     built = host.stat(manifest) if manifest else None
     project = _project(host, where, running)
     if not isinstance(built, Stat) or not project:
@@ -53,6 +55,38 @@ def stale_build(host: Host, where: Fact[str], running: Fact[str]) -> Fact[str]:
     return Known(
         f"{manifest} is older than {newest[0]}", (Place(path=manifest), Place(path=newest[0])), Origin.COMPUTED
     )
+
+
+def missing_build(host: Host, where: Fact[str], names: Sequence[str], *, whole: bool) -> Fact[str]:
+    """A built file that a manifest names and that lies nowhere among the static files.
+
+    `names` of those, from the directory on; `whole`: they are all there is.
+    """
+    if not isinstance(where, Known):
+        return Absent() if isinstance(where, Absent) else where
+    manifest = _manifest(host, where.value)
+    if not manifest:
+        return Absent()
+    present = {posixpath.basename(name) for name in names}
+    wanted = [name for name in _built(_json(host, manifest)) if posixpath.basename(name) not in present]
+    if not wanted:
+        return Absent((Place(path=manifest),))
+    if not whole:
+        return Unknown(f"{where.value} holds too many files to look at each", (Place(path=manifest),))
+    sentence = f"{wanted[0]}, which {manifest} names, is not in {where.value}"
+    return Known(sentence, (Place(path=manifest),), Origin.COMPUTED)
+
+
+def _built(manifest: dict[str, object]) -> Iterator[str]:
+    """Style sheets and scripts a manifest names: {"app.js": "app.1.js"}, or {"app.js": {"file": "app.1.js"}}."""
+    for value in manifest.values():
+        found = value.get("file") if isinstance(value, dict) else value
+        if isinstance(found, str) and found.partition("?")[0].endswith((".css", ".js")) and "//" not in found:
+            yield found.partition("?")[0]
+
+
+def _manifest(host: Host, folder: str) -> str:
+    return next((p for p in (posixpath.join(folder, m) for m in _MANIFESTS) if _is_manifest(host, p)), "")
 
 
 def _is_manifest(host: Host, path: str) -> bool:
@@ -126,18 +160,36 @@ def _max_age(written: str) -> float | None:
     return float(found.group(1)) if found else None
 
 
-def long_cache(location: Location, where: Fact[str], files: Sequence[tuple[str, str]]) -> Fact[float]:
-    """A day or more, for style sheets or scripts whose names stay when their content changes."""
+def long_cache(
+    host: Host, location: Location, where: Fact[str], files: Sequence[tuple[str, str]], static_folder: Fact[str]
+) -> Fact[float]:
+    """A day or more, for style sheets or scripts whose names stay when their content changes.
+
+    Templates that ask for them with a version (`app.css?v=3`) make an address of each content.
+    """
     cached = cached_for(location)
     if not isinstance(cached, Known) or cached.value < _DAY:
         return Absent() if not isinstance(cached, Unknown) else cached
     if isinstance(where, Unknown):
         return where
+    if isinstance(static_folder, Known) and _asks_for_versions(host, static_folder.value):
+        return Absent(cached.places)
     for path, name in files:
         base = posixpath.basename(name)
         if base.endswith((".css", ".js")) and not _VENDOR & set(name.split("/")[:-1]) and not names_its_content(base):
             return Known(cached.value, (*cached.places, Place(path=path)), cached.origin)
     return Absent(cached.places)
+
+
+def _asks_for_versions(host: Host, static_folder: str) -> bool:
+    """A template beside the static files links a style sheet or script with a query, or gives url_for() one."""
+    folder = posixpath.join(posixpath.dirname(static_folder), "templates")
+    scan = host.scan(folder, (".html", ".jinja", ".jinja2", ".j2"), limit=_TEMPLATES)
+    for file in scan.newest if isinstance(scan, Scan) else ():
+        content = host.read(file.path)
+        if isinstance(content, Content) and _QUERY.search(content.text):
+            return True
+    return False
 
 
 def names_its_content(name: str) -> bool:

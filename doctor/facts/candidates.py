@@ -9,7 +9,7 @@ from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.routing import Assigned, Candidate
 from doctor.facts.socket import Listener, Sockets
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Fact, Known
+from doctor.facts.value import Fact, Known, Place
 
 
 def unit_names(candidate: Candidate) -> frozenset[str]:
@@ -127,16 +127,13 @@ def _configured(g: Gunicorn, unit: Unit) -> Fact[tuple[Address, ...]]:
 def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> list[Candidate]:
     """Units behind one upstream group (template instances, blue and green) are one app."""
     merged: list[Candidate] = []
+    at: dict[Place, int] = {}
     for candidate in found:
-        groups = {a.target.upstream.name for a in routes[candidate.name] if a.target.upstream.group}
-        partner = next(
-            (
-                other
-                for other in merged
-                if groups & {a.target.upstream.name for a in routes[other.name] if a.target.upstream.group}
-            ),
-            None,
-        )
+        groups = {a.target.upstream.place for a in routes[candidate.name] if a.target.upstream.group}
+        index = min((at[group] for group in groups if group in at), default=len(merged))
+        for group in groups:
+            at.setdefault(group, index)
+        partner = merged[index] if index < len(merged) else None
         if partner is None or not candidate.units or not partner.units:
             merged.append(candidate)
             continue
@@ -148,7 +145,7 @@ def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> l
             _joined(partner.configured, candidate.configured),
             partner.inodes | candidate.inodes,
         )
-        merged[merged.index(partner)] = joined
+        merged[index] = joined
         joined_routes = routes.pop(partner.name) + routes.pop(candidate.name)
         routes[joined.name] = joined_routes
     return merged

@@ -60,7 +60,7 @@ def _command(host: Host, unit: Unit, master: Process, changes: Changes) -> str:
         return master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
     running = direct(master.argv.value)
     planned = _planned(host, unit)
-    if running is None or planned is None or planned.kind in ("script", "flask"):
+    if running is None or planned is None or planned.kind == "flask" or not _is_written(unit, planned):
         return "the command line of the unit is not Gunicorn's own"
     places = unit.exec_start.places
     was = parse_arguments(running.arguments)
@@ -85,6 +85,12 @@ def _planned(host: Host, unit: Unit) -> Launch | None:
     setting = Setting(host, {}, False, directory, Place(note=f"ExecStart= of {unit.name}"))
     launches = (parse(command.argv, setting) for command in unit.exec_start.value)
     return next((launch for launch in launches if launch is not None), None)
+
+
+def _is_written(unit: Unit, launch: Launch) -> bool:
+    """The unit itself names the program; otherwise a script does, whose words are not the unit's."""
+    commands = unit.exec_start.value if isinstance(unit.exec_start, Known) else ()
+    return any(launch.program in word for command in commands for word in command.argv)
 
 
 def _compare_setting(name: str, was: Arguments, now: Arguments, places: tuple[Place, ...], changes: Changes) -> None:

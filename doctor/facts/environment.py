@@ -7,13 +7,13 @@ changes nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from doctor.facts.process import Process
 from doctor.facts.systemd import EnvironmentFileRef, Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile, EnvOddity
 from doctor.grammar.execline import shell_commands, shell_script
 from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
@@ -38,9 +38,10 @@ _VOLATILE = frozenset(
 )
 _DIRECT = ("gunicorn", "python", "uvicorn", "flask", "hypercorn", "waitress-serve", "uwsgi")
 _LINKS = 8
+_NOTHING = Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvProblem:
     """A line systemd reads differently from what its author meant. `dropped`: the variable is not set at all."""
 
@@ -51,7 +52,7 @@ class EnvProblem:
     dropped: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvFileState:
     """One EnvironmentFile of a unit. `state`: read, missing, unreadable."""
 
@@ -64,7 +65,7 @@ class EnvFileState:
     problems: Fact[tuple[EnvProblem, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Environment:
     """Names only; values are compared as tokens and never shown."""
 
@@ -80,9 +81,17 @@ class Environment:
     """Names whose value on disk differs from the running one (changed, added or removed); Absent when equal."""
     missing_required: Fact[tuple[str, ...]]
     """Variables the code requires that the next start would not have; Absent when none."""
+    unloadable: Fact[str] = _NOTHING
+    """Path of the first file that is not optional and is missing, or no file at all: systemd refuses to start."""
+    hidden: Fact[str] = _NOTHING
+    """Path of the first optional file (EnvironmentFile=-…) that is missing: systemd starts without a word."""
+    lost: Fact[tuple[str, ...]] = _NOTHING
+    """Names that lines of the files mean to set and do not, and that nothing else sets; Absent when none."""
+    misread: Fact[tuple[str, ...]] = _NOTHING
+    """What systemd reads differently from what was meant, a phrase for each such line; Absent when none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Declared:
     """What the next start would set: token and place by name. `unknown`: why that is not all of it."""
 
@@ -91,7 +100,7 @@ class _Declared:
     unknown: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Launcher:
     """What stands between systemd and Gunicorn. `sets`: names a command line sets; `opaque`: it may set any."""
 
@@ -114,19 +123,29 @@ def collect(host: Host, unit: Fact[Unit], master: Fact[Process], required: Fact[
             running=_names(running),
             changed=nothing,
             missing_required=_missing_of_running(required, running),
+            unloadable=nothing,
+            hidden=nothing,
+            lost=nothing,
+            misread=nothing,
         )
     looked = [_look(host, ref) for ref in _references(host, unit.value)]
     declared = _declare(unit.value, looked)
     launcher = _launcher(unit.value)
     changed = _changed(host, declared, launcher, running, master, tuple(state for state, _ in looked))
     expected = _expected(declared, launcher, running, changed)
+    files = tuple(state for state, _ in looked)
+    odd = tuple(_misread(files, declared, expected, required))
     return Environment(
-        files=tuple(state for state, _ in looked),
+        files=files,
         declared=_declared_names(declared),
         expected=expected,
         running=_names(running),
         changed=changed,
         missing_required=_missing(required, expected, launcher),
+        unloadable=_first_missing(unit.value, files, optional=False),
+        hidden=_first_missing(unit.value, files, optional=True),
+        lost=_joined(files, tuple((problem.name, problem) for problem, _ in odd if problem.dropped)),
+        misread=_joined(files, tuple((phrase, problem) for problem, phrase in odd)),
     )
 
 
@@ -164,7 +183,9 @@ def _look(host: Host, ref: EnvironmentFileRef) -> tuple[EnvFileState, EnvFile | 
         state, problems = Unknown(reason, (place,)), Unknown(reason, (place,))
     mode: Fact[int]
     changed: Fact[float]
-    if isinstance(stat, Stat):
+    if host.kind is TargetKind.TREE:
+        mode = changed = Unknown("a repository has no permissions and times of the machine", (place,))
+    elif isinstance(stat, Stat):
         mode, changed = Known(stat.mode, (place,)), Known(stat.mtime, (place,))
     else:
         mode = changed = Absent((place,)) if isinstance(stat, Missing) else Unknown(stat.reason, (place,))
@@ -196,6 +217,69 @@ def _problems(path: str, parsed: EnvFile) -> Fact[tuple[EnvProblem, ...]]:
     )
     places = tuple(Place(path=path, line=odd.line, text=f"{odd.name}=…" if odd.name else "") for odd in parsed.oddities)
     return Known(found, places, Origin.EXPLICIT)
+
+
+def _first_missing(unit: Unit, files: tuple[EnvFileState, ...], *, optional: bool) -> Fact[str]:
+    """The first file that systemd cannot load, with the line that names it."""
+    written = unit.environment_files.places if isinstance(unit.environment_files, Known) else ()
+    unseen: Unknown | None = None
+    for state in files:
+        if state.optional is not optional:
+            continue
+        if isinstance(state.state, Unknown):
+            unseen = unseen or state.state
+        elif isinstance(state.state, Known) and state.state.value != "read":
+            named = tuple(place for place in written if state.path in place.text)
+            return Known(state.path, (*(named or written[:1]), *state.state.places), Origin.COMPUTED)
+    return unseen or Absent()
+
+
+_PHRASES: Mapping[EnvOddity, str] = {
+    EnvOddity.EXPORT: "`export` is no word to systemd, {name} is not set",
+    EnvOddity.INVALID_NAME: "{name} is no name of a variable, the line is ignored",
+    EnvOddity.NO_EQUALS: "{name} has no =, the line is ignored",
+    EnvOddity.BYTE_ORDER_MARK: "a byte order mark makes {name} another name",
+    EnvOddity.INLINE_COMMENT: "the comment becomes part of the value of {name}",
+    EnvOddity.TEXT_AFTER_QUOTE: "the text after the quote becomes part of the value of {name}",
+    EnvOddity.UNTERMINATED_QUOTE: "the quote is not closed, {name} takes in the lines below",
+    EnvOddity.VARIABLE_REFERENCE: "systemd puts nothing in the place of the $… in {name}",
+}
+"""White space before the = does no harm."""
+
+
+def _misread(
+    files: tuple[EnvFileState, ...],
+    declared: _Declared,
+    expected: Fact[frozenset[str]],
+    required: Fact[tuple[str, ...]],
+) -> Iterator[tuple[EnvProblem, str]]:
+    """Odd lines that matter: a value in force, or a name that nothing sets. Each with a phrase.
+
+    A word without `=` is meant to set a variable only where the code asks for it.
+    """
+    have = expected.value if isinstance(expected, Known) else frozenset(declared.values) | declared.passed
+    needed = required.value if isinstance(required, Known) else ()
+    for state in files:
+        for problem in state.problems.value if isinstance(state.problems, Known) else ():
+            phrase = _PHRASES.get(problem.kind, "")
+            if not phrase or not problem.name:
+                continue
+            if problem.dropped:
+                matters = problem.name not in have
+                matters &= problem.kind is not EnvOddity.NO_EQUALS or problem.name in needed
+            else:
+                _, place = declared.values.get(problem.name, ("", Place()))
+                matters = (place.path, place.line) == (problem.path, problem.line)
+            if matters:
+                yield problem, phrase.format(name=problem.name)
+
+
+def _joined(files: tuple[EnvFileState, ...], found: tuple[tuple[str, EnvProblem], ...]) -> Fact[tuple[str, ...]]:
+    if not found:
+        unseen = next((state.problems for state in files if isinstance(state.problems, Unknown)), None)
+        return unseen or Absent(tuple(Place(path=state.path) for state in files))
+    places = tuple(Place(path=p.path, line=p.line, text=f"{p.name}=…") for _, p in found)
+    return Known(tuple(dict.fromkeys(text for text, _ in found)), places, Origin.EXPLICIT)
 
 
 # ---- what the next start would set --------------------------------------------------------------------------------
@@ -332,7 +416,7 @@ def _expected(
     running: Fact[Mapping[str, str]],
     changed: Fact[tuple[str, ...]],
 ) -> Fact[frozenset[str]]:
-    """A name the process has undeclared comes from elsewhere, and will again, unless it stood in a file that changed."""
+    """A name the process has undeclared comes from elsewhere, and will again; not one of a file that changed."""
     if declared.unknown:
         return Unknown(declared.unknown)
     if launcher.opaque and not isinstance(running, Known):

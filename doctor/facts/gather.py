@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from threading import Thread
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from doctor.facts import appcode, drift, environment, gunicorn, log, nginx, placement, release, socket, static, systemd
+from doctor.facts import (
+    appcode,
+    drift,
+    environment,
+    gunicorn,
+    log,
+    nginx,
+    pidfile,
+    placement,
+    release,
+    runtimedir,
+    socket,
+    static,
+    supervision,
+    systemd,
+)
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.candidates import candidates, is_rival_of, merge_groups, owned, unit_names
+from doctor.facts.checkout import placed as in_place
+from doctor.facts.checkout import relocated
 from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.mixed import mixed_releases
+from doctor.facts.nginx import families, limits
 from doctor.facts.nginx.model import Nginx, Server
 from doctor.facts.routing import Assigned, Candidate, Target, assign
 from doctor.facts.systemd import Unit
 from doctor.facts.topology import App, Facts, PeerState, Route
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, absent_all, computed
-from doctor.hosts.base import Host, Unseen
+from doctor.frozen import frozen
+from doctor.hosts.base import DocumentKind, Host, Repository, TargetKind, Unseen
+from doctor.later import Later
 
-T = TypeVar("T")
+_ABSENT = Absent()
+_DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """`since`: how far back logs count, in seconds; None means since the last start. `app`: only this one."""
 
@@ -29,22 +49,27 @@ class Options:
     app: str = ""
 
 
-def gather(host: Host, options: Options = Options()) -> Facts:
+_EVERYTHING = Options()
+
+
+def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     """Look at everything once and join it. Independent observations run at the same time."""
-    table = _Later(host.processes)
+    table = Later(host.processes)
     manager = systemd.collect(host)
     table.result()
     nginx_unit = next((u for u in manager.units if u.name == "nginx.service"), None)
-    web_server = _Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else Absent()))
-    gunicorns = gunicorn.collect(host, manager.units)
+    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else Absent()))
+    repository = in_place(host, manager.units)
+    gunicorns = gunicorn.collect(repository or host, manager.units)
     sockets = socket.collect(host)
     web = web_server.result()
     found = candidates(manager.units, gunicorns, sockets)
     routes, orphans = assign(web, found, sockets.listeners)
     found = merge_groups(found, routes)
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
+    at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     building = [
-        _Later(lambda c=c: _app(host, c, routes[c.name], gunicorns, web, options))  # type: ignore[misc]
+        Later(lambda c=c: _app(host, repository, c, routes[c.name], gunicorns, web, options), now=at_once)  # type: ignore[misc]
         for c in wanted
     ]
     apps = [later.result() for later in building]
@@ -60,64 +85,53 @@ def gather(host: Host, options: Options = Options()) -> Facts:
         nginx=web,
         apps=tuple(sorted(apps, key=lambda app: app.name)),
         strays=tuple(g for g in gunicorns if not owned(g, manager.units)),
-        unreadable=_unreadable(web, gunicorns),
+        unreadable=(*_unreadable(web, gunicorns), *(_refused(manager.units) if host.kind is TargetKind.TREE else ())),
+        templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
     )
-
-
-class _Later(Generic[T]):
-    """A computation in a thread of its own; `result` waits, and raises what the computation raised."""
-
-    def __init__(self, compute: Callable[[], T]) -> None:
-        self._value: T
-        self._error: BaseException | None = None
-        self._thread = Thread(target=self._run, args=(compute,), daemon=True)
-        self._thread.start()
-
-    def _run(self, compute: Callable[[], T]) -> None:
-        try:
-            self._value = compute()
-        except BaseException as error:
-            self._error = error
-
-    def result(self) -> T:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._value
 
 
 def _app(
     host: Host,
+    repository: Repository | None,
     candidate: Candidate,
     assigned: Sequence[Assigned],
     gunicorns: Sequence[Gunicorn],
     web: Nginx,
     options: Options,
 ) -> App:
-    """Everything of one app that needs more than one source."""
-    unit = _worst_unit(candidate.units)
+    """Everything of one app that needs more than one source. `repository`: where its code is found, if in one."""
+    unit, placed = _worst_unit(candidate.units), repository or host
     unit_fact: Fact[Unit] = computed(unit) if unit else Absent()
     own = next((g for g in candidate.gunicorns if unit and g.name == unit.name), candidate.gunicorns[0])
     since = host.now() - options.since if options.since is not None else None
-    code_release = release.collect(host, own, unit_fact, _served_elsewhere(gunicorns, candidate))
-    declared = environment.collect(host, unit_fact, own.master, Absent())
-    code = appcode.collect(host, own, unit_fact, code_release.configured, declared.expected)
-    variables = environment.collect(host, unit_fact, own.master, code.missing_variables)
+    # In a repository nothing serves.
+    others = () if host.kind is TargetKind.TREE else gunicorns
+    code_release = release.collect(host, own, unit_fact, _served_elsewhere(others, candidate))
+    declared = environment.collect(placed, unit_fact, own.master, Absent())
+    directory = own.logical_directory if host.kind is TargetKind.TREE else code_release.configured
+    code = appcode.collect(placed, own, unit_fact, directory, declared.expected)
+    variables = environment.collect(placed, unit_fact, own.master, code.missing_variables)
     unit_log = log.collect_unit(host, unit, since, own.settings.error_log) if unit else absent_all(log.UnitLog)
+    if repository is not None and _moved(repository, own, variables):
+        code, variables = relocated(code, repository.origin), relocated(variables, repository.origin)
+        own = relocated(own, repository.origin)
     servers = _distinct_servers(assigned)
+    nginx_log = _nginx_log(host, web, assigned, own, options, unit_log.hups)
     return App(
         name=candidate.name,
         units=candidate.units,
         unit=unit_fact,
         gunicorns=candidate.gunicorns,
         gunicorn=computed(own),
-        routes=tuple(_route(host, a, web) for a in assigned),
-        rivals=tuple(g for g in gunicorns if g not in candidate.gunicorns and is_rival_of(g, candidate)),
+        routes=tuple(_route(host, a, web, candidate) for a in assigned),
+        rivals=tuple(g for g in others if g not in candidate.gunicorns and is_rival_of(g, candidate)),
         binds=_binds(candidate),
         socket_activated=any(u.triggered_by for u in candidate.units),
         changed_since_start=drift.collect(host, unit_fact, own),
         placement=placement.collect(host, unit_fact, own, code_release),
-        mixed_releases=_mixed_releases(candidate, assigned),
+        unsupervised=supervision.collect(host, unit_fact, own),
+        pidfile_problem=pidfile.collect(host, unit_fact, own),
+        mixed_releases=mixed_releases(host, candidate, assigned),
         release=code_release,
         code=code,
         environment=variables,
@@ -127,13 +141,22 @@ def _app(
             for path in static.collect(host, web, server, code_release.running, code.static_folder, code.static_url)
         ),
         log=unit_log,
-        nginx_log=_nginx_log(host, web, assigned, own, options),
+        nginx_log=nginx_log,
+        limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
     )
+
+
+def _moved(placed: Repository, own: Gunicorn, variables: environment.Environment) -> bool:
+    """A file or folder of the repository stands in for one of the machine."""
+    named = [fact.value for fact in (own.logical_directory, own.settings.config_file) if isinstance(fact, Known)]
+    named += [file.path for file in variables.files]
+    return any(placed.origin(path) != path for path in named)
 
 
 def _served_elsewhere(gunicorns: Iterable[Gunicorn], candidate: Candidate) -> tuple[str, ...]:
     """Directories other apps run in: code there is not a lost copy of this one."""
-    others = (g for g in gunicorns if g not in candidate.gunicorns)
+    own = {id(g) for g in candidate.gunicorns}
+    others = (g for g in gunicorns if id(g) not in own)
     return tuple(fact.value for g in others for fact in (g.directory, g.logical_directory) if isinstance(fact, Known))
 
 
@@ -154,24 +177,6 @@ def _fact_places(fact: Fact[tuple[Address, ...]]) -> tuple[Place, ...]:
     return fact.places
 
 
-def _mixed_releases(candidate: Candidate, assigned: Sequence[Assigned]) -> Fact[str]:
-    """Members of one upstream group that run in different directories of code; backups do not count."""
-    serving = {
-        a.answered_by.value
-        for a in assigned
-        if a.target.upstream.group and not a.target.peer.backup and isinstance(a.answered_by, Known)
-    }
-    places: list[Place] = []
-    directories: dict[str, str] = {}
-    for g in candidate.gunicorns:
-        if g.name in serving and isinstance(g.master, Known) and isinstance(g.directory, Known):
-            directories[g.name] = g.directory.value
-            places.extend(g.directory.places)
-    if len(set(directories.values())) < 2:
-        return Absent()
-    return computed(", ".join(f"{name} runs {path}" for name, path in sorted(directories.items())), *places)
-
-
 def _distinct_servers(assigned: Iterable[Assigned]) -> tuple[Server, ...]:
     found: list[Server] = []
     for a in assigned:
@@ -180,12 +185,15 @@ def _distinct_servers(assigned: Iterable[Assigned]) -> tuple[Server, ...]:
     return tuple(found)
 
 
-def _route(host: Host, assigned: Assigned, web: Nginx) -> Route:
-    target = assigned.target
+def _route(host: Host, assigned: Assigned, web: Nginx, candidate: Candidate | None = None) -> Route:
+    target, units = assigned.target, candidate.units if candidate else ()
+    unanswered = families.unanswered(target.peer, _binds(candidate)) if candidate else _ABSENT
     address = target.peer.address
     socket_file: Fact[socket.SocketFile] = Absent()
     if isinstance(address, Known) and address.value.kind is AddressKind.UNIX:
-        socket_file = computed(socket.socket_file(host, address.value, web.uid, web.gids), target.peer.place)
+        file = socket.socket_file(host, address.value, web.uid, web.gids)
+        closed = runtimedir.closed(host, file.path, units, web.uid, web.gids)
+        socket_file = computed(replace(file, next_obstacle=closed), target.peer.place)
     return Route(
         server=target.server,
         location=target.location,
@@ -196,23 +204,48 @@ def _route(host: Host, assigned: Assigned, web: Nginx) -> Route:
         socket_file=socket_file,
         correction=assigned.correction,
         configured=assigned.configured,
+        unanswered=unanswered,
+        literal=families.literal(target.peer, unanswered),
     )
 
 
 def _nginx_log(
-    host: Host, web: Nginx, assigned: Sequence[Assigned], own: Gunicorn | None, options: Options
+    host: Host,
+    web: Nginx,
+    assigned: Sequence[Assigned],
+    own: Gunicorn | None,
+    options: Options,
+    hups: Fact[log.LogEvent] = _ABSENT,
 ) -> log.NginxLog:
-    """Lines since nginx and the app last started: older ones speak of a fault that may be gone."""
-    starts = [
-        process.value.started for process in (web.master, own.master if own else Absent()) if isinstance(process, Known)
-    ]
-    since = host.now() - options.since if options.since is not None else max(starts, default=0.0)
+    """Lines of a day at most, since nginx and the app were last started or reloaded: older faults may be gone."""
+    if host.kind is TargetKind.TREE:
+        return log.collect_nginx(host, (), 0.0, (), ())
+    workers = web.workers.value if isinstance(web.workers, Known) and options.since is None else ()
+    starts = [host.now() - _DAY]
+    starts += [x.value.started for x in (web.master, own.master if own else _ABSENT) if isinstance(x, Known)]
+    if isinstance(hups, Known):
+        starts.append(hups.value.last)
+    since = host.now() - options.since if options.since is not None else max(starts)
     logs = {fact.value for a in assigned for fact in (a.target.server.error_log,) if isinstance(fact, Known)}
     if isinstance(web.error_log, Known):
         logs.add(web.error_log.value)
     peers = {str(a.target.peer.address.value) for a in assigned if isinstance(a.target.peer.address, Known)}
-    names = {name for a in assigned for name in a.target.server.names}
-    return log.collect_nginx(host, tuple(sorted(logs)), since, tuple(sorted(peers)), tuple(sorted(names)))
+    servers = {(a.target.server.place, _logged_name(a.target.server)) for a in assigned}
+    # What a line says of a name that another block has as well, it may say of that one.
+    others = {_logged_name(s) for s in web.servers if _proxies(s) and (s.place, _logged_name(s)) not in servers}
+    names = {name for _, name in servers} - others
+    pids = frozenset(worker.pid for worker in workers)
+    return log.collect_nginx(host, tuple(sorted(logs)), since, tuple(sorted(peers)), tuple(sorted(names)), pids)
+
+
+def _logged_name(server: Server) -> str:
+    """How nginx calls a server block in its log: by the first of its names (ngx_http_core_merge_srv_conf)."""
+    name = server.names[0].lower() if server.names else ""
+    return name[1:] if name.startswith(("~", ".")) else name
+
+
+def _proxies(server: Server) -> bool:
+    return not server.unasked and any(not isinstance(x.upstream, Absent) for x in server.locations)
 
 
 def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Options) -> App:
@@ -220,6 +253,7 @@ def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Opt
     server = group[0].server
     assigned = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), Absent(), Absent()) for t in group]
     name = next((n for n in server.names if n not in {"_", "localhost"}), str(group[0].upstream.name))
+    nginx_log = _nginx_log(host, web, assigned, None, options)
     return App(
         name=name,
         units=(),
@@ -232,13 +266,16 @@ def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Opt
         socket_activated=False,
         changed_since_start=Absent(),
         placement=absent_all(placement.Placement),
+        unsupervised=Absent(),
+        pidfile_problem=Absent(),
         mixed_releases=Absent(),
         release=absent_all(release.Release),
         code=absent_all(appcode.AppCode),
         environment=environment.Environment((), Absent(), Absent(), Absent(), Absent(), Absent()),
         static=(),
         log=absent_all(log.UnitLog),
-        nginx_log=_nginx_log(host, web, assigned, None, options),
+        nginx_log=nginx_log,
+        limits=limits.collect([(t.server, t.location) for t in group], nginx_log),
     )
 
 
@@ -258,3 +295,11 @@ def _unreadable(web: Nginx, gunicorns: Iterable[Gunicorn]) -> tuple[Fact[str], .
         if isinstance(g.settings.config_error, Known):
             found.append(g.settings.config_error)
     return tuple(found)
+
+
+def _refused(units: Iterable[Unit]) -> Iterator[Fact[str]]:
+    """Unit files that systemd would not load; on a machine that shows in the state of the unit."""
+    for unit in units:
+        for problem in unit.problems:
+            if isinstance(problem, Known) and problem.value.fatal:
+                yield computed(f"{unit.name}: {problem.value.message}", *problem.places)

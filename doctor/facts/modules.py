@@ -12,9 +12,9 @@ import ast
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind, Unseen
 
 _SUFFIXES = (".py", ".pyc")
@@ -29,7 +29,7 @@ _COMPILED_IN = frozenset(
 leading underscore."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A module that would be imported. `file` is "" for a built-in or a namespace package.
 
@@ -47,7 +47,7 @@ class Found:
         return self.file.endswith(".py")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interpreter:
     """The Python of an app as its search path needs it. `version` such as "3.11", "" where it cannot be told."""
 
@@ -256,7 +256,9 @@ def _of_venv(host: Host, venv: str) -> Interpreter:
 def _of_prefix(host: Host, prefix: str, version: str = "") -> Interpreter:
     version = version or _version_of_library(host, prefix)
     if not version:
-        return Interpreter("", "", (), f"no Python was found in {prefix}")
+        names = host.list(f"{prefix}/lib")
+        reason = names.reason if isinstance(names, Unseen) else f"no Python was found in {prefix}"
+        return Interpreter("", "", (), reason)
     candidates = (f"{prefix}/lib/python{version}", f"{prefix}/lib64/python{version}")
     library = next(
         (path for path in candidates if isinstance(names := host.list(path), tuple) and "os.py" in names), ""

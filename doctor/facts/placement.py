@@ -1,11 +1,9 @@
-"""May a unit start what it names: are its directory and its program there, may its user reach them, are they the
-ones of the project?"""
+"""May a unit start what it names: are directory and program there, may its user reach them, are they the app's own?"""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from doctor.facts import access
 from doctor.facts.gunicorn import Gunicorn
@@ -14,6 +12,7 @@ from doctor.facts.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, absent_all, computed
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Stat, TargetKind
 
 _SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -22,7 +21,7 @@ _VENVS = ("venv", ".venv", "env", "virtualenv")
 _REPOSITORY = "a repository does not tell what is on the server"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placement:
     """What stands in the way of the next start; each Absent where nothing does."""
 
@@ -105,7 +104,9 @@ def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
         return credentials if isinstance(credentials, Unknown) else Unknown(f"there is no user {unit.user.value}")
     uid, gids = credentials.value
     optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
-    needed = [(fact.value, "x") for fact in (unit.working_directory, gunicorn.settings.chdir) if isinstance(fact, Known)]
+    needed = [
+        (fact.value, "x") for fact in (unit.working_directory, gunicorn.settings.chdir) if isinstance(fact, Known)
+    ]
     needed = needed[1:] if optional else needed
     needed += [(path, "x") for path, _ in _programs(unit, gunicorn)]
     doubt: Unknown | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, Link, Missing, ProcessRecord, Stat, Unseen
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 _UNIT_SUFFIXES = (".service", ".scope", ".socket", ".mount", ".swap")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkingDirectory:
     """`path` is physical: links are resolved. `deleted`: the directory was removed while the process stands in it."""
 
@@ -24,7 +24,7 @@ class WorkingDirectory:
     device: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     """One process. `started` in seconds since the epoch."""
 

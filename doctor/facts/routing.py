@@ -8,7 +8,6 @@ can only have been meant for. More than one candidate: to none, rather than to a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from doctor.facts.address import Address, AddressKind, reaches
 from doctor.facts.edit import Edit
@@ -18,6 +17,7 @@ from doctor.facts.socket import Listener
 from doctor.facts.systemd import Unit
 from doctor.facts.topology import PeerState
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, computed
+from doctor.frozen import frozen
 
 _NOTHING = Absent()
 _GENERIC_WORDS = frozenset(
@@ -28,7 +28,7 @@ _SPOKEN = frozenset({"http", "https"})
 """What Gunicorn speaks: php-fpm or uWSGI at an address of its own is nobody's mistake."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """An app in the making: units with their Gunicorns, or a Gunicorn without a unit."""
 
@@ -48,7 +48,7 @@ class Candidate:
         return any(isinstance(g.master, Known) for g in self.gunicorns)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """One peer that some location sends requests to."""
 
@@ -58,7 +58,7 @@ class Target:
     peer: Peer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assigned:
     """A target with what a connection to it meets."""
 
@@ -99,13 +99,15 @@ def assign(
     pending: list[Target] = []
     strangers: list[tuple[Target, Listener]] = []
     known_listeners = listeners.value if isinstance(listeners, Known) else ()
+    set_up = _by_address(candidates)
     for target in targets(nginx):
         address = target.peer.address
         if not isinstance(address, Known):
             _assign_unresolved(target, candidates, routes)
             continue
         listener = listener_at(address.value, known_listeners)
-        holder = next((c for c in candidates if _answers(c, address.value, listener)), None)
+        holding = candidates if known_listeners else ()
+        holder = next((c for c in holding if _answers(c, address.value, listener)), None)
         if holder is not None:
             who = holder.units[0].name if holder.units else holder.name
             routes[holder.name].append(
@@ -118,7 +120,8 @@ def assign(
                 )
             )
             continue
-        configured = next((c for c in candidates if _configured_at(c, address.value)), None)
+        near = set_up.get(_meeting_point(address.value), ())
+        configured = next((c for c in near if _configured_at(c, address.value)), None)
         if configured is not None:
             routes[configured.name].append(_meets(target, listener, listeners, configured))
         elif target.upstream.scheme not in _SPOKEN:
@@ -141,6 +144,21 @@ def _answers(candidate: Candidate, address: Address, listener: Listener | None) 
     if address.kind is AddressKind.UNIX:
         return listener is not None and listener.inode in candidate.inodes
     return any(reaches(address, held) for held in candidate.holds)
+
+
+def _by_address(candidates: Sequence[Candidate]) -> dict[str | int, list[Candidate]]:
+    """Those that may be reached at an address; which of them are, `reaches` says."""
+    found: dict[str | int, list[Candidate]] = {}
+    for candidate in candidates:
+        if isinstance(candidate.configured, Known):
+            for point in dict.fromkeys(map(_meeting_point, candidate.configured.value)):
+                found.setdefault(point, []).append(candidate)
+    return found
+
+
+def _meeting_point(address: Address) -> str | int:
+    """What two addresses share if one reaches the other: a TCP port, else all of it."""
+    return address.port if address.kind is AddressKind.TCP else str(address)
 
 
 def _is_configured(candidate: Candidate, address: Address) -> Fact[bool]:
@@ -181,7 +199,7 @@ def _meets(
 
 def _came_or_went(listener: Listener, candidate: Candidate) -> bool:
     """A unit that does not stay up: the socket is of a try that has ended since, or of the one after."""
-    if isinstance(listener.holder, Absent):
+    if not isinstance(listener.holder, Known):
         return True
     return isinstance(listener.units, Known) and any(unit.name in listener.units.value for unit in candidate.units)
 
@@ -221,7 +239,8 @@ def _assign_pending(
             continue
         state: Fact[PeerState] = computed(PeerState.NOBODY, target.peer.place)
         if not isinstance(listeners, Known) and not isinstance(candidate.configured, Known):
-            state = Unknown("where Gunicorn will listen could not be told", (target.peer.place,))
+            why = f": {candidate.configured.reason}" if isinstance(candidate.configured, Unknown) else ""
+            state = Unknown(f"where Gunicorn will listen could not be told{why}", (target.peer.place,))
         elsewhere = _elsewhere(candidate)
         routes[candidate.name].append(Assigned(target, state, Absent(), _correction(target, candidate), elsewhere))
     return orphans

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from doctor.facts import access, process
 from doctor.facts.address import Address, AddressKind, tcp, unix
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
 
+_NOTHING = Absent()
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Listener:
     """One listening socket. `pids` Unknown without root. `units` of its holders ("init.scope" for systemd itself)."""
 
@@ -28,7 +30,7 @@ class Listener:
     """The first of its processes as people name it: "pid 122 (gunicorn)"."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Obstacle:
     """The first component of a path that stops a user, and the right that is missing ("x", "w", "r")."""
 
@@ -41,7 +43,7 @@ class Obstacle:
     """It is the path itself, not a directory above it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SocketFile:
     """A unix socket's place in the file system.
 
@@ -55,16 +57,18 @@ class SocketFile:
     inodes: Fact[tuple[int, ...]]
     """Of the sockets that were bound to this path and still listen. More than one: a later one took the file from an
     earlier one. Any while the file is missing: it was removed, or lies in another mount namespace (PrivateTmp)."""
+    next_obstacle: Fact[Obstacle] = _NOTHING
+    """The runtime directory that the next start of the service closes to nginx's user."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sockets:
     """Every listening socket of the machine."""
 
     listeners: Fact[tuple[Listener, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One listening socket as the kernel lists it. The path of a unix socket may be relative, as it was bound."""
 
@@ -183,8 +187,14 @@ def _state(host: Host, address: Address) -> Fact[str]:
 
 
 def _answer(host: Host, address: Address) -> Fact[str]:
-    """Connecting is the proof; where that is not possible, what the kernel lists as bound to the path."""
+    """Connecting is the proof; where that is not possible, what the kernel lists as bound to the path.
+
+    A socket that only systemd holds is not connected to: that would start its service (systemd.socket(5)).
+    """
     place = Place(note=f"connect to {address}")
+    bound = _bound(host, address.path)
+    if isinstance(bound, Known) and bound.value and not _served(host, bound.value):
+        return Known("listening", bound.places)
     tried = host.connect(str(address))
     if not isinstance(tried, Unseen):
         match tried.errno:
@@ -196,10 +206,14 @@ def _answer(host: Host, address: Address) -> Fact[str]:
                 return Known("missing", (Place(note=place.note, text="2: No such file or directory"),))
             case _:
                 pass
-    bound = _bound(host, address.path)
     if not isinstance(bound, Known):
         return bound if isinstance(bound, Unknown) else Unknown("the sockets of this machine were not listed")
     return Known("listening" if bound.value else "dead", bound.places)
+
+
+def _served(host: Host, inodes: tuple[int, ...]) -> bool:
+    """Each socket is seen to be held by a process besides PID 1."""
+    return all(isinstance(pids, Known) and set(pids.value) - {1} for pids in owners(host, inodes).values())
 
 
 def _bound(host: Host, path: str) -> Fact[tuple[int, ...]]:

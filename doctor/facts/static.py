@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from doctor.facts.access import obstacle, physical
-from doctor.facts.assets import cached_for, long_cache, stale_build
+from doctor.facts.assets import cached_for, long_cache, missing_build, stale_build
 from doctor.facts.nginx.model import Location, Nginx, Server
 from doctor.facts.nginx.select import location_for
 from doctor.facts.socket import Obstacle
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, computed
+from doctor.frozen import frozen
 from doctor.hosts.base import FileType, Host, Stat, TargetKind
 
 _SAMPLE = 200
@@ -21,7 +21,7 @@ _RELEASE_FOLDERS = frozenset({"releases", "versions", "deploys", "deployments", 
 _REPOSITORY = "a repository does not hold the files of the machine"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StaticPath:
     """One location that serves files of an app."""
 
@@ -40,6 +40,8 @@ class StaticPath:
     """It serves from a release other than the one the app runs; Absent when they agree."""
     stale_build: Fact[str]
     """A build manifest older than the sources it is made of; Absent when fresh or there is none."""
+    missing_build: Fact[str]
+    """A file that a build manifest names and that is not there; Absent when all are, or there is none."""
     long_cache: Fact[float]
     """Seconds that clients may keep files whose names do not change with their content; Absent without."""
     place: Place
@@ -61,10 +63,10 @@ def collect(
         server: one of the app.
         running: physical directory the workers run in.
         static_folder: the app's own folder of static files.
-        static_url: the URL prefix of that folder; not needed by what is told so far.
+        static_url: the URL prefix of that folder.
     """
     return tuple(
-        _static_path(host, nginx, server, location, running, static_folder)
+        _static_path(host, nginx, server, location, running, static_folder, static_url)
         for location in server.locations
         if _serves_files(location)
     )
@@ -94,6 +96,7 @@ def _static_path(
     location: Location,
     running: Fact[str],
     static_folder: Fact[str],
+    static_url: Fact[str],
 ) -> StaticPath:
     directory = _directory(location)
     if host.kind is TargetKind.TREE:
@@ -107,6 +110,7 @@ def _static_path(
             mapping_problem=_slash_problem(location) or _written_twice(location, static_folder) or Absent(),
             pinned_release=unknown,
             stale_build=unknown,
+            missing_build=unknown,
             long_cache=unknown if isinstance(cached_for(location), Known) else cached_for(location),
             place=location.place,
         )
@@ -118,10 +122,12 @@ def _static_path(
         physical=where,
         exists=_exists(where, directory),
         obstacle=_obstacle(host, nginx, directory, where, files),
-        mapping_problem=_mapping_problem(host, server, location, where, files),
+        mapping_problem=_unserved(host, location, where, static_folder, static_url)
+        or _mapping_problem(host, server, location, where, files),
         pinned_release=_pinned(directory, running, location),
         stale_build=stale_build(host, where, running),
-        long_cache=long_cache(location, where, files),
+        missing_build=missing_build(host, where, [name for _, name in files], whole=len(files) < _SAMPLE // 2),
+        long_cache=long_cache(host, location, where, files, static_folder),
         place=location.place,
     )
 
@@ -226,6 +232,22 @@ def _written_twice(location: Location, static_folder: Fact[str]) -> Known[str] |
         return None
     same = posixpath.basename(static_folder.value.rstrip("/")) == posixpath.basename(location.pattern.rstrip("/"))
     return _repetition(location, looked) if same else None
+
+
+def _unserved(
+    host: Host, location: Location, where: Fact[str], static_folder: Fact[str], static_url: Fact[str]
+) -> Known[str] | None:
+    """The URL of the app's own static files, and a directory that does not exist, while the app's has files."""
+    if not isinstance(where, Absent) or not isinstance(static_folder, Known) or not isinstance(static_url, Known):
+        return None
+    if location.modifier not in ("", "^~") or location.pattern.rstrip("/") != static_url.value.rstrip("/"):
+        return None
+    if _slash_problem(location) or _repeats(location) or not next(_sample(host, static_folder.value), None):
+        return None
+    directory = _directory(location)
+    looked = directory.value if isinstance(directory, Known) else ""
+    sentence = f"{location.pattern} is looked for in {looked}, which does not exist; the app has {static_folder.value}"
+    return Known(sentence, (*directory.places, *static_folder.places), Origin.COMPUTED)
 
 
 def _mapping_problem(

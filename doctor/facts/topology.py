@@ -5,7 +5,6 @@ An App is unit(s) ↔ Gunicorn ↔ bind ↔ nginx upstream, location, server ↔
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from doctor.facts.address import Address
@@ -14,6 +13,7 @@ from doctor.facts.edit import Edit
 from doctor.facts.environment import Environment
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.log import NginxLog, UnitLog
+from doctor.facts.nginx.limits import Limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.placement import Placement
 from doctor.facts.release import Release
@@ -21,6 +21,7 @@ from doctor.facts.socket import SocketFile
 from doctor.facts.static import StaticPath
 from doctor.facts.systemd import Systemd, Unit
 from doctor.facts.value import Absent, Fact
+from doctor.frozen import frozen
 from doctor.hosts.base import Machine, TargetKind
 
 _NOTHING = Absent()
@@ -56,7 +57,7 @@ class PeerState(str, Enum):
     """Not on this machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """One way of a request to this app: server → location → peer → who answers there."""
 
@@ -73,9 +74,13 @@ class Route:
     """The line of the nginx file that would lead to this app; Absent unless there is exactly one candidate."""
     configured: Fact[bool] = _NOTHING
     """The app is set up to listen there, whether it does or not."""
+    unanswered: Fact[tuple[Address, ...]] = _NOTHING
+    """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
+    literal: Fact[Edit] = _NOTHING
+    """The line with the one address of that name at which it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class App:
     """One Flask app on this machine or in this repository."""
 
@@ -95,6 +100,10 @@ class App:
     changed_since_start: Fact[tuple[str, ...]]
     """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""
     placement: Placement
+    unsupervised: Fact[str]
+    """What it was started from, when nobody starts it again from there: a login session, cron. Absent otherwise."""
+    pidfile_problem: Fact[str]
+    """What is wrong with its PID file, one sentence without a full stop; Absent when nothing is."""
     mixed_releases: Fact[str]
     """Members of one upstream group run different releases; a sentence that names them."""
     release: Release
@@ -103,9 +112,10 @@ class App:
     static: tuple[StaticPath, ...]
     log: UnitLog
     nginx_log: NginxLog
+    limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """Everything that was seen, joined; the root of every rule's expressions as `host`."""
 
@@ -120,3 +130,5 @@ class Facts:
     """Gunicorns that belong to no unit."""
     unreadable: tuple[Fact[str], ...]
     """Files that could not be parsed, each with place and reason."""
+    templates: tuple[str, ...] = ()
+    """Files of a repository that need rendering before anybody could judge them."""

@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from doctor.frozen import frozen
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,7 +35,7 @@ class Origin(str, Enum):
     """Seen on the running machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where a value can be seen. `text` is what stands there; lines count from 1, 0 means no line.
 
@@ -50,12 +52,12 @@ class Place:
 
 OUTSIDE = (
     "not part of this repository", "is not in the repository", "files alone do not run", "a repository has no ",
-    "a repository does not hold ",
+    "a repository does not hold ", "a repository does not tell ",
 )  # fmt: skip
 """What the reason of an unknown holds where files alone are examined, and the question is not one of files."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known(Generic[T]):
     """A value, where it can be seen, and how it came to be."""
 
@@ -64,14 +66,14 @@ class Known(Generic[T]):
     origin: Origin = Origin.OBSERVED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Absent:
     """Somebody looked and it is not there."""
 
     places: tuple[Place, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """`reason` completes "could not be checked: …"; a phrase without a full stop."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+
+from doctor.frozen import frozen
 
 
 class EnvOddity(str, Enum):
@@ -26,7 +27,7 @@ class EnvOddity(str, Enum):
     SPACE_BEFORE_EQUALS = "space-before-equals"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvAssignment:
     """NAME=value at a line (from 1). `value` is a token, or clear for a harmless name. The name is a valid one."""
 
@@ -35,7 +36,7 @@ class EnvAssignment:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvOddLine:
     """What is odd about the assignment that starts at a line (from 1)."""
 
@@ -45,7 +46,7 @@ class EnvOddLine:
     """The variable meant, "" where none can be told."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvFile:
     """One environment file. Later assignments of a name win."""
 
@@ -61,7 +62,8 @@ _SHELL_NEED_ESCAPE = '"\\`$'
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPORT = re.compile(r"export[ \t]+(.*)", re.DOTALL)
-_REFERENCE = re.compile(r"\$[A-Za-z_({]")
+_REFERENCE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)[}:]|(?P<plain>[A-Za-z_]\w*)|\(\w+[) ])")
+_IN_EVERY_SHELL = frozenset({"HOME", "HOSTNAME", "LOGNAME", "PATH", "PWD", "USER"})
 _SWALLOWED = re.compile(r"\n[ \t]*(?:export[ \t]+)?[A-Z_][A-Z0-9_]*=")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SHOWABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,59}|[A-Za-z0-9_]{0,30}[.-][A-Za-z0-9_.-]{1,30}|[0-9][A-Z0-9_]{0,59}")
@@ -238,7 +240,7 @@ class _Parser:
         if _NAME.fullmatch(key):
             if key != self._key:
                 self._note(EnvOddity.SPACE_BEFORE_EQUALS)
-            if _REFERENCE.search("".join(self._expandable)):
+            if self._refers("".join(self._expandable)):
                 self._note(EnvOddity.VARIABLE_REFERENCE)
             if _SWALLOWED.search(value):
                 self._note(EnvOddity.UNTERMINATED_QUOTE)
@@ -254,6 +256,15 @@ class _Parser:
             self._note(EnvOddity.INVALID_NAME)
         for oddity in self._odd:
             self._report(oddity, key)
+
+    def _refers(self, text: str) -> bool:
+        """A shell would put something in: a variable of this file, one that is always there, the output of a command.
+
+        Any other `$` is taken for a part of a password.
+        """
+        known = _IN_EVERY_SHELL | {item.name for item in self.assignments}
+        names = [match["braced"] or match["plain"] for match in _REFERENCE.finditer(text)]
+        return any(name is None or name in known for name in names)
 
     def _report(self, oddity: EnvOddity, name: str) -> None:
         """A line that went wrong may be the middle of a key or certificate: only what looks like a name is shown."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from doctor.frozen import frozen
 
 WHITESPACE = " \t\n\r"
 LINE_LIMIT = 1 << 20
@@ -31,7 +32,7 @@ class LineError(ValueError):
     """systemd refuses the line; the text of the exception is the reason."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecLine:
     """One command. `argv[0]` is the program to run, even where `@` gives the process another name."""
 
@@ -39,7 +40,7 @@ class ExecLine:
     prefixes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownExec:
     """A value of `systemctl show -p ExecStart`. `arguments` is argv joined by spaces, its quotes lost."""
 
@@ -48,7 +49,7 @@ class ShownExec:
     ignore_errors: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShellCommand:
     """One simple command of a shell script. `operator` follows it: "&&", "||", ";", "|", "&", newline or ""."""
 

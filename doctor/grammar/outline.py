@@ -5,20 +5,22 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
+
+from doctor.frozen import frozen
 
 Literal: TypeAlias = str | int | float | bool | tuple["Literal", ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expression:
     """A value that only running the file could tell; `text` is its source."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assignment:
     """A name bound at module level. `conditional`: under if, try, for, while or with.
 
@@ -32,7 +34,7 @@ class Assignment:
     conditional: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Import:
     """One imported module. `level` counts the leading dots; `names` are what `from … import` takes.
 
@@ -47,7 +49,7 @@ class Import:
     guarded: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvRead:
     """A variable read from the environment at import. `required`: `os.environ["X"]`, which raises without it.
 
@@ -61,7 +63,7 @@ class EnvRead:
     guarded: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Definition:
     """A function or class at module level. `required_arguments`: how many a call must give."""
 
@@ -71,7 +73,7 @@ class Definition:
     required_arguments: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceError:
     """Why the file does not compile."""
 
@@ -79,7 +81,7 @@ class SourceError:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A call of interest at any level: `Flask(...)`, `ProxyFix(...)`, `load_dotenv(...)`. Keyword values where literal.
 
@@ -92,7 +94,7 @@ class Call:
     keywords: tuple[tuple[str, Literal | Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     """One source file. With an `error` everything else is empty."""
 
@@ -135,9 +137,9 @@ def outline(source: bytes, filename: str) -> Outline:
             tree = ast.parse(source, filename)
             compile(tree, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
-        return Outline(SourceError(error.msg, error.lineno or 0))
+        return Outline(SourceError(error.msg, error.lineno or 1))
     except ValueError as error:  # a NUL byte, before Python 3.12
-        return Outline(SourceError(str(error), 0))
+        return Outline(SourceError(str(error), 1))
     except (RecursionError, MemoryError):
         return _UNREADABLE
     reader = _Reader()
@@ -157,7 +159,7 @@ def outline(source: bytes, filename: str) -> Outline:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Context:
     """Where a statement stands. `deferred`: in a function; `scope`: the class whose body it is."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
+
+from doctor.frozen import frozen
 
 SEARCH_PATH = (
     "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
@@ -43,7 +44,7 @@ _ESCAPED_BYTE = re.compile(r"\\x([0-9a-fA-F]{2})")
 _COMMENT_AFTER = re.compile(r"\s#")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assignment:
     """`key=value` at the line (from 1) where it begins; `text` is that line. An empty value resets a list."""
 
@@ -55,7 +56,7 @@ class Assignment:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Oddity:
     """A line systemd ignores or refuses, by its shape alone. `fatal`: the unit does not load."""
 
@@ -66,7 +67,7 @@ class Oddity:
     fatal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnitFile:
     """One file: a fragment or a drop-in."""
 
@@ -132,7 +133,7 @@ def _ends_escaped(line: str) -> bool:
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merged:
     """A unit as its files define it together, in systemd's order: the fragment, then its drop-ins."""
 

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.commands import Command
@@ -49,19 +49,19 @@ class TextKind(str, Enum):
     """/proc, /sys and the like: taken as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Missing:
     """The host looked and it is not there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unseen:
     """The host could not look; `reason` is a phrase for people ("permission denied", "timed out after 5 s")."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Machine:
     """The machine as a whole. `boot_time` in seconds since the epoch."""
 
@@ -76,7 +76,7 @@ class Machine:
     """What the container manager says of itself ("docker", "lxc", …), "" on a plain machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """A command that ran to its end. `truncated` when more than the bound was printed."""
 
@@ -86,7 +86,7 @@ class Output:
     truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """Text of a file, secrets removed, undecodable bytes as U+FFFD.
 
@@ -110,7 +110,7 @@ class FileType(str, Enum):
     DEVICE = "device"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stat:
     """One path, not following a link at its end. Times in seconds since the epoch; `mode` the permission bits."""
 
@@ -129,7 +129,7 @@ class Stat:
     """Of a link: where it points, as written."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProcessLine:
     """One row of the process table. `started` in seconds since the epoch, good to 0.02 s."""
 
@@ -142,7 +142,7 @@ class ProcessLine:
     """The command line, secrets removed; empty for a kernel thread; a process may have rewritten it (setproctitle)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """/proc/PID/cwd, exe or root: the path as the kernel prints it, " (deleted)" taken off into `deleted`."""
 
@@ -152,7 +152,7 @@ class Link:
     device: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProcessRecord:
     """One process in depth. Parts that need its owner or root are `Unseen` for anybody else."""
 
@@ -174,7 +174,7 @@ class ProcessRecord:
     open_files: int | Unseen = Unseen("not counted")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScannedFile:
     """One file met by a scan; times in seconds since the epoch, size in bytes."""
 
@@ -184,7 +184,7 @@ class ScannedFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scan:
     """The newest files below a folder, newest first (by mtime), with where the look stopped."""
 
@@ -196,7 +196,7 @@ class Scan:
     """False: the bound on the number of files was reached, or a folder could not be entered."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connection:
     """A connect that sent no byte. `errno` 0: somebody accepted."""
 
@@ -222,7 +222,7 @@ class DocumentKind(str, Enum):
     """Needs rendering (Jinja, envsubst) before anybody could read it: named in the report, never judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """A configuration file of a repository."""
 
@@ -296,3 +296,23 @@ class Host(ABC):
     def documents(self) -> tuple[Document, ...]:
         """The configuration files of a repository, by content. Nothing on a machine: there the manager is asked."""
         return ()
+
+
+class Repository(Host):
+    """Files alone, whose paths are not those of the machine they are made for."""
+
+    @abstractmethod
+    def folders(self) -> tuple[str, ...]:
+        """The folders it is made of, as they were given; none where the paths are the machine's own after all."""
+
+    @abstractmethod
+    def placed(self, places: Mapping[str, str | None]) -> Repository:
+        """The same, knowing where its folders and files lie on the machine: path there → path here.
+
+        What a placed folder does not hold is not missing on the machine, for much is made there (environments,
+        builds, secrets); a path that leads to None is missing.
+        """
+
+    @abstractmethod
+    def origin(self, path: str) -> str:
+        """The file of the repository that a path of the machine means; the path itself where there is none."""

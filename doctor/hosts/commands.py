@@ -7,7 +7,7 @@ environment is clean; there is no shell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from doctor.frozen import frozen
 
 UNIT_PROPERTIES = (
     "Id", "Names", "Description", "LoadState", "LoadError", "ActiveState", "SubState", "Result", "UnitFileState",
@@ -24,7 +24,7 @@ UNIT_PROPERTIES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A command line from the allow-list. `timeout` in seconds, `limit` in bytes of standard output."""
 

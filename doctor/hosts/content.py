@@ -31,6 +31,8 @@ def read_env_file(path: str, redactor: Redactor) -> EnvFile | Missing | Unseen:
     if isinstance(answer, (Missing, Unseen)):
         return answer
     data, truncated = answer
+    if b"\0" in data:  # read_full_file() of systemd answers EBADMSG, and the unit does not start
+        return Unseen(f"{path} holds a NUL byte, so that systemd refuses to load it")
     parsed = parse_env_file(data, redactor.token)
     return EnvFile(parsed.assignments, parsed.oddities, truncated)
 

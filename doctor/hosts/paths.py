@@ -6,15 +6,15 @@ Works for every host, so that what is said of a recording is what was true of th
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 
+from doctor.frozen import frozen
 from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
 
 LINK_LIMIT = 40
 """Links followed before giving up, as the kernel does (path_resolution(7))."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Component:
     """One step of the walk: a physical path (its parents hold no link) and what is there."""
 
@@ -22,7 +22,7 @@ class Component:
     stat: Stat
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hop:
     """A link that was followed: its physical path, its target as written, and where that is (links kept)."""
 
@@ -31,7 +31,7 @@ class Hop:
     leads_to: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolution:
     """The walk along one path.
 

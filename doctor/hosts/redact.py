@@ -21,7 +21,7 @@ from doctor.hosts import secrets
 from doctor.hosts.base import TextKind
 from doctor.hosts.redact_nginx import redact_nginx
 from doctor.hosts.redact_python import redact_python
-from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, TOKEN, WORD, CommandLine, redact_unit
+from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, TOKEN, WORD, CommandLine, redact_unit, shell_assignments
 
 _YAML_VARIABLE = re.compile(
     r"(?P<head>^[ \t]+(?:-[ \t]+[\"']?(?P<item>[A-Za-z_]\w*)=|[\"']?(?P<name>[A-Z][A-Z0-9_]+)[\"']?:[ \t]+))"
@@ -37,11 +37,10 @@ _YAML_SECRET = re.compile(
 )
 """`password: several words`, `password = several words`."""
 
-_PLAIN_VALUE = re.compile(
-    r"[\"']?(?:-?\d+|true|false|yes|no|on|off|[~.]?/[\w./-]*|[\w.-]*:\d+|\$\w+|\$\{\w+\}|<hidden:\w+>)[\"']?",
-    re.IGNORECASE,
+_SHELL_LINE = re.compile(
+    r"^[ \t]*(?:export[ \t]|(?=\w+(?:" + "|".join(secrets.SECRET_ENDINGS) + r")=))[^\n]*", re.MULTILINE
 )
-"""What is no secret unless its name says so: numbers, paths, addresses, references."""
+"""A line of a script that sets variables of the environment, or one with a telling name."""
 
 
 class Redactor:
@@ -216,7 +215,7 @@ class Redactor:
 def _plain(redactor: Redactor, text: str) -> str:
     def variable(match: re.Match[str]) -> str:
         name, value = match.group("item") or match.group("name"), match.group("value")
-        if _PLAIN_VALUE.fullmatch(value) and ("$" in value or not secrets.is_secret_name(name)):
+        if secrets.PLAIN_VALUE.fullmatch(value) and ("$" in value or not secrets.is_secret_name(name)):
             return match.group()
         quote = value[0] if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0] else ""
         return match.group("head") + quote + redactor.token(name, value[1:-1] if quote else value) + quote
@@ -226,10 +225,18 @@ def _plain(redactor: Redactor, text: str) -> str:
             return match.group()
         return match.group("head") + redactor.hide(match.group("value"))
 
-    return redactor.generic(_YAML_SECRET.sub(secret, _YAML_VARIABLE.sub(variable, text)))
+    def exported(match: re.Match[str]) -> str:
+        return shell_assignments(redactor, match.group(), text)
+
+    text = _YAML_VARIABLE.sub(variable, _SHELL_LINE.sub(exported, text))
+    return redactor.generic(_YAML_SECRET.sub(secret, text))
 
 
 def _log(redactor: Redactor, text: str) -> str:
+    if secrets.REFUSED_SIGN in text:
+        text = secrets.ENVIRONMENT_REFUSED.sub(
+            lambda match: match.group("head") + redactor.hide(match.group("value")), text
+        )
     return redactor.generic(text)
 
 

@@ -18,8 +18,10 @@ _PYTHON = re.compile(
 )
 _PYTHON_GIVEN = re.compile(
     r"(?P<name>[\w.]*)[\"']?\]?(?:[ \t]*:[ \t]*[\w.\[\], |\"']+)?"
-    r"(?:[ \t]*[:=][ \t]*\(?[ \t]*|[\"'][ \t]*,[ \t]*)[rbfuRBFU]{0,2}$"
+    r"(?:[ \t]*[:=]\s*[(\[{]?\s*|[\"'][ \t]*,\s*)[rbfuRBFU]{0,2}$"
 )
+_PYTHON_NEXT = re.compile(r"\s*(?P<comma>,\s*)?[rbfuRBFU]{0,2}$")
+"""Between two literals of one value: nothing where they are joined, a comma where they are items of a list."""
 _PYTHON_NAME = re.compile(r"(?:[\w)\]]\[|environ\.get\(|getenv\(|env\()$")
 """Before the name of a variable: `os.environ["SECRET_KEY"]`."""
 
@@ -28,27 +30,45 @@ _FIELD = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
 
 def redact_python(redactor: Redactor, text: str, *, secret: bool = False) -> str:
     """Python source, which keeps its syntax; with `secret` every string of it is hidden."""
-    return _PYTHON.sub(lambda match: _python_part(redactor, text, match, secret=secret), text)
+    return _PYTHON.sub(_Parts(redactor, text, secret=secret).part, text)
 
 
-def _python_part(redactor: Redactor, text: str, match: re.Match[str], *, secret: bool) -> str:
-    """A comment, or a string literal, which is hidden when it is given to a secret name (or all of `text` is)."""
-    if match.group("comment"):
-        return redactor.generic(match.group())
-    inner: str = match.group("text") or match.group("inner") or ""
-    start = match.start()
-    before = text[max(0, start - 160) : start].rpartition("\n")[2]
-    given = _PYTHON_GIVEN.search(before)
-    clean = redactor.literal_text
-    if not _PYTHON_NAME.search(before) and (secret or (given and secrets.is_secret_name(given.group("name")))):
-        clean = redactor.hide
-    if "f" in (match.group("prefix") or "").lower():
-        pieces = _FIELD.split(inner)
-        shown = "".join(piece if piece.startswith(("{", "}")) else _same_lines(piece, clean) for piece in pieces)
-    else:
-        shown = _same_lines(inner, clean)
-    first = match.start("text" if match.group("long") else "inner") - start
-    return match.group()[:first] + shown + match.group()[first + len(inner) :]
+class _Parts:
+    """Goes through the comments and string literals of a text, and knows what the one before was given to."""
+
+    def __init__(self, redactor: Redactor, text: str, *, secret: bool) -> None:
+        self._redactor = redactor
+        self._text = text
+        self._secret = secret
+        self._end = 0
+        """Where the literal before ended."""
+        self._hidden = self._listed = False
+        """Whether it was hidden, and whether it was an item of a list."""
+
+    def part(self, match: re.Match[str]) -> str:
+        """A comment, or a string literal, which is hidden when it is given to a secret name (or all of `text` is)."""
+        if match.group("comment"):
+            return self._redactor.generic(match.group())
+        clean = self._redactor.hide if self._is_secret(match.start()) else self._redactor.literal_text
+        self._end = match.end()
+        inner: str = match.group("text") or match.group("inner") or ""
+        if "f" in (match.group("prefix") or "").lower():
+            pieces = _FIELD.split(inner)
+            shown = "".join(piece if piece.startswith(("{", "}")) else _same_lines(piece, clean) for piece in pieces)
+        else:
+            shown = _same_lines(inner, clean)
+        first = match.start("text" if match.group("long") else "inner") - match.start()
+        return match.group()[:first] + shown + match.group()[first + len(inner) :]
+
+    def _is_secret(self, start: int) -> bool:
+        between = _PYTHON_NEXT.fullmatch(self._text, self._end, start) if self._hidden else None
+        if between is None or (between["comma"] and not self._listed):
+            before = self._text[max(0, start - 160) : start]
+            given = _PYTHON_GIVEN.search(before)
+            named = not _PYTHON_NAME.search(before) and given and secrets.is_secret_name(given.group("name"))
+            self._listed = before.rstrip("rbfuRBFU \t\r\n").endswith(("[", "(", "{"))
+            self._hidden = self._secret or bool(named)
+        return self._hidden
 
 
 def _same_lines(text: str, clean: Callable[[str], str]) -> str:

@@ -95,16 +95,27 @@ class CommandLine:
 
     def _plain(self, word: str) -> str:
         """Any other word: a script after `sh -c` sets variables too."""
+        return self._redactor.generic(shell_assignments(self._redactor, word, word))
 
-        def assign(match: re.Match[str]) -> str:
-            name, value = match.group("name"), match.group("value")
-            quote = value[0] if value[0] in "\"'" else ""
-            value = value.strip(quote) if quote else value
-            if secrets.REFERENCE.fullmatch(value) or secrets.is_harmless(name):
-                return match.group()
-            return f"{match.group('head')}{quote}{self._redactor.hide(_one_line(value))}{quote}{_continuations(value)}"
 
-        return self._redactor.generic(_SHELL_ASSIGNMENT.sub(assign, word))
+def shell_assignments(redactor: Redactor, text: str, script: str) -> str:
+    """Hide what variables are set to in shell, unless it is harmless or the `script` needs it to start the app."""
+
+    def assign(match: re.Match[str]) -> str:
+        name, value = match.group("name"), match.group("value")
+        quote = value[0] if value[0] in "\"'" else ""
+        value = value.strip(quote) if quote else value
+        if secrets.REFERENCE.fullmatch(value) or secrets.is_harmless(name):
+            return match.group()
+        if not secrets.is_secret_name(name) and (
+            secrets.PLAIN_VALUE.fullmatch(value) or f"${name}" in script or f"${{{name}" in script
+        ):
+            return match.group()
+        if name in secrets.COMMAND_LINES:
+            return f"{match.group('head')}{quote}{redactor.command_line(value)}{quote}"
+        return f"{match.group('head')}{quote}{redactor.hide(_one_line(value))}{quote}{_continuations(value)}"
+
+    return _SHELL_ASSIGNMENT.sub(assign, text)
 
 
 def _one_line(value: str) -> str:

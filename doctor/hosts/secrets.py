@@ -37,6 +37,9 @@ _NOT_SECRET_ENDINGS = (
     "_httponly", "_samesite", "_domain", "_max_age",
 )  # fmt: skip
 
+SECRET_ENDINGS = ("_KEY", "_PASS", "_PW", "_PIN", "_SALT")
+"""Of an environment variable, which is written in capitals."""
+
 _NOT_SECRET = frozenset({"loadcredential", "loadcredentialencrypted", "importcredential"})
 """Directives of a unit that name where a secret lies."""
 
@@ -48,7 +51,8 @@ ASSIGNMENT = re.compile(
     # `NAME: type = value` of Python, `NAME = value`, `name: value`, `("name", "value")`; not ==, :=, ::, ://
     r"(?:[ \t]*:[ \t]*[A-Za-z_][\w.\[\]|]{0,60}[ \t]*=(?![=>])|[ \t]*=(?!=)>?|[ \t]*:(?![:=]|//)"
     r"|[\"'][ \t]*,(?=[ \t]*[\"']))[ \t]*)"
-    r"(?P<value>" + QUOTED + r"|(?:<hidden:\w+>|\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s,;&\"'(){}\[\]])+)",
+    # A quote that is never closed: the line of a syntax error, as a traceback shows it.
+    r"(?P<value>" + QUOTED + r"|[\"'][^\"'\n]+$|(?:<hidden:\w+>|\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s,;&\"'(){}\[\]])+)",
     re.IGNORECASE,
 )
 """A secret name, a separator and one value: `SECRET_KEY=…`, `"password": "…"`, `token: …`, `("API_KEY", "…")`."""
@@ -94,8 +98,23 @@ SCHEME_SIGNS = ("bearer", "basic", "token", "apikey")
 HEADER_SIGNS = ("authorization", "cookie")
 QUERY_SIGNS = ("?", "&")
 
+REFUSED_SIGN = "nvironment assignment"
+
 SIGNS = tuple(dict.fromkeys((*SECRET_WORDS, *SHAPE_SIGNS, *SCHEME_SIGNS, *HEADER_SIGNS, *QUERY_SIGNS, "@")))
 """A line that holds none of these (in lower case) holds no secret that could be told."""
+
+PLAIN_VALUE = re.compile(
+    r"[\"']?(?:-?\d+|true|false|yes|no|on|off|[~.]?/[\w./-]*|[\w.-]*:\d+|\$\w+|\$\{\w+\}|<hidden:\w+>)[\"']?",
+    re.IGNORECASE,
+)
+"""What is no secret unless its name says so: numbers, paths, addresses, references."""
+
+ENVIRONMENT_REFUSED = re.compile(
+    r"(?P<head>(?:Ignoring invalid environment assignment '|Invalid environment assignment, ignoring: )[^='\n]*=)"
+    r"(?P<value>[^\n]+?)(?=(?:': /[^\n]*)?$)",
+    re.MULTILINE,
+)
+"""systemd says which line of an environment file or of Environment= it refuses, with its value."""
 
 REFERENCE = re.compile(
     r"\$\{[A-Z_][A-Z0-9_]*(?::?\?[^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\(.*|%\w|%\(\w+\)s?|\{\{?.*|None|True|False|null|true|false"
@@ -121,7 +140,7 @@ def is_secret_name(name: str) -> bool:
     lowered = name.lower()
     if name in HARMLESS or lowered in _NOT_SECRET or lowered.endswith(_NOT_SECRET_ENDINGS):
         return False
-    return any(word in lowered for word in SECRET_WORDS)
+    return name.endswith(SECRET_ENDINGS) or any(word in lowered for word in SECRET_WORDS)
 
 
 def is_harmless(name: str) -> bool:

@@ -144,6 +144,10 @@ class RecordingHost(Host):
 
     def save(self, path: str) -> None:
         """Write the recording, readable by its owner only, whole or not at all; raises `SnapshotError`."""
+        _write(path, self.text().encode())
+
+    def text(self) -> str:
+        """The recording as it is written."""
         self.machine()
         with self._lock:
             observations = [self._observations[key] for key in sorted(self._observations)]
@@ -154,8 +158,7 @@ class RecordingHost(Host):
             "time": self._host.now(),
         }
         lines = ",\n".join(_compact({"ask": ask, "answer": answer}) for ask, answer in observations)
-        text = f'{_compact(head)[:-1]},"observations":[\n{lines}\n]}}\n'
-        _write(path, text.encode())
+        return f'{_compact(head)[:-1]},"observations":[\n{lines}\n]}}\n'
 
 
 class SnapshotHost(Host):
@@ -334,7 +337,7 @@ def _write(path: str, data: bytes) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise SnapshotError(path, _reason(error), "give a file in a directory that can be written") from None
+        raise SnapshotError(path, _reason(error), "give a file in a writable directory with room") from None
 
 
 def _reason(error: OSError) -> str:

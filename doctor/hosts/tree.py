@@ -10,6 +10,7 @@ import os
 import posixpath
 import stat as stat_module
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,12 +22,12 @@ from doctor.hosts.base import (
     Connection,
     Content,
     Document,
-    Host,
     Machine,
     Missing,
     Output,
     ProcessLine,
     ProcessRecord,
+    Repository,
     Scan,
     ScannedFile,
     Stat,
@@ -51,7 +52,7 @@ _ROOT_FOLDERS = (
 """Where the configuration of a machine lies."""
 
 
-class TreeHost(Host):
+class TreeHost(Repository):
     """Files and folders `paths`, named as they were given; or the machine whose root file system lies at `root`."""
 
     kind = TargetKind.TREE
@@ -64,6 +65,7 @@ class TreeHost(Host):
         self._redactor = redactor or Redactor()
         self._now = time.time()
         self._documents: tuple[Document, ...] | None = None
+        self._places: dict[str, str | None] = {}
 
     def now(self) -> float:
         return self._now
@@ -144,10 +146,42 @@ class TreeHost(Host):
                     found[document.path] = found.get(document.path) or replace(document, path=path)
         return tuple(sorted(found.values(), key=lambda document: document.path))
 
+    def folders(self) -> tuple[str, ...]:
+        return tuple(path for path in self._paths if os.path.isdir(path)) if self._root is None else ()
+
+    def placed(self, places: Mapping[str, str | None]) -> TreeHost:
+        other = TreeHost(self._paths, self._root, self._redactor)
+        other._now, other._documents = self._now, self._documents
+        other._places = {posixpath.normpath(path): here for path, here in places.items()}
+        return other
+
+    def origin(self, path: str) -> str:
+        here = self._placed(path)
+        return here if isinstance(here, str) and os.path.lexists(here) else path
+
+    def _placed(self, path: str) -> str | Missing | None:
+        """Where a path of the machine lies in the repository, by the longest path that was placed."""
+        path = posixpath.normpath(path)
+        above = path
+        while above not in self._places:
+            if len(above) < 2:
+                return None
+            above = posixpath.dirname(above)
+        here = self._places[above]
+        return Missing() if here is None else posixpath.normpath(posixpath.join(here, path[len(above) :].lstrip("/")))
+
     def _find(self, path: str, *, follow: bool = True) -> str | Missing | Unseen:
         """Where a path of the examined machine lies on this one."""
         if self._root is not None:
             return _below(self._root, path, follow)
+        if self._places and path.startswith("/"):
+            here = self._placed(path)
+            if isinstance(here, Missing):
+                return here
+            if here is not None:
+                path = here
+                if not os.path.lexists(path):
+                    return _FOREIGN
         folder, name = os.path.split(path.rstrip("/") or path)
         real = os.path.realpath(path) if follow else os.path.join(os.path.realpath(folder or "."), name)
         if any(real == inside or real.startswith(inside.rstrip("/") + "/") for inside in self._inside):

@@ -31,12 +31,18 @@ from doctor.reports.model import (
 )
 from doctor.reports.path import request_path, url
 
+_LONGEST = 1000
+"""Characters of a line that is shown as a proof."""
+
 
 def build(facts: Facts, judgement: Judgement, diagnosis: Diagnosis, probes: Sequence[ProbeReport] = ()) -> Report:
     """The report of one run. `diagnosis` holds the findings to show, which may be fewer than were judged."""
     findings = diagnosis.findings
+    by_app: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_app.setdefault(finding.app, []).append(finding)
     unknown = tuple(
-        UnknownReport(result.rule.id, result.rule.name, _subject(result), result.reason)
+        UnknownReport(result.rule.id, result.rule.name, _subject(result), result.reason, result.app or None)
         for result in judgement.of(Outcome.UNKNOWN)
     )
     bugs = tuple(
@@ -50,11 +56,12 @@ def build(facts: Facts, judgement: Judgement, diagnosis: Diagnosis, probes: Sequ
         target=Target(facts.kind, facts.name, _iso(facts.time)),
         verdict=_verdict(summary, complete=bool(facts.apps) and not unknown and not bugs),
         summary=summary,
-        apps=tuple(_app(app, facts, findings) for app in facts.apps),
+        apps=tuple(_app(app, facts, by_app.get(app.name, ())) for app in facts.apps),
         findings=tuple(_finding(finding) for finding in findings),
         unknown=unknown,
         probes=tuple(probes),
         bugs=bugs,
+        templates=facts.templates,
     )
 
 
@@ -85,7 +92,7 @@ def _summary(findings: Sequence[Finding], judgement: Judgement) -> Summary:
 def _app(app: App, facts: Facts, findings: Sequence[Finding]) -> AppReport:
     worst: dict[str, Severity] = {}
     for finding in findings:
-        if finding.app == app.name and finding.hop is not None:
+        if finding.hop is not None:
             known = worst.get(finding.hop.value, finding.severity)
             worst[finding.hop.value] = min(known, finding.severity, key=lambda severity: severity.rank)
     unit = app.unit.value.name if isinstance(app.unit, Known) else None
@@ -120,7 +127,7 @@ def _finding(finding: Finding) -> FindingReport:
 
 def _evidence(item: Evidence) -> Iterator[EvidenceReport]:
     """One for each place where the fact can be seen; one without a place when there is none."""
-    value = item.text if isinstance(item.value, Known) else None
+    value = _clipped(item.text) if isinstance(item.value, Known) else None
     origin = item.origin.value if item.origin else None
     for place in item.places or (Place(),):
         yield EvidenceReport(
@@ -130,9 +137,14 @@ def _evidence(item: Evidence) -> Iterator[EvidenceReport]:
             path=place.path or None,
             line=place.line or None,
             command=place.command or None,
-            text=place.text or None,
+            text=_clipped(place.text) or None,
             note=place.note or None,
         )
+
+
+def _clipped(text: str) -> str:
+    """A line of a minified or damaged file can be as long as the file."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _fix(fix: FixPreview) -> FixReport:

@@ -6,11 +6,11 @@ what does not apply is null. Lines count from 1. The JSON Schema is generated fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
 from doctor.engine.rule import Confidence, Safety, Severity
+from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
 
 SCHEMA: Final = "flaskdoctor.report/1"
@@ -33,7 +33,7 @@ class HopState(str, Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """What was examined, and when (ISO 8601, UTC)."""
 
@@ -42,7 +42,7 @@ class Target:
     time: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """Findings by severity and checks by outcome; a check is one rule on one subject."""
 
@@ -55,7 +55,7 @@ class Summary:
     suppressed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HopReport:
     """One link of the chain, in the order a request meets them."""
 
@@ -67,7 +67,7 @@ class HopReport:
     """What was seen there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppReport:
     """One app and the way of a request to it."""
 
@@ -79,7 +79,7 @@ class AppReport:
     """Where people reach it, from nginx; null when nginx does not serve it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubjectReport:
     """What a rule was asked of."""
 
@@ -87,7 +87,7 @@ class SubjectReport:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EvidenceReport:
     """One fact that proves a finding, and where anybody can see it: a file and line, a command, or a note."""
 
@@ -105,7 +105,7 @@ class EvidenceReport:
     """Where, for what has no address: "pid 122", "default of gunicorn 23.0.0"."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FixReport:
     """One way to cure a finding. `commands` are complete and in order; `diff` is a unified diff, null without one."""
 
@@ -117,7 +117,7 @@ class FixReport:
     """Sentences that tell what to do where no command can."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceReport:
     """Where the cause is documented."""
 
@@ -125,7 +125,7 @@ class SourceReport:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FindingReport:
     """One fault. Findings are ordered root cause first, then by severity."""
 
@@ -153,7 +153,7 @@ class FindingReport:
     """The app it concerns; null for the whole machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnknownReport:
     """A check that could not be made."""
 
@@ -161,9 +161,11 @@ class UnknownReport:
     name: str
     subject: SubjectReport
     reason: str
+    app: str | None = None
+    """The app it concerns; null for the whole machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BugReport:
     """A rule that broke while it judged: a bug of flaskdoctor. The exit code is then 3."""
 
@@ -173,7 +175,7 @@ class BugReport:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeReport:
     """One HTTP request that `--probe` sent."""
 
@@ -187,7 +189,7 @@ class ProbeReport:
     """The reason phrase, or why there was no answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppliedFixReport:
     """What became of one fix; `undo` names the run that takes it back."""
 
@@ -198,7 +200,7 @@ class AppliedFixReport:
     undo: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """The whole report."""
 
@@ -214,3 +216,5 @@ class Report:
     fixes: tuple[AppliedFixReport, ...] = ()
     probes: tuple[ProbeReport, ...] = ()
     bugs: tuple[BugReport, ...] = ()
+    templates: tuple[str, ...] = ()
+    """Files of a repository that need rendering first (Jinja, envsubst) and were not judged."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from doctor.engine.rule import Severity
 from doctor.facts.address import AddressKind
@@ -11,11 +10,12 @@ from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.topology import App, Facts, Hop, PeerState, Route
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
 from doctor.reports.model import HopReport, HopState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sight:
     """What was seen at a hop. `up`: it is as a request needs it; None when that could not be seen."""
 
@@ -211,7 +211,7 @@ def _release_detail(app: App, here: str) -> str:
         target = release.link_target.value
         said.append(f"{link} points {'here' if target == here else f'to {target}'}")
     if isinstance(release.running, Known):
-        said.append("workers run it")
+        said.append("workers run this one")
         if isinstance(release.running_deleted, Known) and release.running_deleted.value:
             said.append("but it was deleted")
     return ", ".join(said)

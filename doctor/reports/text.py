@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from doctor.engine.rule import Severity
+from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
 from doctor.reports.finding import finding_lines
 from doctor.reports.layout import BLANK, Line, clean, columns, line
 from doctor.reports.model import AppReport, FindingReport, HopReport, HopState, ProbeReport, Report
-from doctor.reports.verdict import bug_lines, nothing_lines, unknown_lines, verdict_line
+from doctor.reports.verdict import bug_lines, nothing_lines, template_lines, unknown_lines, verdict_line
 
 WIDTH = 100
 """Columns, unless the terminal is narrower."""
@@ -35,7 +37,7 @@ class _Group:
     consequences: dict[str, list[FindingReport]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Row:
     mark: str
     style: str
@@ -50,29 +52,34 @@ def lines(report: Report, width: int = WIDTH) -> list[Line]:
     out: list[Line] = []
     for group in groups:
         out += [*_group_lines(report, group, width), BLANK]
-    unsure = _unsure_apps(report)
     for app in healthy:
-        mark = ("? ", "unknown") if app.name in unsure else ("✓ ", "ok")
-        out.append(line(mark, *_title(app)))
+        out.append(line(_mark(report, app), *_title(app)))
         probes = _probe_rows(probe for probe in report.probes if probe.app == app.name)
         out += _table(probes, width) if probes else []
     if healthy:
         out.append(BLANK)
     reasons = unknown_lines(report, width)
     out += [*reasons, BLANK] if reasons else []
-    for block in (bug_lines(report, width), nothing_lines(report, width)):
+    for block in (bug_lines(report, width), template_lines(report, width), nothing_lines(report, width)):
         out += [*block, BLANK] if block else []
     return [*out, verdict_line(report, folded=sum(len(c) for g in groups for c in g.consequences.values()))]
 
 
 def _grouped(report: Report) -> tuple[list[_Group], list[AppReport]]:
-    """Groups in the order of their first finding, and the apps that have none."""
+    """Groups in the order of their first finding, and the apps that have none.
+
+    A finding stands under the one that it follows from in the end, itself when none of this report explains it. Only an
+    earlier finding is a cause: the report is ordered root cause first, and so no circle can close.
+    """
     apps = {app.name: app for app in report.apps}
     groups: dict[str, _Group] = {}
-    for finding in report.findings:
+    roots: dict[tuple[str, str], tuple[int, FindingReport]] = {}  # by app and name, of the first finding so called
+    for number, finding in enumerate(report.findings):
         key = finding.app or ""
         group = groups.setdefault(key, _Group(apps.get(key)))
-        root = _root(finding, report.findings)
+        causes = [roots[at] for name in finding.explained_by for at in ((key, name), ("", name)) if at in roots]
+        _, root = min(causes, key=itemgetter(0), default=(number, finding))
+        roots.setdefault((key, finding.name), (number, root))
         if root is finding:
             group.roots.append(finding)
         else:
@@ -83,20 +90,10 @@ def _grouped(report: Report) -> tuple[list[_Group], list[AppReport]]:
     return shown, [app for app in report.apps if app.name not in groups]
 
 
-def _root(finding: FindingReport, findings: Sequence[FindingReport]) -> FindingReport:
-    """The finding that this one follows from in the end; itself when none of this report explains it.
-
-    Only an earlier finding is a cause: the report is ordered root cause first, and so no circle can close.
-    """
-    at = findings.index(finding)
-    for other in findings[:at]:
-        if other.name in finding.explained_by and (other.app == finding.app or other.app is None):
-            return _root(other, findings)
-    return finding
-
-
-def _unsure_apps(report: Report) -> set[str]:
-    return {unknown.subject.name for unknown in report.unknown}
+def _mark(report: Report, app: AppReport) -> tuple[str, str]:
+    """In front of an app without a fault: whether everything about it, and about the machine, could be checked."""
+    unsure = any(unknown.app in (app.name, None) for unknown in report.unknown)
+    return ("? ", "unknown") if unsure else ("✓ ", "ok")
 
 
 def _title(app: AppReport) -> list[tuple[str, str]]:
@@ -117,7 +114,7 @@ def _group_lines(report: Report, group: _Group, width: int) -> list[Line]:
             )
         ]
     else:
-        out = [line(*([] if faulty else [("✓ ", "ok")]), *_title(app))]
+        out = [line(*([] if faulty else [_mark(report, app)]), *_title(app))]
     rows = [*(_path_rows(app.path) if app and faulty else []), *_probe_rows(probes)]
     if rows:
         out += [BLANK, *_table(rows, width)]

@@ -48,6 +48,17 @@ def nothing_lines(report: Report, width: int) -> list[Line]:
     return [*paragraph(f"{report.target.name}: {sought}", width, 0), *paragraph(advice, width, 0)]
 
 
+def template_lines(report: Report, width: int) -> list[Line]:
+    """What was left out because it is no configuration yet."""
+    if not report.templates:
+        return []
+    shown = ", ".join(report.templates[:_REASONS])
+    others = len(report.templates) - _REASONS
+    names = f"{shown} and {others} more" if others > 0 else shown
+    text = f"Not judged, because {'it needs' if len(report.templates) == 1 else 'they need'} rendering first: {names}"
+    return paragraph(text, width, 0)
+
+
 def bug_lines(report: Report, width: int) -> list[Line]:
     """Rules that broke: said aloud, because what they would have found is missing."""
     out: list[Line] = []

@@ -98,6 +98,23 @@ def test_bug_with_traceback(doctor, finds, monkeypatch) -> None:  # type: ignore
     assert "Traceback (most recent call last)" in done.err
 
 
+@pytest.mark.parametrize("variable", [{}, {"FLASKDOCTOR_TRACEBACK": "1"}])
+def test_bug_tells_no_secret(variable, doctor, finds, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    try:
+        try:
+            compile('SECRET_KEY = "canary1', "/srv/shop/app.py", "exec")
+        except SyntaxError as error:
+            raise ValueError("cannot parse DATABASE_URL=postgresql://shop:canary2@db/shop") from error
+    except ValueError as error:
+        finds(error)
+    done = doctor("check")
+    assert done.code == 3
+    assert "cannot parse DATABASE_URL" in done.err
+    assert "canary" not in done.err
+
+
 def test_interrupt_is_130(doctor, finds) -> None:  # type: ignore[no-untyped-def]
     finds(KeyboardInterrupt())  # type: ignore[arg-type]
     assert doctor("check").code == 130

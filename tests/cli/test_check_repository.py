@@ -132,3 +132,19 @@ def test_recording_says_what_the_machine_says(doctor, tmp_path: Path) -> None:  
 
 def test_recording_goes_to_stdout(doctor) -> None:  # type: ignore[no-untyped-def]
     assert json.loads(doctor("snapshot").out)["schema"] == "flaskdoctor.snapshot/1"
+
+
+def test_what_files_do_not_tell_is_no_gap(repository, doctor) -> None:  # type: ignore[no-untyped-def]
+    """Nothing runs in a repository, and nobody could make it run: a healthy one is healthy, strictly too."""
+    repository("shop")
+    done = doctor("check", "deploy", "--select", "SOC,NGX002,NGX020,SYS001,SYS003,REL001", "--strict")
+    assert done.code == 0
+    assert done.out.splitlines()[-1].startswith("no faults found · ")
+
+
+def test_templates_are_named(doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.service.j2").write_text(UNIT.replace("{folder}", "{{{{ folder }}}}").format())
+    done = doctor("check", ".")
+    assert done.code == 4
+    assert done.out.splitlines()[0] == "Not judged, because it needs rendering first: shop.service.j2"

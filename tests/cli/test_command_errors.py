@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
+import shutil
 from pathlib import Path
 
 import pytest
+
+from doctor.engine import load
+from doctor.run import DEMO
 
 HEAD = '{"schema":"flaskdoctor.snapshot/1"'
 
@@ -66,3 +71,55 @@ def test_bad_input(arguments, words, doctor) -> None:  # type: ignore[no-untyped
     assert "bug" not in done.err
     for word in words:
         assert any(choice in done.err for choice in word.split("|")), done.err
+
+
+def test_damaged_recordings(doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Wherever a compressed recording is cut or a byte of it is turned over, it is refused, or read as it was."""
+    whole = gzip.compress(DEMO.read_bytes(), mtime=0)
+    assert doctor("check", "--demo").code == 1
+    path = tmp_path / "r.snapshot.json.gz"
+    for at in range(0, len(whole), max(1, len(whole) // 20)):
+        for damaged in (whole[:at], whole[:at] + bytes((whole[at] ^ 0x55,)) + whole[at + 1 :]):
+            path.write_bytes(damaged)
+            done = doctor("check", str(path))
+            assert done.code in (1, 2), done.err
+            if done.code == 2:
+                assert str(path) in done.err
+                assert "ecord" in done.err or "give a file" in done.err
+            assert "Traceback" not in done.err
+
+
+def test_recording_cut_in_half(doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text = DEMO.read_text()
+    path = tmp_path / "half.snapshot.json"
+    path.write_text(text[: len(text) // 2])
+    done = doctor("check", str(path))
+    assert (done.code, done.out) == (2, "")
+    assert "not a whole recording" in done.err
+    assert "ecord the machine again" in done.err
+
+
+@pytest.mark.parametrize("command", [("check", "--demo"), ("rules",)])
+@pytest.mark.parametrize(
+    ("old", "new", "what", "hint"),
+    [
+        ("severity: error", "severity: eror", "unknown severity 'eror'", "did you mean 'error'?"),
+        ("expect: ", "expct: ", "unknown key 'expct'", "did you mean 'expect'?"),
+        ("exists(app.unit) and", "exists(app.unitt) and", "App has no attribute 'unitt'", "did you mean 'unit'?"),
+        ("subject: app", "subject: app\nsubject: app", "subject", ""),
+        ("why: |", "why: [", "", ""),
+    ],
+)
+def test_typo_in_a_rule_file(command, old, new, what, hint, doctor, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    rules = tmp_path / "rules"
+    shutil.copytree(load.rules_directory(), rules)
+    path = rules / "systemd" / "gunicorn-not-running.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    monkeypatch.setattr(load, "rules_directory", lambda: rules)
+    done = doctor(*command)
+    assert (done.code, done.out) == (2, "")
+    assert re.search(rf"{re.escape(str(path))}:\d+:\d+: ", done.err), done.err
+    assert what in done.err
+    assert hint in done.err

@@ -101,6 +101,7 @@ def routed(state: Any, *, to: Any = ELSEWHERE, edit: Edit | None = EDIT, live: b
         location=make(Location, pattern="/"),
         peer=peer,
         state=state,
+        configured=to == HELD,
         **({"correction": edit} if edit else {}),
     )
     gunicorn = (
@@ -117,7 +118,7 @@ def routed(state: Any, *, to: Any = ELSEWHERE, edit: Edit | None = EDIT, live: b
         (routed(PeerState.NOBODY), Outcome.FAIL),
         (routed(PeerState.NOBODY, edit=None), Outcome.FAIL),
         (routed(PeerState.NOBODY, live=False), Outcome.FAIL),
-        (routed(PeerState.NOBODY, live=False, edit=None), Outcome.PASS),
+        (routed(PeerState.NOBODY, live=False, edit=None), Outcome.FAIL),
         (routed(PeerState.NOBODY, to=HELD, edit=None), Outcome.PASS),
         (routed(PeerState.OURS, to=HELD, edit=None), Outcome.PASS),
         (routed(PeerState.STRANGER), Outcome.PASS),

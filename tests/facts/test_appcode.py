@@ -302,3 +302,25 @@ def test_installed_copy(tmp_path: Path, venv: Path) -> None:
     code = read(tmp_path, venv, "installed:app")
     assert isinstance(code.installed_copy, Known)
     assert code.installed_copy.places[1].path == f"{tmp_path}/src/installed/__init__.py"
+
+
+def test_a_missing_module_of_the_apps_own_is_no_package(tmp_path: Path, venv: Path) -> None:
+    write(tmp_path, {"shop/__init__.py": APP + "import shop.payments\n"})
+    code = read(tmp_path, venv, "shop:app")
+    assert isinstance(code.missing_module, Known)
+    assert isinstance(code.missing_package, Absent)
+    write(tmp_path, {"shop/__init__.py": APP + "import humanize\n"})
+    code = read(tmp_path, venv, "shop:app")
+    assert isinstance(code.missing_package, Known)
+    assert code.missing_package.value == "humanize"
+
+
+def test_own_names_hold_what_lies_in_the_directory_and_the_entry_point(tmp_path: Path, venv: Path) -> None:
+    write(tmp_path, {"config.py": "", "jobs/mail.py": "", "README": ""})
+    code = read(tmp_path, venv, "wsgi.prod:app")
+    assert isinstance(code.own_names, Known)
+    assert {"wsgi", "config", "jobs"} <= code.own_names.value
+    assert "flask" not in code.own_names.value
+    assert isinstance(code.entry_module, Known)
+    assert code.entry_module.value == "wsgi.prod"
+    assert isinstance(code.entry_problem, Known)

@@ -162,3 +162,80 @@ def test_required() -> None:
     assert names(compare(host, unit(), master(B="x"), Known(("A", "B"))).missing_required) is Absent
     assert names(compare(host, unit("/srv/start.sh"), Absent(), Known(("B",))).missing_required) is Unknown
     assert names(compare(host, Absent(), master(B="x"), Known(("B", "C"))).missing_required) == ("C",)
+
+
+def test_expected_are_the_declared_the_commands_and_what_the_process_has_from_elsewhere() -> None:
+    host = FakeHost(("A", "t1"), mtime=2000)
+    result = compare(host, unit("/usr/bin/env", "B=1", "/v/bin/gunicorn"), master(A="t1", FROM_MANAGER="t2", GONE="t3"))
+    assert isinstance(result.expected, Known)
+    assert {"A", "B"} <= result.expected.value
+    assert {"FROM_MANAGER", "GONE"}.isdisjoint(result.expected.value)
+    untouched = compare(FakeHost(("A", "t1")), unit(), master(A="t1", FROM_MANAGER="t2"))
+    assert isinstance(untouched.expected, Known)
+    assert "FROM_MANAGER" in untouched.expected.value
+
+
+def test_a_variable_lost_while_it_runs_is_missing_at_the_next_start() -> None:
+    host = FakeHost(("A", "t1"), mtime=2000)
+    result = compare(host, unit(), master(A="t1", KEY="t2"), Known(("KEY",)))
+    assert names(result.missing_required) == ("KEY",)
+
+
+def test_what_a_script_may_set_is_not_known_before_it_runs() -> None:
+    assert isinstance(compare(FakeHost(("A", "t1")), unit("/srv/start"), Absent()).expected, Unknown)
+    assert names(compare(FakeHost(("A", "t1")), unit("/srv/start"), master(A="t1", B="x")).expected) >= {"A", "B"}
+
+
+def test_a_missing_file_stops_the_start_unless_it_is_optional() -> None:
+    host = FakeHost()
+    host.files[ENV] = Missing()
+    result = compare(host, unit(), Absent())
+    assert names(result.unloadable) == ENV
+    assert names(result.hidden) is Absent
+    optional = compare(host, unit(optional=True), Absent())
+    assert names(optional.unloadable) is Absent
+    assert names(optional.hidden) == ENV
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_missing() -> None:
+    host = FakeHost()
+    host.files[ENV] = Unseen("permission denied")
+    assert names(compare(host, unit(), Absent()).unloadable) is Unknown
+
+
+def odd(kind: EnvOddity, name: str, line: int = 1) -> tuple[EnvOddLine, ...]:
+    return (EnvOddLine(line, kind, name),)
+
+
+def test_a_dropped_line_matters_where_nothing_else_sets_the_name() -> None:
+    host = FakeHost()
+    host.files[ENV] = env_file(odd=odd(EnvOddity.EXPORT, "KEY"))
+    result = compare(host, unit(), Absent())
+    assert names(result.lost) == ("KEY",)
+    assert isinstance(result.misread, Known)
+    assert (result.misread.places[0].path, result.misread.places[0].line) == (ENV, 1)
+    assert names(compare(host, unit(environment=(("KEY", "t1"),)), Absent()).lost) is Absent
+    assert names(compare(host, unit(), master(KEY="t1")).misread) is Absent
+
+
+def test_a_word_without_equals_matters_where_the_code_needs_it() -> None:
+    host = FakeHost()
+    host.files[ENV] = env_file(odd=odd(EnvOddity.NO_EQUALS, "KEY"))
+    assert names(compare(host, unit(), Absent()).lost) is Absent
+    assert names(compare(host, unit(), Absent(), Known(("KEY",))).lost) == ("KEY",)
+
+
+def test_a_changed_value_matters_where_its_line_is_the_one_in_force() -> None:
+    host = FakeHost()
+    host.files[ENV] = env_file(("A", "t1"), ("A", "t2"), odd=odd(EnvOddity.INLINE_COMMENT, "A", line=2))
+    result = compare(host, unit(), Absent())
+    assert names(result.misread) == ("the comment becomes part of the value of A",)
+    assert names(result.lost) is Absent
+    host.files[ENV] = env_file(("A", "t1"), ("A", "t2"), odd=odd(EnvOddity.INLINE_COMMENT, "A", line=1))
+    assert names(compare(host, unit(), Absent()).misread) is Absent
+
+
+def test_white_space_before_the_equals_sign_does_no_harm() -> None:
+    host = FakeHost()
+    host.files[ENV] = env_file(("A", "t1"), odd=odd(EnvOddity.SPACE_BEFORE_EQUALS, "A"))
+    assert names(compare(host, unit(), Absent()).misread) is Absent

@@ -99,6 +99,22 @@ def test_tcp_peers_and_localhost(tmp_path: Path) -> None:
     assert isinstance(read(tmp_path, v4, peers=("127.0.0.1:80",)).refused, Absent)
 
 
+def test_a_time_out_is_logged_without_a_colon_after_the_socket(tmp_path: Path) -> None:
+    timed_out = "upstream timed out (110: Connection timed out) while reading response header from upstream"
+    ours = CONTEXT.format("shop.test", "http://unix:/run/shop/gunicorn.sock/slow?seconds=4")
+    other = CONTEXT.format("shop.test", "http://unix:/run/shop/gunicorn.sock2/slow")
+    assert value(read(tmp_path, line(timed_out + ours)).timed_out).count == 1
+    assert isinstance(read(tmp_path, line(timed_out + other)).timed_out, Absent)
+
+
+def test_only_the_lines_of_living_workers_count(tmp_path: Path) -> None:
+    log = tmp_path / "error.log"
+    log.write_text(line(MISSING + OURS) + line(MISSING + OURS).replace("123#", "200#"))
+    for workers, count in ((frozenset({200, 201}), 1), (frozenset[int](), 2)):
+        seen = collect_nginx(Zone("Etc/UTC"), (str(log),), SINCE, PEERS, NAMES, workers)
+        assert value(seen.missing).count == count
+
+
 def test_var_run_is_run(tmp_path: Path) -> None:
     context = CONTEXT.format("shop.test", "http://unix:/var/run/shop/gunicorn.sock:/")
     assert value(read(tmp_path, line(MISSING + context)).missing).count == 1

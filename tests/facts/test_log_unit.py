@@ -143,6 +143,8 @@ def test_missing_module() -> None:
     assert value(log.boot_error) == "ModuleNotFoundError: No module named 'psycopg2'"
     assert value(log.boot_error_place) == "/srv/shop/current/shop/db.py:2"
     assert value(log.boot_traceback_missing_module) == "psycopg2"
+    assert value(log.boot_missing_package) == "psycopg2"
+    assert log.boot_error_place.places[0].text == "import psycopg2.extras"
     assert isinstance(log.boot_missing_variable, Absent)
     assert value(log.halts).count == 1
 
@@ -306,6 +308,36 @@ def test_in_a_loop_of_restarts_the_try_before_speaks() -> None:
         said("Starting gunicorn 27.0.1", "INFO", at=-1),
     )
     assert value(log.boot_traceback_missing_module) == "psycopg2"
+
+
+def test_after_a_reload_that_failed_days_later_the_new_start_is_given_its_own_time() -> None:
+    log = judge(
+        said("Starting gunicorn 27.0.1", "INFO", at=-3000, run="a"),
+        said("Handling signal: hup", "INFO", at=-12, run="a"),
+        lines(MISSING_MODULE, at=-11, run="a"),
+        systemd("shop.service: Scheduled restart job, restart counter is at 1.", at=-10, run="a"),
+        said("Starting gunicorn 27.0.1", "INFO", at=-9),
+    )
+    assert isinstance(log.boot_error, Absent)
+
+
+@pytest.mark.parametrize(
+    ("exception", "name"),
+    [
+        ('environs.EnvError: Environment variable "DATABASE_URL" not set', "DATABASE_URL"),
+        ("decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a default", "SECRET_KEY"),
+        ("RuntimeError: PAYMENT_KEY is not set", "PAYMENT_KEY"),
+        ("ValueError: Missing environment variable: STRIPE_KEY", "STRIPE_KEY"),
+        ("TypeError: FOO_BAR is wrong", None),
+        ("KeyError: 'DATABASE_URL'", None),
+    ],
+)
+def test_a_variable_named_by_a_message(exception: str, name: str | None) -> None:
+    log = judge(lines(f"{FRAMES}{exception}\n"), said("Reason: Worker failed to boot."))
+    if name is None:
+        assert isinstance(log.boot_missing_variable, Absent)
+    else:
+        assert value(log.boot_missing_variable) == name
 
 
 def test_before_the_last_deliberate_start_nothing_counts() -> None:

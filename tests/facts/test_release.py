@@ -15,7 +15,7 @@ from doctor.facts import release
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.process import Process, WorkingDirectory
 from doctor.facts.systemd import ExecCommand, Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import TargetKind
 from doctor.hosts.live import LiveHost
 
@@ -108,9 +108,35 @@ def test_app_in_a_folder_of_its_release(shop: Path) -> None:
     assert isinstance(found.behind_link, Absent)
 
 
+class Later(LiveHost):
+    """The same machine, an hour later."""
+
+    def now(self) -> float:
+        return time.time() + 3600
+
+
 def test_nobody_switched(shop: Path) -> None:
     os.utime(shop / "current", (NOW - 600, NOW - 600), follow_symlinks=False)
-    assert value(look(gunicorn(shop / "current")).unswitched) == f"{shop}/releases/2026-11-20"
+    g = gunicorn(shop / "current", process(20, shop / "releases/2026-11-01", NOW - 300))
+    just_now = look(g).unswitched
+    assert isinstance(just_now, Unknown)
+    assert "may still be going on" in just_now.reason
+    assert value(release.collect(Later(), g, Absent()).unswitched) == f"{shop}/releases/2026-11-20"
+    reloaded = gunicorn(shop / "current", process(20, shop / "releases/2026-11-01", time.time() + 10))
+    assert value(look(reloaded).unswitched) == f"{shop}/releases/2026-11-20"
+
+
+def test_file_put_into_an_old_release_is_no_new_release(shop: Path) -> None:
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("releases/2026-11-01")
+    time.sleep(0.02)
+    switched = (shop / "current").lstat().st_mtime
+    os.utime(shop / "current", (switched - 0.5, switched - 0.5), follow_symlinks=False)
+    (shop / "releases/2026-11-20/NOTES").write_text("kept\n")
+    age(shop / "releases/2026-11-20/wsgi.py", 3600)
+    os.utime(shop / "current", (time.time(), time.time()), follow_symlinks=False)
+    (shop / "releases/2026-11-20/MORE").write_text("kept\n")
+    assert isinstance(release.collect(Later(), gunicorn(shop / "current"), Absent()).unswitched, Absent)
 
 
 def test_roll_back_is_no_forgotten_switch(shop: Path) -> None:
@@ -135,6 +161,86 @@ def test_behind_the_link_before_and_after_a_reload(shop: Path) -> None:
     after = look(gunicorn(shop / "current", process(20, old, NOW + 60)))
     assert value(after.behind_link) == f"{shop}/releases/2026-11-20"
     assert value(after.reloaded_since_switch) is True
+
+
+def switched(shop: Path) -> Path:
+    """`current` → 2026-11-20 from now on; the old release's path."""
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("releases/2026-11-20")
+    return shop / "releases/2026-11-01"
+
+
+def test_worker_replaced_after_the_switch_loads_the_new_release_by_the_name_of_the_link(shop: Path) -> None:
+    old = switched(shop)
+    named, chdir = shop / "current", Known(f"{shop}/current")
+    workers = (process(20, old, NOW - 300), process(21, old, NOW - 300), process(22, old, NOW + 60))
+    some = look(gunicorn(named, *workers, chdir=chdir))
+    assert value(some.mixed_workers) == (22,)
+    assert value(some.behind_link) == f"{shop}/releases/2026-11-20"
+    assert value(some.reloaded_since_switch) is False
+    every = look(gunicorn(named, workers[2], chdir=chdir))
+    assert isinstance(every.behind_link, Absent)
+    assert isinstance(every.mixed_workers, Absent)
+
+
+def test_worker_replaced_after_the_switch_stays_old_where_the_link_is_not_named(shop: Path) -> None:
+    old = switched(shop)
+    found = look(gunicorn(shop / "current", process(20, old, NOW - 300), process(22, old, NOW + 60)))
+    assert isinstance(found.mixed_workers, Absent)
+    assert value(found.behind_link) == f"{shop}/releases/2026-11-20"
+    assert value(found.reloaded_since_switch) is False
+
+
+def test_worker_that_finishes_its_last_request_does_not_count(shop: Path) -> None:
+    old = switched(shop)
+    workers = (process(20, old, NOW - 300), *(process(21 + i, shop / "releases/2026-11-20", NOW + 60) for i in (0, 1)))
+    draining = look(gunicorn(shop / "current", *workers, workers=Known(2, origin=Origin.EXPLICIT)))
+    assert value(draining.running) == f"{shop}/releases/2026-11-20"
+    assert isinstance(draining.behind_link, Absent)
+    assert isinstance(draining.mixed_workers, Absent)
+    assert value(draining.oldest_worker) == NOW + 60
+    configured = Known(3, origin=Origin.EXPLICIT)
+    assert value(look(gunicorn(shop / "current", *workers, workers=configured)).mixed_workers) == (21, 22)
+    counted = Known(3, origin=Origin.OBSERVED)
+    assert isinstance(look(gunicorn(shop / "current", *workers, workers=counted)).mixed_workers, Unknown)
+
+
+def test_preloading_master_after_a_switch(shop: Path) -> None:
+    old = switched(shop)
+    master, worker = process(10, old, NOW - 300), process(20, shop / "releases/2026-11-20", NOW + 60)
+    settings = {"preload": Known(True), "chdir": Known(f"{shop}/current")}
+    # The release came after the master had started.
+    fresh = look(gunicorn(shop / "current", worker, master=master, **settings))
+    assert value(fresh.outdated_preload) == f"{shop}/current"
+    assert value(fresh.reloaded_since_change) is True
+    not_reloaded = look(gunicorn(shop / "current", process(20, old, NOW - 200), master=master, **settings))
+    assert value(not_reloaded.outdated_preload) == f"{shop}/current"
+    assert value(not_reloaded.reloaded_since_change) is False
+    # It was there before: the link may have pointed to it all the time.
+    os.utime(shop / "current", (NOW + 900, NOW + 900), follow_symlinks=False)
+    master = process(10, shop / "releases/2026-11-20", NOW + 300)
+    late = look(
+        gunicorn(shop / "current", process(20, shop / "releases/2026-11-20", NOW + 950), master=master, **settings)
+    )
+    assert isinstance(late.outdated_preload, Unknown)
+    # It leads to the older of two that were there: somebody rolled back.
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("releases/2026-11-01")
+    os.utime(shop / "current", (NOW + 900, NOW + 900), follow_symlinks=False)
+    back = look(gunicorn(shop / "current", process(20, old, NOW + 950), master=master, **settings))
+    assert value(back.outdated_preload) == f"{shop}/current"
+    assert value(back.reloaded_since_change) is True
+
+
+def test_link_on_the_search_path_for_modules(shop: Path) -> None:
+    switched(shop)
+    settings = {"pythonpath": Known(f"{shop}/current")}
+    after = look(gunicorn(shop, process(20, shop, NOW + 60), **settings))
+    assert isinstance(after.behind_link, Absent)
+    before = look(gunicorn(shop, process(20, shop, NOW - 300), **settings))
+    assert value(before.behind_link) == f"{shop}/releases/2026-11-20"
+    os.utime(shop / "current", (NOW + 900, NOW + 900), follow_symlinks=False)
+    assert isinstance(look(gunicorn(shop, process(20, shop, NOW + 60), **settings)).behind_link, Unknown)
 
 
 def test_release_that_was_removed(shop: Path) -> None:
@@ -197,19 +303,29 @@ def app(tmp_path: Path, seconds: float = 3600) -> Path:
 
 def test_stale_code(tmp_path: Path) -> None:
     folder = app(tmp_path)
-    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 10))).stale_code, Absent)
-    age(folder / "shop.py", -100)
-    found = look(gunicorn(folder, process(20, folder, NOW + 10)))
+    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 5000))).stale_code, Absent)
+    age(folder / "shop.py", -9000)
+    found = look(gunicorn(folder, process(20, folder, NOW + 5000)))
     assert value(found.stale_code) == f"{folder}/shop.py"
     assert isinstance(found.stale_template, Absent)
     assert value(found.newest_code) == f"{folder}/shop.py"
-    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 10), reload=Known(True))).stale_code, Absent)
+    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 5000), reload=Known(True))).stale_code, Absent)
+
+
+@pytest.mark.parametrize("path", ["tests/test_shop.py", "shop/migrations/0001_first.py", "gunicorn.conf.py", "web.py"])
+def test_code_that_no_worker_loads_is_not_stale(tmp_path: Path, path: str) -> None:
+    folder = app(tmp_path)
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text("x = 1\n")
+    age(folder / path, -9000)
+    g = gunicorn(folder, process(20, folder, NOW + 5000), config_file=Known(f"{folder}/web.py"))
+    assert isinstance(look(g).stale_code, Absent)
 
 
 def test_stale_template(tmp_path: Path) -> None:
     folder = app(tmp_path)
-    age(folder / "templates/index.html", -100)
-    found = look(gunicorn(folder, process(20, folder, NOW + 10)))
+    age(folder / "templates/index.html", -9000)
+    found = look(gunicorn(folder, process(20, folder, NOW + 5000)))
     assert value(found.stale_template) == f"{folder}/templates/index.html"
     assert isinstance(found.stale_code, Absent)
 
@@ -223,8 +339,8 @@ def test_replaced_with_an_old_time_or_only_another_mode_cannot_be_told(tmp_path:
 
 def test_preload_counts_from_the_master(tmp_path: Path) -> None:
     folder = app(tmp_path)
-    age(folder / "shop.py", -50)
-    master, worker = process(10, folder, NOW + 10), process(20, folder, NOW + 100)
+    age(folder / "shop.py", -6000)
+    master, worker = process(10, folder, NOW + 5000), process(20, folder, NOW + 9000)
     preloaded = look(gunicorn(folder, worker, master=master, preload=Known(True)))
     assert value(preloaded.stale_code) == value(preloaded.outdated_preload) == f"{folder}/shop.py"
     assert value(preloaded.hup_effective) is False
@@ -236,8 +352,8 @@ def test_preload_counts_from_the_master(tmp_path: Path) -> None:
 
 def test_mixed_workers(tmp_path: Path) -> None:
     folder = app(tmp_path)
-    age(folder / "shop.py", -50)
-    workers = (process(20, folder, NOW + 10), process(21, folder, NOW + 20), process(22, folder, NOW + 90))
+    age(folder / "shop.py", -6000)
+    workers = (process(20, folder, NOW + 5000), process(21, folder, NOW + 5010), process(22, folder, NOW + 9000))
     assert value(look(gunicorn(folder, *workers)).mixed_workers) == (22,)
     assert isinstance(look(gunicorn(folder, *workers[:2])).mixed_workers, Absent)
     changing = blank(Gunicorn, workers=Known(workers), changing=Known(True), settings=blank(Settings))
@@ -323,11 +439,24 @@ def test_other_copy(tmp_path: Path) -> None:
     copy = tmp_path / "app-new"
     (copy / "templates").mkdir(parents=True)
     for name in ("wsgi.py", "shop.py"):
-        (copy / name).write_text("x = 2\n")
+        (copy / name).write_text("x = 1\n")
+    assert isinstance(look(gunicorn(folder)).other_copy, Absent), "new times alone"
+    (copy / "shop.py").write_text("x = 1\ny = 2\n")
     assert value(look(gunicorn(folder)).other_copy) == str(copy)
     assert isinstance(look(gunicorn(folder), served=(str(copy),)).other_copy, Absent)
     (copy / "wsgi.py").rename(copy / "other.py")
     assert isinstance(look(gunicorn(folder)).other_copy, Absent)
+
+
+@pytest.mark.parametrize("name", ["app.bak", "app-staging", "app_old2", "app~"])
+def test_copy_that_is_named_as_one_is_not_meant_to_run(tmp_path: Path, name: str) -> None:
+    folder = app(tmp_path)
+    (tmp_path / name / "templates").mkdir(parents=True)
+    for file in ("wsgi.py", "shop.py"):
+        (tmp_path / name / file).write_text("x = 2, 3\n")
+    assert isinstance(look(gunicorn(folder)).other_copy, Absent)
+    (tmp_path / name).rename(tmp_path / "app-new")
+    assert value(look(gunicorn(folder)).other_copy) == f"{tmp_path}/app-new"
 
 
 def test_copies_of_the_same_age_or_another_shape_are_none(tmp_path: Path) -> None:

@@ -241,3 +241,50 @@ def test_what_is_missing_or_hidden_is_no_obstacle() -> None:
     host.hidden.add("/srv/a")
     assert isinstance(obstacle(host, "/srv/a", 33, frozenset(), "r"), Unknown)
     assert isinstance(physical(host, "/srv/a"), Unknown)
+
+
+def folder(host: MemoryHost, static: str = f"{RUNNING}/shop/static") -> StaticPath:
+    nginx = collect_nginx(host, Absent())
+    (path,) = collect(host, nginx, nginx.servers[0], Known(RUNNING), Known(static), Known("/static"))
+    return path
+
+
+def test_a_directory_that_is_not_there_while_the_app_has_files() -> None:
+    config = "location /static/ { alias /srv/shop/current/static/; }"
+    problem = folder(site(config, files=("shop/static/app.css",))).mapping_problem
+    assert isinstance(problem, Known)
+    assert problem.value.endswith(f"which does not exist; the app has {RUNNING}/shop/static")
+    assert isinstance(folder(site(config, files=("shop/views.py",))).mapping_problem, Absent)
+    media = site("location /media/ { alias /srv/shop/media/; }", files=("shop/static/app.css",))
+    assert isinstance(folder(media).mapping_problem, Absent)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "missing"),
+    [
+        ('{"app.js": "/static/app.1.js"}', True),
+        ('{"app.js": {"file": "assets/app.1.js"}}', True),
+        ('{"app.js": "app.js"}', False),
+        ('{"app.js": "/static/app.js?id=1"}', False),
+        ('{"app.js": "https://cdn.test/app.1.js"}', False),
+        ('{"app.js": "logo.1.svg"}', False),
+    ],
+)
+def test_a_built_file_that_a_manifest_names(manifest: str, missing: bool) -> None:
+    assert isinstance(one(build(manifest)).missing_build, Known if missing else Absent)
+
+
+@pytest.mark.parametrize(
+    ("link", "cached"),
+    [
+        ('<link href="/static/app.css">', True),
+        ('<link href="/static/app.css?v={{ version }}">', False),
+        ("<link href=\"{{ url_for('static', filename='app.css') }}\">", True),
+        ("<link href=\"{{ url_for('static', filename='app.css') }}?v=3\">", False),
+        ("<link href=\"{{ url_for('static', filename='app.css', v=release) }}\">", False),
+    ],
+)
+def test_links_with_a_version_may_be_cached_for_long(link: str, cached: bool) -> None:
+    host = site("location /static/ { alias /srv/shop/current/static/; expires 30d; }")
+    host.add(f"{RUNNING}/templates/base.html", link)
+    assert isinstance(folder(host, f"{RUNNING}/static").long_cache, Known if cached else Absent)

@@ -72,6 +72,8 @@ def test_values(text: str, expected: dict[str, str]) -> None:
         ("FOO=$HOME/x\n", [(1, O.VARIABLE_REFERENCE, "FOO")]),
         ('FOO="${HOME}"\n', [(1, O.VARIABLE_REFERENCE, "FOO")]),
         ("FOO=$(date)\n", [(1, O.VARIABLE_REFERENCE, "FOO")]),
+        ("A=1\nURL=db://${A}/$A\n", [(2, O.VARIABLE_REFERENCE, "URL")]),
+        ("PASSWORD=pa$word\nOTHER=x${y\nTHIRD=$(\n", []),
         ("FOO='$HOME'\nBAR=\\$HOME\nBAZ=\"\\$HOME\"\nP=pa$$1\n", []),
         ('FOO="a" b\n', [(1, O.TEXT_AFTER_QUOTE, "FOO")]),
         ("FOO=\"a\"'b'\n", []),
@@ -130,7 +132,8 @@ def test_agrees_with_systemd(tmp_path_factory: pytest.TempPathFactory, text: str
         return  # it refused the file, or printed control characters in its own way
     theirs = values(result.stdout.decode())
     assert {name: theirs.get(name) for name in mine} == mine
-    assert not set(theirs) & {"A", "B1", "x", "y"} - set(mine)
+    if "\r" not in text:  # a service is started without a value that holds one; this generator prints it
+        assert not set(theirs) & {"A", "B1", "x", "y"} - set(mine)
 
 
 @given(st.binary(max_size=200))

@@ -81,6 +81,10 @@ HIDDEN = {
         'SENTRY_DSN = f"https://{}@o1.ingest/{{PROJECT}}"',
         "# SECRET_KEY = '{}'",
         'dsn = f"postgres://u:{}@{{host}}/x"',
+        'SECRET_KEY = (\n    "{}"\n)',
+        'SECRET_KEY = ("{}"\n              "more{}" r"{}")',
+        'API_KEYS = ["{}", "{}",\n    "{}"]',
+        'app.config.update(\n    SECRET_KEY=(\n        "{}"\n    ),\n)',
         'PRIVATE_KEY = """-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----"""',
     ],
     TextKind.LOG: [
@@ -99,9 +103,15 @@ HIDDEN = {
         "-----BEGIN PRIVATE KEY-----\n{}\n{}\n-----END PRIVATE KEY-----",
         "https://{}@o123.ingest.sentry.io/4",
         "x-api-key: {}",
+        "    SECRET_KEY = '{} b",
+        "shop.service: Ignoring invalid environment assignment 'export THING={} b': /etc/shop.env",
+        "/etc/systemd/system/shop.service:9: Invalid environment assignment, ignoring: A-B={}",
     ],
     TextKind.PLAIN: [
         "export SECRET_KEY={}",
+        "export THING={}; exec gunicorn",
+        "  export A=1 THING='{} b'",
+        'PAYMENT_KEY="{}"\nexport PAYMENT_KEY',
         "SECRET_KEY=${{SECRET_KEY:-{}}}",
         "environment:\n  - SECRET_KEY=${{SECRET_KEY:-{}}}\n  - 'THING={}' # why\n  - \"T={} b\"",
         "smtp:\n  password: {} {}  # why",
@@ -152,6 +162,7 @@ KEPT = {
         'Environment="GUNICORN_CMD_ARGS=--bind unix:/run/x.sock --workers 3"',
         "Description=Bob's shop: the token service",
         "ExecStart=/usr/bin/env PORT=8000 /v/bin/gunicorn app:app",
+        "ExecStart=/bin/sh -c 'DIR=/srv/shop2; APP=shop2; cd $DIR/$APP && exec venv/bin/gunicorn app:app'",
     ],
     TextKind.NGINX: [
         "proxy_set_header Host $host;",
@@ -185,6 +196,8 @@ KEPT = {
         'keyfile = "/etc/ssl/x.key"',
         "secure_scheme_headers = {'X-FORWARDED-PROTO': 'https'}",
         'token = get_token("x", y)',
+        'f(password=x, bind="0.0.0.0:80")\nbind = "unix:/run/x.sock"',
+        'password = x\n\n"""Words."""',
     ],
     TextKind.LOG: [
         "KeyError: 'SECRET_KEY'",
@@ -214,6 +227,8 @@ KEPT = {
         'ln -sfn "$RELEASE" /srv/shop/current',
         "  - PORT=8000",
         "      DATA_DIR: /srv/data",
+        "export DIR=/srv/shop/current PORT=8000",
+        'export APP=shop2\ncd "/srv/${APP}"',
     ],
 }
 KEPT_CASES = [(kind, text) for kind, texts in KEPT.items() for text in texts]

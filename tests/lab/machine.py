@@ -156,7 +156,7 @@ class Machine:
             try:
                 if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
                     self._leader = child
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
         return self._leader != 0
 

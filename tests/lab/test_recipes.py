@@ -8,7 +8,7 @@ import pytest
 
 from lab import recording, shapes
 from lab.machine import Machine
-from lab.recipe import Fault, LookAlike, Recipe, Step, brief, findings, load_all
+from lab.recipe import Fault, LookAlike, Recipe, brief, findings, load_all
 from lab.shapes import Shape
 
 RECIPES = load_all()
@@ -102,35 +102,3 @@ def _is_left_alone(m: Machine, rule: str = "", besides: tuple[str, ...] = ()) ->
 
 def _names(report: dict[str, Any]) -> list[str]:
     return [name for name, _ in findings(report)]
-
-
-@pytest.mark.parametrize(
-    "shape", [shapes.unix, shapes.socket_activation, shapes.two_apps], ids=lambda shape: shape.__name__
-)
-def test_check_changes_nothing(shape: Step, doctor: bool) -> None:
-    if not doctor:
-        pytest.skip("the doctor is not asked")
-    with Machine() as m:
-        shape(m)
-        m.sh("systemctl is-active shop.service nginx")
-        before = _state(m)
-        m.check()
-        m.doctor("check")
-        after = _state(m)
-        assert not before ^ after, "\n".join(sorted(before ^ after)[:20])
-
-
-def _state(m: Machine) -> set[str]:
-    """Every path with type, mode, owner, size, times and inode; hashes of files that matter; processes and units."""
-    places = "/etc /run /srv /var /tmp"
-    # The journal grows and logind counts by themselves.
-    noise = r"-path /run/log/journal -prune -o -path /run/systemd/journal -prune -o -path /run/systemd/sessions -prune"
-    text = m.sh(
-        f"find {places} {noise} -o -printf '%p %y %m %U:%G %s %T@ %C@ %i %l\\n' | sort; "
-        f"find /etc /run /srv /var/log {noise} -o -type f -print0 | sort -z | xargs -0 sha256sum; "
-        "ps -C nginx,gunicorn -o pid,ppid,lstart,args; "
-        "systemctl list-units --all --plain --no-legend --no-pager; "
-        "systemctl show -p NeedDaemonReload,MainPID,NRestarts shop.service nginx.service",
-        timeout=120,
-    )
-    return set(text.splitlines())

@@ -47,7 +47,7 @@ def _path(*, upstream: HopState = OK, workers: HopState = OK, release: HopState 
         HopReport("workers", "3 sync workers, up 4 min", workers, ""),
         HopReport("directory", "/srv/shop/current", OK, ""),
         HopReport("environment", "/etc/shop/env", OK, "7 variables"),
-        HopReport("release", "/srv/shop/releases/2026-11-01", release, "current points here, workers run it"),
+        HopReport("release", "/srv/shop/releases/2026-11-01", release, "current points here, workers run this one"),
         HopReport("code", "shop.wsgi:app", OK, "/srv/shop/releases/2026-11-01/shop/wsgi.py"),
     )
 
@@ -196,7 +196,7 @@ UNPARSABLE = replace(
 )
 
 HIDDEN = tuple(
-    UnknownReport("ENV001", "env-changed-not-restarted", SubjectReport("app", "shop"), reason)
+    UnknownReport("ENV001", "env-changed-not-restarted", SubjectReport("app", "shop"), reason, "shop")
     for reason in (
         "permission denied reading /proc/122/environ (run with sudo)",
         "permission denied reading /proc/122/environ (run with sudo)",

@@ -191,6 +191,8 @@ class _Collector:
         lines = content.text.splitlines() if isinstance(content, Content) else []
         places = (*self._wsgi_app.places, Place(path=found.file))
         if not binds(outline, lines, attribute, module):
+            if attribute.startswith("__"):
+                return Unknown(f"a framework gives {found.file} its {attribute} while it is imported", places)
             if found.folders and not isinstance(self._modules.find(f"{module}.{attribute}"), Missing):
                 return Absent()
             near = _near(outline)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.value import Fact
+from doctor.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntryPoint:
     """module:callable of the app, and the file the module resolves to."""
 
@@ -17,7 +16,7 @@ class EntryPoint:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppCode:
     """Code the next start or reload would load, in the directory it would load it from.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from doctor.facts.modules import Found, Modules
 from doctor.facts.value import Place
+from doctor.frozen import frozen
 from doctor.grammar.outline import EnvRead, Expression, Import, Outline
 from doctor.hosts.base import Content, Host, Missing, TextKind, Unseen
 
@@ -21,7 +22,7 @@ _DEPTH = 100
 _MODULE_NAMES = frozenset({"__all__", "__doc__", "__file__", "__name__", "__package__", "__path__", "__version__"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnModule:
     """A module of the app. `eager`: the start runs it; otherwise only a function that may never run imports it."""
 
@@ -32,7 +33,7 @@ class OwnModule:
     outline: Outline
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """Something that would not import. `name` of the module or file, `text` one sentence.
 
@@ -81,6 +82,7 @@ class _Walker:
         self._depth = 0
         self._functions: set[str] = set()
         self._walk = Walk()
+        self._outlines: dict[str, Outline | Missing | Unseen] = {}
 
     def run(self, entry: str, called: str) -> Walk:
         self._functions.update({called} - {""})
@@ -116,11 +118,17 @@ class _Walker:
     def _own(self, found: Found) -> bool:
         return found.source and not found.file.startswith(self._foreign)
 
+    def _outline(self, path: str) -> Outline | Missing | Unseen:
+        """Read once: a module that many import is asked for each of the names they take."""
+        if path not in self._outlines:
+            self._outlines[path] = self._host.outline(path)
+        return self._outlines[path]
+
     def _read(self, name: str, eager: bool) -> None:
         found = self._modules.find(name)
         if not isinstance(found, Found) or not self._own(found):
             return
-        outline = self._host.outline(found.file)
+        outline = self._outline(found.file)
         if isinstance(outline, Missing):
             return
         if isinstance(outline, Unseen):
@@ -210,13 +218,13 @@ class _Walker:
         self._report(f"{base}.{name}", text, module, item, eager, whole=False)
 
     def _binds(self, module: str, found: Found, name: str) -> bool:
-        outline = self._host.outline(found.file)
+        outline = self._outline(found.file)
         if not isinstance(outline, Outline) or outline.error:
             return True
         return binds(outline, self._lines(found.file), name, module)
 
     def _dynamic(self, found: Found) -> bool:
-        outline = self._host.outline(found.file)
+        outline = self._outline(found.file)
         return not isinstance(outline, Outline) or outline.dynamic_names or outline.truncated
 
     def _report(

@@ -7,6 +7,6 @@ environment < config file < GUNICORN_CMD_ARGS < command line.
 from __future__ import annotations
 
 from doctor.facts.gunicorn.discover import collect
-from doctor.facts.gunicorn.model import Gunicorn, Holder, Settings, Shadowed
+from doctor.facts.gunicorn.model import Gunicorn, Holder, Settings, Shadowed, Unwritable
 
-__all__ = ["Gunicorn", "Holder", "Settings", "Shadowed", "collect"]
+__all__ = ["Gunicorn", "Holder", "Settings", "Shadowed", "Unwritable", "collect"]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from doctor.frozen import frozen
+
 
 class Takes(Enum):
     """What an option consumes."""
@@ -17,7 +19,7 @@ class Takes(Enum):
     OPTIONAL = "optional"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """One setting's options. `constant` is stored when no value is given."""
 
@@ -26,7 +28,7 @@ class Option:
     constant: str | bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """One value on the command line; `word` is the argument that brought it, as written."""
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from doctor.facts.gunicorn.arguments import SETTINGS
 from doctor.facts.gunicorn.expression import Scope, Unresolved, Value, evaluate
 from doctor.facts.gunicorn.variables import Variables
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.grammar.outline import Assignment, Expression, Outline
 from doctor.hosts.base import Host, Missing, TextKind, Unseen
 
 DEFAULT_NAME = "gunicorn.conf.py"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigFile:
     """What a configuration file says. `values` holds what is assigned to names of settings."""
 

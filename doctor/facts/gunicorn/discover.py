@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from doctor.facts import access, process, socket
 from doctor.facts.address import Address
@@ -13,7 +13,9 @@ from doctor.facts.gunicorn.arguments import parse as parse_arguments
 from doctor.facts.gunicorn.launch import Launch, direct, is_shell
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.gunicorn.plan import Plan, plan
+from doctor.facts.gunicorn.preflight import with_preflight
 from doctor.facts.gunicorn.program import Program, locate, running_version
+from doctor.facts.gunicorn.rundir import with_run_directory
 from doctor.facts.gunicorn.settings import CommandLine, compute, unknown
 from doctor.facts.gunicorn.taken import with_holders
 from doctor.facts.gunicorn.tree import Family, Table, families
@@ -22,6 +24,7 @@ from doctor.facts.process import Process
 from doctor.facts.socket import Row
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, Unseen
 
 _SECOND_LOOK = 0.2
@@ -38,6 +41,18 @@ def collect(host: Host, units: tuple[Unit, ...]) -> tuple[Gunicorn, ...]:
     two masters run (USR2, an orphan of an earlier start) gives two, its main process first.
     """
     plans = [plan(host, unit) for unit in units]
+    of_unit = {unit.name: unit for unit in units}
+    return tuple(
+        _of_unit(host, found, of_unit[found.name]) if found.name in of_unit else found
+        for found in _collect(host, plans)
+    )
+
+
+def _of_unit(host: Host, gunicorn: Gunicorn, unit: Unit) -> Gunicorn:
+    return with_preflight(with_run_directory(host, gunicorn, unit), unit)
+
+
+def _collect(host: Host, plans: Sequence[Plan]) -> tuple[Gunicorn, ...]:
     lines = host.processes()
     if isinstance(lines, Unseen):
         nobody: Fact[Process] = Unknown(lines.reason)
@@ -45,7 +60,7 @@ def collect(host: Host, units: tuple[Unit, ...]) -> tuple[Gunicorn, ...]:
     return _Survey(host, plans).result()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Start:
     """How one Gunicorn was or would be started."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from doctor.facts.value import Absent, Fact, Known
+from doctor.frozen import frozen
 from doctor.grammar.outline import Literal
 
 _LENGTH_LIMIT = 500
@@ -33,7 +33,7 @@ class Unresolved(Exception):
     """Only running the file could tell; the text says what it depends on."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AtLeast:
     """A whole number that depends on the number of processors, with its value for one processor."""
 
@@ -43,7 +43,7 @@ class AtLeast:
 Value: TypeAlias = Literal | AtLeast
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """What an expression may refer to."""
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from doctor.facts.value import Place
+from doctor.frozen import frozen
 from doctor.grammar.execline import ShellCommand, shell_commands, shell_script
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import Content, Host
@@ -39,7 +40,7 @@ _SCRIPT_LIMIT = 1 << 16
 _DEPTH_LIMIT = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launch:
     """A command that runs Gunicorn, or a development server (`kind` "flask": `arguments` mean nothing then)."""
 
@@ -59,7 +60,7 @@ class Launch:
     """The words come from a shell: `$` in them was not expanded."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """What surrounds a command: the variables it starts with and the directory, "" where that is not known."""
 

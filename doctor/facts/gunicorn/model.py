@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.address import Address
 from doctor.facts.process import Process
 from doctor.facts.value import Absent, Fact
+from doctor.frozen import frozen
 
 _NOTHING = Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shadowed:
     """A setting written in two sources, of which the later one wins: `value` is written, `winner` is in force."""
 
@@ -20,7 +19,7 @@ class Shadowed:
     winner: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """Effective settings. Durations in seconds. Unknown, with the expression as reason, where only a run could tell."""
 
@@ -49,6 +48,8 @@ class Settings:
     max_requests: Fact[int]
     max_requests_jitter: Fact[int]
     certfile: Fact[str]
+    protocol: Fact[str]
+    """http, uwsgi or fastcgi; other than http since Gunicorn 24."""
     proxy_protocol: Fact[bool]
     forwarded_allow_ips: Fact[str]
     """Comma-separated, as written."""
@@ -72,7 +73,7 @@ class Settings:
     """Names in the configuration file that are no setting but close to one ("worker"): ignored. Absent when none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """A process that holds an address another one is set up for. `command` is its command line, `unit` its unit."""
 
@@ -83,7 +84,18 @@ class Holder:
     started: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
+class Unwritable:
+    """A directory, the one of the socket or one above it, in which `user` can make nothing; or it is `missing`."""
+
+    path: str
+    user: str
+    missing: bool
+    mode: int
+    """0 where it is missing."""
+
+
+@frozen
 class Gunicorn:
     """One Gunicorn: a running master with its children, or only the command of a unit."""
 
@@ -119,3 +131,7 @@ class Gunicorn:
     """Workers whose master is gone (reparented)."""
     taken: Fact[Holder] = _NOTHING
     """Who holds a TCP address it is set up for, and does not listen on itself; Absent: nobody, or it does listen."""
+    unwritable: Fact[Unwritable] = _NOTHING
+    """Where its next start could not make its unix socket; Absent: it could, or makes none. Of units alone."""
+    preflight: Fact[str] = _NOTHING
+    """The command of its unit with --check-config, as ExecReload= would spell it. It imports the app when it runs."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from doctor.facts.gunicorn.launch import Launch, Setting, parse
 from doctor.facts.gunicorn.variables import Variables, of_unit
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.grammar.execline import substitute
 from doctor.hosts.base import Host
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """A unit's way to Gunicorn."""
 
@@ -41,6 +42,8 @@ def plan(host: Host, unit: Unit) -> Plan:
             launch = parse(_substituted(command.argv, variables), setting)
             if launch is not None:
                 break
+    if launch is not None and not launch.shell and any("$" in word for word in launch.arguments):
+        launch = replace(launch, shell=True)  # a variable that could not be put in
     if launch is not None:
         variables = variables.overlaid(launch.assignments)
         if launch.directory:

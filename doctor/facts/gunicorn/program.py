@@ -6,10 +6,10 @@ Never from /proc/PID/exe: that is the base interpreter, whatever virtual environ
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 
 from doctor.facts.gunicorn.launch import Launch, interpreter
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Missing, Stat, Unseen
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -18,7 +18,7 @@ _SHEBANG_LIMIT = 1024
 _DISTRIBUTION_FOLDERS = ("/usr/local/lib/python3/dist-packages", "/usr/lib/python3/dist-packages")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """The installation a launch uses."""
 
@@ -74,7 +74,7 @@ def _program(host: Host, launch: Launch, directory: Fact[str], path: str, place:
     found = _search(host, name, path)
     if found:
         return Known(found, (place,), Origin.COMPUTED)
-    return Unknown(f"{name} was not found in {path or _SYSTEM_PATH}", (place,))
+    return Unknown(_unseen(host, path) or f"{name} was not found in {path or _SYSTEM_PATH}", (place,))
 
 
 def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str], path: str) -> Fact[str]:
@@ -84,7 +84,9 @@ def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str]
         if "/" in launch.python and isinstance(directory, Known):
             return Known(posixpath.normpath(posixpath.join(directory.value, launch.python)), program.places)
         found = _search(host, launch.python, path)
-        return Known(found, program.places) if found else Unknown(f"{launch.python} was not found in its PATH")
+        if found:
+            return Known(found, program.places)
+        return Unknown(_unseen(host, path) or f"{launch.python} was not found in its PATH")
     if not isinstance(program, Known):
         return program
     content = host.read(program.value, limit=_SHEBANG_LIMIT)
@@ -102,6 +104,12 @@ def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str]
     if program.value.startswith("/") and posixpath.dirname(program.value) not in _SYSTEM_PATH.split(":"):
         return Known(beside, (Place(path=program.value),), Origin.COMPUTED)
     return Unknown(f"{program.value} does not name its interpreter", (Place(path=program.value),))
+
+
+def _unseen(host: Host, path: str) -> str:
+    """Why the folders of PATH cannot be looked at, "" when they can."""
+    answers = (host.stat(folder) for folder in (path or _SYSTEM_PATH).split(":") if folder.startswith("/"))
+    return next((answer.reason for answer in answers if isinstance(answer, Unseen)), "")
 
 
 def _search(host: Host, name: str, path: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from doctor.facts.address import Address, AddressKind, parse_bind
 from doctor.facts.gunicorn.arguments import Arguments, Given, parse
@@ -17,12 +16,14 @@ from doctor.facts.gunicorn.expression import AtLeast, Value
 from doctor.facts.gunicorn.model import Settings, Shadowed
 from doctor.facts.gunicorn.variables import Variables
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, T, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Host
 
 _DEFAULTS: Mapping[str, Value] = {
     "bind": "127.0.0.1:8000", "workers": 1, "threads": 1, "worker_class": "sync", "timeout": 30, "graceful_timeout": 30,
     "keepalive": 2, "backlog": 2048, "umask": 0, "max_requests": 0, "max_requests_jitter": 0, "preload_app": False,
     "reload": False, "daemon": False, "errorlog": "-", "proxy_protocol": False, "dirty_workers": 0,
+    "protocol": "http",
 }  # fmt: skip
 """The same in 20.0 to 27.0.1; a setting that is not here is not set by default."""
 
@@ -34,7 +35,7 @@ _REPORTED = (
 _OCTAL = re.compile(r"0\d")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandLine:
     """What Gunicorn was or would be started with."""
 
@@ -87,6 +88,7 @@ def compute(
         max_requests=layers.number("max_requests"),
         max_requests_jitter=layers.number("max_requests_jitter"),
         certfile=_in_directory(layers.text("certfile"), directory),
+        protocol=layers.text("protocol"),
         proxy_protocol=layers.flag("proxy_protocol"),
         forwarded_allow_ips=layers.text("forwarded_allow_ips"),
         pythonpath=layers.text("pythonpath"),
@@ -108,7 +110,7 @@ def unknown(reason: str, *places: Place) -> Settings:
     return Settings(**dict.fromkeys(Settings.__dataclass_fields__, nothing))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Layers:
     """The sources, strongest first, and what stands in for them where they cannot be seen."""
 
@@ -132,7 +134,7 @@ class _Layers:
         unreachable: str,
     ) -> _Layers:
         old = isinstance(version, Known) and _major(version.value) < 24
-        given, error, gap = _command_line(command, old)
+        given, error, gap = _command_line(command, old, f": {variables.gap}" if variables.gap else "")
         inherited, inherited_error, inherited_gap = _inherited(variables, old)
         config: Fact[Value] = given.get("config", inherited.get("config", Absent()))
         if isinstance(config, Absent) and (gap or inherited_gap):
@@ -259,26 +261,29 @@ class _Layers:
 _FLAGS = frozenset({"preload_app", "reload", "daemon", "proxy_protocol"})
 
 
-def _command_line(command: CommandLine | Unknown, old: bool) -> tuple[Mapping[str, Fact[Value]], Fact[str], str]:
+def _command_line(
+    command: CommandLine | Unknown, old: bool, because: str
+) -> tuple[Mapping[str, Fact[Value]], Fact[str], str]:
+    """What is given, why it is refused, and why more may be given. `because`: why variables are not known."""
     if isinstance(command, Unknown):
         return {}, Unknown(command.reason, command.places), command.reason
     parsed = parse(command.words, flag_proxy_protocol=old, variables=command.shell)
-    values = _given(parsed, command.place, command.shell)
+    values = _given(parsed, command.place, command.shell, because)
     first = command.place(command.words[0] if command.words else "")
     error: Fact[str] = Known(parsed.error, (first,)) if parsed.error else Absent()
-    return values, error, f"{parsed.opaque} stands for more arguments" if parsed.opaque else ""
+    return values, error, f"{parsed.opaque} stands for more arguments{because}" if parsed.opaque else ""
 
 
-def _given(parsed: Arguments, place: Callable[[str], Place], shell: bool) -> dict[str, Fact[Value]]:
+def _given(parsed: Arguments, place: Callable[[str], Place], shell: bool, because: str) -> dict[str, Fact[Value]]:
     given = dict(parsed.settings)
     if parsed.application is not None:
         given["wsgi_app"] = parsed.application
-    return {name: _fact(item, place(item.word), shell) for name, item in given.items()}
+    return {name: _fact(item, place(item.word), shell, because) for name, item in given.items()}
 
 
-def _fact(item: Given, place: Place, shell: bool) -> Fact[Value]:
+def _fact(item: Given, place: Place, shell: bool, because: str = "") -> Fact[Value]:
     if shell and ("$" in str(item.value) or "`" in str(item.value)):
-        return Unknown(f"{item.word} is expanded by the shell", (place,))
+        return Unknown(f"{item.word} is a variable{because}", (place,))
     return Known(item.value, (place,), Origin.EXPLICIT)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from doctor.facts.gunicorn.launch import direct
 from doctor.facts.process import rewritten
 from doctor.facts.socket import Row
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, ProcessRecord, Unseen
 
 _TITLE = "gunicorn: "
@@ -32,7 +33,7 @@ class Family:
         return frozenset(line.pid for line in self.workers)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """The process table, indexed."""
 

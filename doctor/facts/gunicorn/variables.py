@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Unseen
 
 _TOKEN = "<hidden:"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variables:
     """Variables by name. `gap`: why some may be missing or overridden, "" when all of them are known."""
 

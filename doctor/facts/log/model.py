@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.value import Fact
+from doctor.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogEvent:
     """One kind of event, counted. `last` in seconds since the epoch, `text` the newest line (secrets removed)."""
 
@@ -17,7 +16,7 @@ class LogEvent:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnitLog:
     """What the journal of a unit says since its last start (before it, for a unit that does not run: of the last try).
 
@@ -82,7 +81,7 @@ class UnitLog:
     development_server: Fact[LogEvent]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NginxLog:
     """What nginx's error logs say about requests to one app, since nginx and the app last started."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Final
 
-from doctor.facts.address import Address, parse_upstream, tcp
+from doctor.facts.address import Address, AddressKind, parse_upstream, tcp
 from doctor.facts.log.model import LogEvent, NginxLog
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, TextKind, Unseen
 
 TAIL = 1 << 20
@@ -44,11 +45,12 @@ _GLOBAL: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Line:
     """`stamp` as written: local time, comparable as text."""
 
     stamp: str
+    pid: int
     message: str
     text: str
 
@@ -60,7 +62,7 @@ def _events() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 @cache
 def _head() -> re.Pattern[str]:
-    return re.compile(r"^(?P<stamp>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] (?P<message>.*)$")
+    return re.compile(r"^(?P<stamp>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] (?P<message>(?P<pid>\d+)#.*)$")
 
 
 @cache
@@ -74,7 +76,12 @@ def _server() -> re.Pattern[str]:
 
 
 def collect_nginx(
-    host: Host, error_logs: tuple[str, ...], since: float, peers: tuple[str, ...], server_names: tuple[str, ...]
+    host: Host,
+    error_logs: tuple[str, ...],
+    since: float,
+    peers: tuple[str, ...],
+    server_names: tuple[str, ...],
+    workers: frozenset[int] = frozenset(),
 ) -> NginxLog:
     """Read the end of nginx's error logs for one app.
 
@@ -84,6 +91,8 @@ def collect_nginx(
         since: seconds since the epoch, of the later start of nginx and the app: older lines accuse nobody.
         peers: what nginx sends this app's requests to: "unix:/run/x.sock", "127.0.0.1:8000", or the name of a group.
         server_names: of the server blocks that lead to this app, for lines that name no upstream.
+        workers: pids whose lines count: a reload replaces the workers, and what the old ones wrote, and go on to write
+            while they finish, tells of the configuration before. Empty: the lines of every process count.
     """
     if host.kind is TargetKind.TREE:
         return _all(Unknown("a repository has no logs of nginx"))
@@ -100,6 +109,8 @@ def collect_nginx(
             unseen = lines
             continue
         for line in lines:
+            if workers and line.pid not in workers:
+                continue
             name = _kind(line.message)
             if name and (name in _GLOBAL or wanted.concerns(line.message, name)):
                 found.setdefault(name, []).append((line, path))
@@ -131,7 +142,7 @@ def _newest(content: Content, first: str) -> Iterator[_Line]:
             continue
         if match["stamp"] < first:
             return
-        yield _Line(match["stamp"], match["message"], text)
+        yield _Line(match["stamp"], int(match["pid"]), match["message"], text)
 
 
 def _kind(message: str) -> str:
@@ -143,12 +154,21 @@ class _Wanted:
 
     def __init__(self, peers: tuple[str, ...], server_names: tuple[str, ...]) -> None:
         self._peers = {canonical for peer in peers for canonical in _canonical(peer)}
+        # Of a time-out nginx logs socket and path without the ":" between them: the peer is freed by then
+        # (ngx_http_upstream_next, ngx_http_log_error_handler).
+        self._sockets = tuple(
+            f"{peer.path}/" for peer in self._peers if isinstance(peer, Address) and peer.kind is AddressKind.UNIX
+        )
         self._names = {name.lower() for name in server_names}
 
     def concerns(self, message: str, kind: str) -> bool:
         target = _upstream().search(message)
-        if target and self._peers.intersection(_canonical(target["target"])):
-            return True
+        if target:
+            names = _canonical(target["target"])
+            if self._peers & names:
+                return True
+            if any(isinstance(name, Address) and name.path.startswith(self._sockets) for name in names):
+                return True
         if target and kind != "no_live_upstreams":
             return False
         server = _server().search(message)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+
+from doctor.frozen import frozen
 
 _HEADER = "Traceback (most recent call last):"
 _CHAINED = (
@@ -21,7 +22,7 @@ _BOOT_FUNCTIONS = frozenset({"load_wsgi", "load_wsgiapp", "import_app", "load_co
 """Functions of Gunicorn that are on the stack only while an app or a configuration file is loaded."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One line of a stack; `function` "" for a syntax error. `text` is the source, "" where it was not printed."""
 
@@ -36,7 +37,7 @@ class Frame:
         return not self.path.startswith("<") and not any(part in self.path for part in _FOREIGN)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traceback:
     """One traceback, with the exceptions it was chained to. `index`: of the line where it ends.
 
@@ -91,7 +92,7 @@ class Traceback:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Patterns:
     frame: re.Pattern[str]
     exception: re.Pattern[str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from doctor.facts.nginx import check, newer, sites
 from doctor.facts.nginx.conflict import listen_conflict
@@ -17,6 +18,7 @@ from doctor.facts.nginx.shadow import mark
 from doctor.facts.nginx.upstream import Names, collect_variables, parse_hosts
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Missing, Stat, TargetKind, TextKind
 
 _MAIN = "/etc/nginx/nginx.conf"
@@ -133,7 +135,7 @@ def _without_files(processes: Running, binary: Build, unit: Fact[Unit], main: st
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Model:
     main: Scope
     """The top of the main file."""
@@ -165,10 +167,13 @@ def _model(
     for top in tops:
         errors.extend(check.check_nodes(top.nodes, _context(top, parts=parts), shared))
     for scope in http:
+        # Files of a repository may be variants of one another: a group of the same file counts first.
+        own = {node.args[0].lower(): node for node in scope.own("upstream") if node.block is not None and node.args}
+        near = ChainMap(own, groups) if parts else groups
         for node in scope.own("server"):
             if node.block is not None:
                 inner = Scope("server", node.block, scope)
-                names = replace(shared, variables=maps | collect_variables(node.block))
+                names = replace(shared, groups=near, variables=maps | collect_variables(node.block))
                 servers.append((build_server(inner, names, defaults, node, node.place), inner))
     for top in tops:
         if top.kind == "server":
@@ -238,8 +243,24 @@ def _version(binary: Build) -> tuple[int, ...]:
 
 
 def _hosts(host: Host) -> dict[str, tuple[str, ...]]:
+    """/etc/hosts as getaddrinfo() reads it for nginx.
+
+    With AI_ADDRCONFIG a family of which the machine has no address but loopback is left out, unless that holds for
+    both (glibc, sysdeps/unix/sysv/linux/check_pf.c).
+    """
     content = host.read("/etc/hosts")
-    return parse_hosts(content.text) if isinstance(content, Content) else {}
+    if not isinstance(content, Content):
+        return {}
+    names = parse_hosts(content.text)
+    interfaces, routes = host.read("/proc/net/if_inet6"), host.read("/proc/net/route")
+    six = isinstance(interfaces, Content) and any(
+        x.split()[-1:] not in ([], ["lo"]) for x in interfaces.text.splitlines()
+    )
+    four = isinstance(routes, Content) and len(routes.text.splitlines()) > 1
+    if six == four:
+        return names
+    kept = {name: tuple(ip for ip in ips if (":" in ip) == six) for name, ips in names.items()}
+    return {name: ips for name, ips in kept.items() if ips}
 
 
 def _user(main: Scope, binary: Build) -> tuple[Fact[str], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from doctor.facts.nginx.include import Node
 from doctor.facts.nginx.listen import default_listen, parse_listen
@@ -10,6 +10,7 @@ from doctor.facts.nginx.model import Location, Server, Upstream
 from doctor.facts.nginx.scope import Scope, default, first, flag, places, seconds, size, text
 from doctor.facts.nginx.upstream import PASSES, Names, resolve
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 
 _MODULES = {"http": "proxy", "https": "proxy", "grpcs": "grpc", "suwsgi": "uwsgi"}
 """Prefix of the directives of a scheme, where it is not the scheme itself."""
@@ -24,7 +25,7 @@ _NO_HEADERS: Known[tuple[tuple[str, str], ...]] = default(
 _NO_MODIFIERS = frozenset({"=", "^~", "~", "~*"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Defaults:
     """What depends on the build. `root`: where `root html` lies; `access_log`, `error_log`: compiled-in paths."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from doctor.facts.nginx.model import ConfigError
 from doctor.facts.nginx.parse import Directive, ParsedFile, parse
 from doctor.facts.value import Place
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, DocumentKind, FileType, Host, Missing, Stat, TextKind
 
 _MAGIC = frozenset("*?[")
@@ -33,7 +33,7 @@ _HARMLESS = (
 """Includes that by their name say nothing about proxying, roots or limits: a repository need not hold them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A directive in its place in the whole configuration; an include stays only when its file could not be seen.
 
@@ -60,7 +60,7 @@ class Node:
         return self.directive.place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Configuration:
     """Everything that was loaded. `roots`: one tree for the main file, or one for each file of a repository."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.address import Address
 from doctor.facts.process import Process
 from doctor.facts.value import Absent, Fact, Place
+from doctor.frozen import frozen
 
 _ABSENT = Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigError:
     """A file that could not be read or parsed, or a directive nginx refuses. `fatal`: `nginx -t` would fail."""
 
@@ -21,7 +20,7 @@ class ConfigError:
     fatal: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listen:
     """One listen directive; `tls` with `ssl`; `default` with `default_server`."""
 
@@ -32,7 +31,7 @@ class Listen:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """One server of an upstream group, or the single target of a `proxy_pass` without a group.
 
@@ -48,9 +47,11 @@ class Peer:
     place: Place
     local: bool
     """A unix socket, a loopback address or a name that /etc/hosts maps to one: on this machine."""
+    addresses: Fact[tuple[Address, ...]] = _ABSENT
+    """What its name stands for by /etc/hosts, each a peer of its own to nginx; Absent for what is no name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upstream:
     """Where a location sends its requests. `name` of the group, or the target as written when there is none."""
 
@@ -65,7 +66,7 @@ class Upstream:
     keepalive: Fact[int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """One location with effective values (inheritance and defaults applied). Durations in seconds, sizes in bytes.
 
@@ -108,7 +109,7 @@ class Location:
     """An `if` or `limit_except` block with a target of its own: no URL selects it, its parent's requests go there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shadow:
     """A name for which another server block, which comes first, is asked. `name`: "shop.test", or what is meant."""
 
@@ -120,7 +121,7 @@ class Shadow:
     """The other block sends its requests to the same peers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Server:
     """One server block. `names` as written; `shadowed` tells which other block answers for one of its names."""
 
@@ -137,7 +138,7 @@ class Server:
     """Other blocks answer for every name and address of it: no request reaches it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SiteFile:
     """A site in sites-available / sites-enabled and how the two relate.
 
@@ -161,7 +162,7 @@ class SiteFile:
     """Why `nginx -t` fails because of this file."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nginx:
     """nginx on this machine, or the nginx files of a repository."""
 

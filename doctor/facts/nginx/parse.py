@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from doctor.facts.nginx.grammar import FLAT, MULTI_LINE, is_known, refuses, takes_block, takes_no_block
 from doctor.facts.nginx.model import ConfigError
 from doctor.facts.value import Place
+from doctor.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """The lines of one file, for evidence."""
 
@@ -22,12 +23,12 @@ class Source:
     lines: tuple[str, ...]
 
     def place(self, line: int) -> Place:
-        """One line, with its text."""
-        text = self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
+        """One line, with its text and indentation: an edit replaces whole lines."""
+        text = self.lines[line - 1].rstrip() if 0 < line <= len(self.lines) else ""
         return Place(path=self.path, line=line, text=text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Directive:
     """One directive; `block` is None for one that ends with ";"."""
 
@@ -43,7 +44,7 @@ class Directive:
         return self.source.place(self.line)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParsedFile:
     """A file as far as it could be read. `errors` in the order of lines."""
 
@@ -52,7 +53,7 @@ class ParsedFile:
     errors: tuple[ConfigError, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Word:
     text: str
     line: int

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.process import Process, read
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Missing, ProcessLine, Unseen
 from doctor.hosts.commands import nginx_version
 
@@ -15,7 +14,7 @@ _WORKER = "nginx: worker process"
 _LEAVING = "is shutting down"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Running:
     """The processes of one nginx. `main_file`: the file named by -c on the master's command line, "" without."""
 
@@ -25,7 +24,7 @@ class Running:
     main_file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Build:
     """What `nginx -V` tells. `options`: --name=value pairs of the build."""
 

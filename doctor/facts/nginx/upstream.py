@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-from doctor.facts.address import AddressKind, is_loopback, parse_upstream, tcp
+from doctor.facts.address import Address, AddressKind, is_loopback, parse_upstream, tcp
 from doctor.facts.nginx.include import Node
 from doctor.facts.nginx.model import Peer, Upstream
 from doctor.facts.nginx.scope import Scope, default
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 
 PASSES = {
     "proxy_pass": "http", "uwsgi_pass": "uwsgi", "fastcgi_pass": "fastcgi", "grpc_pass": "grpc", "scgi_pass": "scgi",
@@ -26,7 +26,7 @@ _SCHEMES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """What names stand for: upstream groups, literal variables, and /etc/hosts.
 
@@ -40,7 +40,7 @@ class Names:
     keepalive: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """proxy_pass taken apart: http://shop/api is scheme "http", host "shop", uri "/api"."""
 
@@ -176,16 +176,33 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
     except ValueError as error:
         return Peer(Unknown(str(error), (place,)), written, backup, down, place, False)
     if address.kind is not AddressKind.TCP:
-        return Peer(Known(address, (place,), Origin.EXPLICIT), "", backup, down, place, True)
+        return Peer(_socket(address, place), "", backup, down, place, True)
     host = address.host
+    named = _named(host, address.port, place, names)
     if host in ("", "::") or is_loopback(address) or ":" in host or host.replace(".", "").isdigit():
         local = is_loopback(address) or host in ("", "::")
-        return Peer(Known(address, (place,), Origin.EXPLICIT), host or "0.0.0.0", backup, down, place, local)
-    for ip in names.hosts.get(host, ()):
-        mapped = tcp(ip, address.port)
-        hosts = Place(path="/etc/hosts", text=f"{ip} {host}")
-        return Peer(Known(mapped, (place, hosts), Origin.COMPUTED), host, backup, down, place, is_loopback(mapped))
+        known = Known(address, (place,), Origin.EXPLICIT)
+        return Peer(known, host or "0.0.0.0", backup, down, place, local, named)
+    if isinstance(named, Known):
+        mapped = Known(named.value[0], named.places, Origin.COMPUTED)
+        return Peer(mapped, host, backup, down, place, is_loopback(named.value[0]), named)
     return Peer(Unknown(f"{host} has to be looked up in DNS", (place,)), host, backup, down, place, False)
+
+
+def _socket(address: Address, place: Place) -> Fact[Address]:
+    if address.path.endswith("/"):
+        # connect() answers with ENOTDIR, whoever listens at the path without the slash.
+        return Unknown(f'the path {address.path} ends in "/", and no socket can be reached by that', (place,))
+    return Known(address, (place,), Origin.EXPLICIT)
+
+
+def _named(host: str, port: int, place: Place, names: Names) -> Fact[tuple[Address, ...]]:
+    """Nginx makes a peer of every address that getaddrinfo() gives for a name (ngx_inet_resolve_host)."""
+    ips = names.hosts.get(host, ())
+    if not ips:
+        return Absent((place,))
+    hosts = tuple(Place(path="/etc/hosts", text=f"{ip} {host}") for ip in ips)
+    return Known(tuple(dict.fromkeys(tcp(ip, port) for ip in ips)), (place, *hosts), Origin.COMPUTED)
 
 
 def parse_hosts(content: str) -> dict[str, tuple[str, ...]]:

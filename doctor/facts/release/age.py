@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.release.serving import TOLERANCE, divided, started
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Scan, ScannedFile, Unseen
 
 CODE = (".py",)
@@ -19,7 +20,7 @@ _NOT_LOADED = frozenset({"alembic", "doc", "docs", "migrations", "test", "tests"
 _NOT_LOADED_FILES = frozenset({"conftest.py", "fabfile.py", "gunicorn.conf.py", "noxfile.py", "setup.py"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Age:
     """The part of `Release` that compares times."""
 
@@ -32,17 +33,19 @@ class Age:
     mixed_workers: Fact[tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Switch:
     """The release link as it bears on the workers.
 
     `behind`: they were started in another release. `crossed`: those started after the switch load the new one.
+    `back`: it points to an older release than one that was there when the master started.
     """
 
     path: str
     time: float
     behind: bool
     crossed: bool
+    back: bool
 
 
 def age(
@@ -179,7 +182,7 @@ def _outdated_preload(
     master = gunicorn.master.value
     later = switch is not None and switch.time > master.started + TOLERANCE
     # After a reload even the working directory is the new one; only the code in memory is old.
-    if switch and later and (switch.behind or came_after(code, master.started)):
+    if switch and later and (switch.behind or switch.back or came_after(code, master.started)):
         return computed(switch.path, Place(path=switch.path), *started(master, "master").places), switch.time
     if isinstance(stale, Known) and isinstance(code, Scan):
         return stale, code.newest[0].mtime

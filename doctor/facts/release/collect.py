@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.process import Process, WorkingDirectory
@@ -25,6 +24,7 @@ from doctor.facts.release.model import Release
 from doctor.facts.release.serving import TOLERANCE, serving, started
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.frozen import frozen
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
@@ -60,8 +60,11 @@ def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str,
     follows = _follows(gunicorn, unit, link, logical)
     behind = _behind(host, gunicorn, held, running, folder, workers, follows) if held else _missing(link)
     crossed = isinstance(follows, Known) and follows.value
-    switch = Switch(held.link.path, held.link.switched, isinstance(behind, Known), crossed) if held else None
-    ages = age(host, gunicorn, workers, running, deleted, switch if held and held.link.seen else None)
+    switch: Switch | None = None
+    if held and held.link.seen:
+        back = _turned_back(host, gunicorn, held, folder)
+        switch = Switch(held.link.path, held.link.switched, isinstance(behind, Known), crossed, back)
+    ages = age(host, gunicorn, workers, running, deleted, switch)
     repository = _checkout(host, root, deleted)
     oldest_worker = _worker(workers, 0)
     return Release(
@@ -99,7 +102,7 @@ def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str,
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Way:
     """A path that leads to the code, links kept. `working`: it is the working directory."""
 
@@ -123,7 +126,7 @@ def _logical(gunicorn: Gunicorn) -> Fact[tuple[_Way, ...]]:
     return Known(tuple(ways)) if ways else Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Held:
     """The link and the way it lies on."""
 
@@ -246,6 +249,16 @@ def _unswitched(
     if not code.newest or (not reloaded and host.now() - last < _SETTLED):
         return Unknown(f"the deploy of {newest} may still be going on", places)
     return computed(newest, *places)
+
+
+def _turned_back(host: Host, gunicorn: Gunicorn, held: _Held, folder: Folder | None) -> bool:
+    """The link points to an older release than one that was there when the master started: a roll-back since then."""
+    if folder is None or not folder.names or not isinstance(gunicorn.master, Known):
+        return False
+    newest = f"{folder.path}/{folder.names[0]}"
+    stat = host.stat(newest)
+    came = isinstance(stat, Stat) and max(stat.mtime, stat.ctime) < gunicorn.master.value.started
+    return came and bool(held.link.target) and release_root(held.link.target, folder) != newest
 
 
 def _behind(

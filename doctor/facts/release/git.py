@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
 
 _ABOVE = 3
@@ -14,7 +14,7 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LOG_LINE = re.compile(r" (?P<time>\d{9,11}) [+-]\d{4}(?:\t|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkout:
     """`head`: the commit; `moved`: when HEAD last moved in this checkout, seconds since the epoch."""
 

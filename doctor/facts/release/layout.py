@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
+from doctor.frozen import frozen
 from doctor.hosts.base import FileType, Host, Stat, Unseen
 from doctor.hosts.paths import resolve
 
@@ -15,7 +15,7 @@ _CURRENT = ("current", "live", "active")
 _FOLDERS = frozenset({"releases", "release", "versions", "builds", "deploys", "deployments"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A link on a path. `target` is physical, "" when it points to nothing.
 
@@ -28,7 +28,7 @@ class Link:
     seen: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folder:
     """A folder of releases, names newest first. `ordered`: by name, not by time of modification."""
 

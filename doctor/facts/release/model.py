@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.value import Fact
+from doctor.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """Where an app's code lies and how it got there. Times in seconds since the epoch."""
 

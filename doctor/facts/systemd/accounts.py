@@ -43,9 +43,7 @@ class Accounts:
         """As `uid`, for groups."""
         return self._number("/etc/group", name)
 
-    def credentials(
-        self, user: str, group: Fact[str], more: Fact[tuple[str, ...]]
-    ) -> Fact[tuple[int, frozenset[int]]]:
+    def credentials(self, user: str, group: Fact[str], more: Fact[tuple[str, ...]]) -> Fact[tuple[int, frozenset[int]]]:
         """What a service of `user` runs with: the user's number, and those of all groups.
 
         `group` is Group=; Absent: the user's own. `more` is SupplementaryGroups=; groups that list the user count

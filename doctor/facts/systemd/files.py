@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -49,12 +50,20 @@ def collect_repository(host: Host, also: frozenset[str]) -> Systemd:
         mine = _beside(path, name, drop_ins, alone=names.count(name) == 1)
         merged = Merged((files[path], *(files[item] for item in order_drop_ins(mine) if item in files)))
         settings.append(_settings(name, merged, path, "systemd", _STATIC, ""))
-    units = _units(settings, accounts, also, None)
-    return Systemd(
-        available=Unknown(_STATIC),
-        version=Unknown(_STATIC),
-        units=tuple(replace(unit, load_state=_would_load(unit)) for unit in units),
-    )
+    units = [replace(unit, load_state=_would_load(unit)) for unit in _units(settings, accounts, also, None)]
+    return Systemd(available=Unknown(_STATIC), version=Unknown(_STATIC), units=_told_apart(units))
+
+
+def _told_apart(units: list[Unit]) -> tuple[Unit, ...]:
+    """Variants of one unit (staging, production) are named with their folder."""
+    count = Counter(unit.name for unit in units)
+    named = [
+        replace(unit, name=f"{unit.fragment.value.rpartition('/')[0] or '.'}/{unit.name}")
+        if count[unit.name] > 1 and isinstance(unit.fragment, Known)
+        else unit
+        for unit in units
+    ]
+    return tuple(named)
 
 
 def _would_load(unit: Unit) -> Fact[str]:
@@ -164,7 +173,8 @@ def _units(settings: list[Settings], accounts: Accounts, also: frozenset[str], v
 
 
 def _is_web(settings: Settings) -> bool:
-    commands = settings.merged.values("Service", "ExecStart")
+    # In whatever section they stand: [Service] may be misspelt.
+    commands = [a for file in settings.merged.files for a in file.assignments if a.key == "ExecStart"]
     return any(WEB_PROGRAM.search(command.value) for command in commands) or bool(WEB_PROGRAM.search(settings.name))
 
 
@@ -176,5 +186,12 @@ def _sockets_of(service: Settings, sockets: list[tuple[Settings, SocketUnit]]) -
         target = settings.merged.value("Socket", "Service")
         name = target.value if target else f"{settings.name.removesuffix('.socket')}.service"
         if name == service.name or settings.name in wanted:
-            found.append(socket)
-    return tuple(found)
+            found.append((_folder(settings), socket))
+    # Of variants in a repository each service has the socket unit beside it.
+    beside = [socket for folder, socket in found if folder == _folder(service)]
+    names = {socket.name for socket in beside}
+    return tuple(beside + [socket for _, socket in found if socket.name not in names])
+
+
+def _folder(settings: Settings) -> str:
+    return settings.merged.files[0].path.rpartition("/")[0] if settings.merged.files else ""

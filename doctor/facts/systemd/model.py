@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from doctor.facts.address import Address
 from doctor.facts.value import Absent, Fact
+from doctor.frozen import frozen
 
 _NOTHING = Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecCommand:
     """One command of Exec*=. `prefixes` are the special characters before the program (-, @, +, !, :)."""
 
@@ -18,7 +17,7 @@ class ExecCommand:
     prefixes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvironmentFileRef:
     """EnvironmentFile=; `optional` when written with a leading `-`."""
 
@@ -26,7 +25,7 @@ class EnvironmentFileRef:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnitProblem:
     """A line systemd ignores or refuses. `fatal`: the unit does not load."""
 
@@ -34,7 +33,7 @@ class UnitProblem:
     fatal: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SocketUnit:
     """A .socket unit that activates a service. `user` and `group` Absent: root; `listen` holds the streams."""
 
@@ -51,7 +50,7 @@ class SocketUnit:
     need_daemon_reload: Fact[bool] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unit:
     """One service unit with effective values. Durations in seconds; `inf` for infinity."""
 
@@ -138,7 +137,7 @@ class Unit:
     daemon-reload the next start is the old one. Absent: none, or the manager has read its files."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Systemd:
     """The manager. `units`: every service that is Gunicorn's, nginx's or a stranger's the topology asked for."""
 

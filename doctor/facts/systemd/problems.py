@@ -161,6 +161,9 @@ def _of_unit(settings: Settings) -> Found:
     merged = settings.merged
     starts = merged.values("Service", "ExecStart")
     if not starts:
+        lost = [a for file in merged.files for a in file.assignments if a.key == "ExecStart" and a.section != "Service"]
+        if lost and not merged.values("Service", "ExecStop"):
+            yield lost[0], "ExecStart= stands outside of [Service], which is left without: the unit does not load", True
         return
     type_ = merged.value("Service", "Type", valid=_CHECKS["Type"])
     oneshot = type_ is not None and type_.value == "oneshot"

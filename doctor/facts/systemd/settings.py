@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from doctor.facts.systemd.show import Shown
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.grammar.unitfile import Assignment, Merged, expand
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ def place_of(assignment: Assignment) -> Place:
     return Place(path=assignment.path, line=assignment.line, text=assignment.text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """The files of a unit merged, and what the manager says (`shown.properties` None where there is none).
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from calendar import timegm
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from time import strptime
 from typing import TypeVar
 
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.frozen import frozen
 from doctor.grammar.unitfile import boolean, integer
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def timestamp(text: str) -> float | None:
     return seconds + (float(f"0.{fraction}") if fraction.isdigit() else 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """The manager's answer about one unit; `properties` None with the reason when it could not be asked."""
 

@@ -1,0 +1,1 @@
+"""What flaskdoctor costs: `python -m benchmarks` runs all, and README.md says what each compares."""

@@ -1,0 +1,98 @@
+"""May Gunicorn make its unix socket at its next start?
+
+It removes what lies at the path and binds anew (gunicorn/sock.py, UnixSocket), so that its user needs to write to the
+directory. systemd makes RuntimeDirectory= for that user before each start; nobody makes anything else.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+
+from doctor.facts import access
+from doctor.facts.address import AddressKind
+from doctor.facts.gunicorn.model import Gunicorn, Unwritable
+from doctor.facts.systemd import Unit
+from doctor.facts.systemd.accounts import Accounts
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.hosts.base import Host, TargetKind
+
+_RUN = "/run"
+
+
+def with_run_directory(host: Host, gunicorn: Gunicorn, unit: Unit) -> Gunicorn:
+    """The same with `unwritable`, judged by what `unit` says now."""
+    return replace(gunicorn, unwritable=_unwritable(host, gunicorn, unit))
+
+
+def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:
+    bind = gunicorn.settings.bind
+    if not isinstance(bind, Known):
+        return bind
+    if unit.triggered_by:
+        return Absent(bind.places)  # systemd binds
+    user = unit.user
+    if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
+        user = Unknown("the user is made at the start (DynamicUser=)", unit.dynamic_user.places)
+    if not isinstance(user, Known) or user.value in ("root", "0"):
+        return user if isinstance(user, Unknown) else Absent(bind.places)
+    for address in bind.value:
+        if address.kind is not AddressKind.UNIX or not address.path.startswith("/"):
+            continue
+        found = _directory(host, unit, user, posixpath.dirname(address.path), bind.places)
+        if not isinstance(found, Absent):
+            return found
+    return Absent(bind.places)
+
+
+def _directory(host: Host, unit: Unit, user: Known[str], directory: str, bind: tuple[Place, ...]) -> Fact[Unwritable]:
+    made = unit.runtime_directories
+    if isinstance(made, Unknown):
+        return made
+    if isinstance(made, Known) and any(_is_below(directory, each) for each in made.value):
+        return Absent(made.places)
+    prepared = _prepared(unit, directory)
+    if prepared is not None:
+        return prepared
+    places = (*bind, *user.places)
+    if host.kind is TargetKind.TREE:
+        if directory == _RUN:
+            return Known(Unwritable(directory, user.value, False, 0o755), places)
+        return Unknown(f"a repository does not tell who makes {directory}", bind)
+    return _present(host, unit, user, directory, places)
+
+
+def _prepared(unit: Unit, directory: str) -> Unknown | None:
+    """A step before the start that runs as root and names the directory: what it does to it is not told."""
+    if not isinstance(unit.exec_start_pre, Known):
+        return unit.exec_start_pre if isinstance(unit.exec_start_pre, Unknown) else None
+    for command in unit.exec_start_pre.value:
+        words = command.argv
+        if not ("+" in command.prefixes or "!" in command.prefixes):
+            continue
+        # `mkdir` alone leaves it to root.
+        if posixpath.basename(words[0]) == "mkdir" or not any(directory in word for word in words):
+            continue
+        return Unknown(f"a step before the start may make {directory} ({' '.join(words)})", unit.exec_start_pre.places)
+    return None
+
+
+def _present(host: Host, unit: Unit, user: Known[str], directory: str, places: tuple[Place, ...]) -> Fact[Unwritable]:
+    ids = Accounts(host).credentials(user.value, unit.group, Absent())
+    if not isinstance(ids, Known):
+        return ids
+    uid, gids = ids.value
+    real = access.physical(host, directory)
+    if isinstance(real, Absent):
+        return Known(
+            Unwritable(directory, user.value, True, 0), (*places, Place(path=directory, text="no such directory"))
+        )
+    barrier = access.obstacle(host, directory, uid, gids, "wx")
+    if isinstance(barrier, Known):
+        found = Unwritable(barrier.value.path, user.value, False, barrier.value.mode)
+        return Known(found, (*places, *barrier.places))
+    return barrier
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")

@@ -1,0 +1,90 @@
+"""Standard streams that are closed, full, or left by their reader; and Ctrl-C at any moment. Real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = f"{sys.executable} -m doctor"
+
+
+def shell(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in which `$D` is flaskdoctor; the exit code is that of the first command of the last pipe."""
+    return subprocess.run(
+        ("/bin/bash", "-c", f'D="{COMMAND}"\n{script}\nexit ${{PIPESTATUS[0]}}'),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+COMMANDS = ("version", "rules", "explain nginx-down", "schema report", "check --demo", "check --demo --format json")
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def code(command: str) -> int:
+    return 1 if command.startswith("check") else 0
+
+
+def test_closed_output_changes_no_code(command: str) -> None:
+    done = shell(f"$D {command} >&-")
+    assert (done.returncode, done.stderr) == (code(command), "")
+
+
+def test_closed_error_changes_no_code(command: str) -> None:
+    done = shell(f"$D {command} 2>&-")
+    assert done.returncode == code(command)
+    assert done.stdout
+
+
+def test_everything_closed(command: str) -> None:
+    assert shell(f"$D {command} <&- >&- 2>&-").returncode == code(command)
+
+
+def test_reader_that_leaves(command: str) -> None:
+    done = shell(f"$D {command} | head -c 1")
+    assert (done.returncode, done.stderr) == (code(command), "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_full_disk_is_told(command: str) -> None:
+    done = shell(f"$D {command} >/dev/full")
+    assert done.returncode == 2
+    assert "cannot write to standard output (no space left on device)" in done.stderr
+    assert "has room" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_full_output_keeps_no_file_from_being_written(tmp_path: Path) -> None:
+    done = shell(f"$D check --demo --output {tmp_path}/r.json >/dev/full")
+    assert done.returncode == 2
+    assert (tmp_path / "r.json").read_text().startswith("{")
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.02, 0.05, 0.1])
+def test_interrupt_leaves_no_traceback(wait: float) -> None:
+    main = "import sys, doctor.cli; print(flush=True); sys.argv = ['x', 'rules']; sys.exit(doctor.cli.main())"
+    with subprocess.Popen(
+        (sys.executable, "-c", main), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.strip()) == (130, b"")

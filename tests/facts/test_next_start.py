@@ -1,0 +1,189 @@
+"""What the next start of a unit will meet (socket directory, port, the way of nginx), and how to test it before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket as sockets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blank import blank
+
+from doctor.facts import runtimedir, socket
+from doctor.facts.address import parse_bind
+from doctor.facts.gunicorn.model import Gunicorn, Settings
+from doctor.facts.gunicorn.preflight import with_preflight
+from doctor.facts.gunicorn.rundir import with_run_directory
+from doctor.facts.gunicorn.taken import with_holders
+from doctor.facts.process import Process
+from doctor.facts.systemd import ExecCommand, SocketUnit, Unit
+from doctor.facts.value import Absent, Fact, Known, Unknown
+from doctor.hosts.base import TargetKind
+from doctor.hosts.live import LiveHost
+
+GUNICORN = "/srv/shop/venv/bin/gunicorn"
+UID: Fact[int] = Known(33)
+GIDS: Fact[frozenset[int]] = Known(frozenset({33}))
+
+
+class Repository(LiveHost):
+    kind = TargetKind.TREE
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Belongs to root, and anybody may enter it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs a directory of root's")
+    path = Path(tempfile.mkdtemp(dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def gunicorn(bind: str, **facts: Any) -> Gunicorn:
+    settings = blank(Settings, bind=Known((parse_bind(bind),)))
+    return blank(
+        Gunicorn, name="shop.service", **{"settings": settings, "listens": Absent(), "master": Absent(), **facts}
+    )
+
+
+def unit(**facts: Any) -> Unit:
+    given: dict[str, Any] = {
+        "user": Known("www-data"),
+        "group": Absent(),
+        "dynamic_user": Known(False),
+        "runtime_directories": Known(()),
+        "exec_start_pre": Absent(),
+        "triggered_by": (),
+    }
+    return blank(Unit, name="shop.service", **{**given, **facts})
+
+
+def unwritable(path: Path | str, of: Unit, host: LiveHost | None = None) -> Any:
+    fact = with_run_directory(host or LiveHost(), gunicorn(f"unix:{path}"), of).unwritable
+    return fact.value if isinstance(fact, Known) else fact
+
+
+def test_the_socket_needs_a_directory_its_user_may_write_to(folder: Path) -> None:
+    found = unwritable(folder / "x.sock", unit())
+    assert (found.path, found.user, found.missing, found.mode) == (str(folder), "www-data", False, 0o755)
+    folder.chmod(0o777)
+    assert isinstance(unwritable(folder / "x.sock", unit()), Absent)
+    assert unwritable(folder / "run" / "x.sock", unit()).missing
+
+
+def test_a_directory_above_counts_too(folder: Path) -> None:
+    inner = folder / "run"
+    inner.mkdir()
+    inner.chmod(0o777)
+    folder.chmod(0o700)
+    assert unwritable(inner / "x.sock", unit()).path == str(folder)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"user": Absent()},
+        {"user": Known("root")},
+        {"triggered_by": (blank(SocketUnit, name="shop.socket"),)},
+    ],
+    ids=["no-user", "root", "socket-unit"],
+)
+def test_who_needs_no_permission(folder: Path, facts: dict[str, Any]) -> None:
+    assert isinstance(unwritable(folder / "x.sock", unit(**facts)), Absent)
+
+
+def test_systemd_makes_the_runtime_directory() -> None:
+    made = unit(runtime_directories=Known(("/run/shop",)))
+    assert isinstance(unwritable("/run/shop/x.sock", made), Absent)
+    assert unwritable("/run/shop-x/x.sock", made).missing
+    assert isinstance(unwritable("/run/shop/x.sock", unit(runtime_directories=Unknown("unread"))), Unknown)
+
+
+def test_a_step_of_root_before_the_start_may_make_it(folder: Path) -> None:
+    def before(*argv: str, prefixes: str = "+") -> Unit:
+        return unit(exec_start_pre=Known((ExecCommand(argv, prefixes),)))
+
+    path = folder / "x.sock"
+    assert isinstance(unwritable(path, before("/usr/bin/install", "-d", "-o", "www-data", str(folder))), Unknown)
+    assert unwritable(path, before("/bin/mkdir", "-p", str(folder))).mode == 0o755
+    assert unwritable(path, before("/bin/chown", "www-data", str(folder), prefixes="")).mode == 0o755
+    assert unwritable(path, before("/bin/true")).mode == 0o755
+
+
+def test_of_a_repository_only_run_itself_is_certain() -> None:
+    assert unwritable("/run/shop.sock", unit(), Repository()).path == "/run"
+    assert isinstance(unwritable("/run/shop/x.sock", unit(), Repository()), Unknown)
+
+
+def test_the_runtime_directory_of_the_next_start() -> None:
+    def closed(mode: int, group: Fact[str], path: str = "/run/shop/x.sock", uid: Fact[int] = UID) -> Any:
+        of = unit(
+            user=Known("daemon"),
+            group=group,
+            runtime_directories=Known(("/run/shop",)),
+            runtime_directory_mode=Known(mode),
+        )
+        fact = runtimedir.closed(LiveHost(), path, (of,), uid, GIDS)
+        return fact.value if isinstance(fact, Known) else fact
+
+    assert (closed(0o700, Known("www-data")).path, closed(0o700, Known("www-data")).mode) == ("/run/shop", 0o700)
+    assert closed(0o750, Known("daemon")).right == "x"
+    assert isinstance(closed(0o750, Known("www-data")), Absent)
+    assert isinstance(closed(0o711, Known("daemon")), Absent)
+    assert isinstance(closed(0o700, Known("daemon"), uid=Known(0)), Absent)
+    assert isinstance(closed(0o700, Known("daemon"), path="/run/other/x.sock"), Absent)
+    assert isinstance(closed(0o700, Known("daemon"), uid=Unknown("nginx does not run")), Unknown)
+
+
+def taken(of: Gunicorn) -> Any:
+    host = LiveHost()
+    rows = socket.table(host)
+    assert isinstance(rows, Known)
+    fact = next(iter(with_holders(host, (of,), rows.value))).taken
+    return fact.value if isinstance(fact, Known) else fact
+
+
+def test_who_holds_a_port() -> None:
+    with sockets.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(5)
+        port = server.getsockname()[1]
+        assert taken(gunicorn(f"127.0.0.1:{port}")).pid == os.getpid()
+        assert taken(gunicorn(f"0.0.0.0:{port}")).pid == os.getpid()
+        assert isinstance(taken(gunicorn(f"127.0.0.2:{port}")), Absent)
+        own = gunicorn(f"127.0.0.1:{port}", master=Known(blank(Process, pid=os.getpid())))
+        assert isinstance(taken(own), Absent)
+        listens = gunicorn(f"127.0.0.1:{port}", listens=Known((parse_bind(f"127.0.0.1:{port}"),)))
+        assert isinstance(taken(listens), Absent)
+        unseen = gunicorn(f"127.0.0.1:{port}", listens=Unknown("run with sudo"))
+        assert isinstance(taken(unseen), Unknown)
+    assert isinstance(taken(gunicorn(f"127.0.0.1:{port}")), Absent)
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        ((GUNICORN, "-w", "3", "wsgi:app"), f"{GUNICORN} --check-config -w 3 wsgi:app"),
+        (("/v/bin/python", "-m", "gunicorn", "wsgi:app"), "/v/bin/python -m gunicorn --check-config wsgi:app"),
+        ((GUNICORN, "wsgi:create_app('a b')"), f"{GUNICORN} --check-config \"wsgi:create_app('a b')\""),
+        ((GUNICORN, "--bind", "unix:/run/%x", "$ARGS"), f"{GUNICORN} --check-config --bind unix:/run/%%x $ARGS"),
+        (("/bin/sh", "-c", "exec gunicorn wsgi:app"), None),
+    ],
+    ids=["script", "module", "quotes", "percent", "shell"],
+)
+def test_the_command_that_tests_a_release(argv: tuple[str, ...], line: str | None) -> None:
+    fact = with_preflight(gunicorn("127.0.0.1:8000"), unit(exec_start=Known((ExecCommand(argv),)))).preflight
+    assert (fact.value if isinstance(fact, Known) else None) == line
+
+
+def test_nobody_could_look_is_not_nothing() -> None:
+    of = replace(unit(), exec_start=Unknown("unread"), user=Unknown("unread"))
+    assert isinstance(with_preflight(gunicorn("127.0.0.1:8000"), of).preflight, Unknown)
+    assert isinstance(unwritable("/run/x.sock", of), Unknown)
