@@ -117,7 +117,7 @@ def section(rule: Rule, recipe: Recipe) -> str:
     for fault in recipe.faults:
         findings = _replay(recipe.rule, fault.name).findings
         first = findings[0] if findings else None
-        named, severity = (first.name, first.severity) if first else ("nothing", "")
+        named, severity = (first.name, first.severity.value) if first else ("nothing", "")
         out.append(f"| {fault.name} | {named} | {severity} | {'foretold' if fault.foretold else 'now'} |")
     out += ["", "| look-alike | errors and warnings |", "|---|---|"]
     for other in recipe.lookalikes:

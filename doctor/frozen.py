@@ -1,8 +1,8 @@
 """`@frozen`: what `@dataclass(frozen=True, slots=True)` is, at a fifth of the cost when a module is imported.
 
-The standard decorator compiles six methods for each class. The fact model has some two hundred classes, and one look
-at a machine makes instances of half of them: compiling took longer than looking (docs/adr/0003-start-up.md). Here the
-methods that are the same for every class are shared, and `__init__` is compiled when the first instance is made.
+The standard decorator compiles six methods for each class. The fact model has some two hundred classes: compiling took
+longer than looking at a machine (docs/adr/0003-start-up.md). Here the methods that are the same for every class are
+shared, and all classes with as many fields share the code of `__init__`, each with its own names for the parameters.
 `fields`, `replace`, `is_dataclass` and `match` work as ever.
 """
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from functools import cache
 from operator import attrgetter
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def frozen(cls: C) -> C:
     for name, method in _methods(made).items():
         if name not in vars(cls):
             setattr(made, name, method)
+    made.__init__ = _init(made)
     made.__setattr__ = made.__delattr__ = _refuse
     return made  # type: ignore[no-any-return]
 
@@ -42,10 +45,6 @@ def _methods(cls: Any) -> dict[str, Callable[..., Any]]:
     names = [item.name for item in fields(cls)]
     values = attrgetter(*names) if names else type
     shown = [item.name for item in fields(cls) if item.repr]
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        cls.__init__ = _compiled(cls)
-        cls.__init__(self, *args, **kwargs)
 
     def __eq__(self: Any, other: object) -> bool:
         return bool(values(self) == values(other)) if other.__class__ is self.__class__ else NotImplemented
@@ -56,26 +55,37 @@ def _methods(cls: Any) -> dict[str, Callable[..., Any]]:
     def __repr__(self: Any) -> str:
         return f"{cls.__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
-    return {"__init__": __init__, "__eq__": __eq__, "__hash__": __hash__, "__repr__": __repr__}
+    return {"__eq__": __eq__, "__hash__": __hash__, "__repr__": __repr__}
 
 
-def _compiled(cls: Any) -> Callable[..., None]:
-    """`__init__` as the standard decorator makes it, but through the slots, which frozen instances do not guard."""
+def _init(cls: Any) -> FunctionType:
+    """It goes through the slots, which frozen instances do not guard."""
+    items = fields(cls)
+    names = tuple(item.name for item in items)
+    made = tuple(number for number, item in enumerate(items) if item.default_factory is not MISSING)
+    scope: dict[str, Any] = {f"set{number}": getattr(cls, name).__set__ for number, name in enumerate(names)}
+    scope.update((f"make{number}", items[number].default_factory) for number in made)
+    scope["MISSING"] = MISSING
+    required = [item.default is MISSING and item.default_factory is MISSING for item in items]
+    if sorted(required, reverse=True) != required:
+        raise TypeError(f"{cls.__qualname__}: a field without a default follows one that has one")
+    code = _init_code(len(items), made).replace(co_varnames=("self", *names))
+    return FunctionType(code, scope, "__init__", tuple(item.default for item in items[sum(required) :]))
+
+
+@cache
+def _init_code(count: int, made: tuple[int, ...]) -> CodeType:
+    """`__init__` with that many parameters; left out, those numbered in `made` come from a factory."""
+    steps = [
+        f"set{number}(self, "
+        + (f"make{number}() if v{number} is MISSING else v{number})" if number in made else f"v{number})")
+        for number in range(count)
+    ]
     scope: dict[str, Any] = {}
-    parameters, body = ["self"], ["pass"]
-    for item in fields(cls):
-        name, value = item.name, item.name
-        scope[f"set_{name}"] = getattr(cls, name).__set__
-        if item.default is not MISSING:
-            scope[f"default_{name}"] = item.default
-        elif item.default_factory is not MISSING:
-            scope[f"default_{name}"] = MISSING
-            scope[f"make_{name}"] = item.default_factory
-            value = f"make_{name}() if {name} is default_{name} else {name}"
-        parameters.append(f"{name}=default_{name}" if f"default_{name}" in scope else name)
-        body.append(f"set_{name}(self, {value})")
-    exec(f"def __init__({', '.join(parameters)}):\n  " + "\n  ".join(body), scope)
-    return scope["__init__"]  # type: ignore[no-any-return]
+    parameters = ", ".join(["self", *(f"v{number}" for number in range(count))])
+    exec(f"def __init__({parameters}):\n " + "\n ".join(["pass", *steps]), scope)
+    code: CodeType = scope["__init__"].__code__
+    return code
 
 
 def _refuse(self: object, name: str, *_: object) -> NoReturn:

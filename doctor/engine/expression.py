@@ -136,6 +136,19 @@ Node: TypeAlias = (
     Literal | ListLiteral | Name | Attribute | Index | Not | Logic | Comparison | Arithmetic | Call | Quantifier
 )
 
+
+@frozen
+class Expression:
+    """The text of an expression. It is parsed when it is first evaluated: of most rules nothing but `given` ever is."""
+
+    text: str
+
+    @property
+    def node(self) -> Node:
+        """Raises `ExpressionError`."""
+        return parse(self.text)
+
+
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",

@@ -117,12 +117,12 @@ def _judge(rule: Rule, instance: Instance, preview: Previewer) -> Result:
 
 
 def _verdict(case: Case, names: Names) -> tuple[Outcome, Evaluation]:
-    given = combine((evaluate(node, names) for node in case.given), decisive=False)
+    given = combine((evaluate(given.node, names) for given in case.given), decisive=False)
     if isinstance(given.value, Unknown):
         return (Outcome.NOT_APPLICABLE if _outside(given) else Outcome.UNKNOWN), given
     if given.value is not True:
         return Outcome.NOT_APPLICABLE, given
-    expect = evaluate(case.expect, names)
+    expect = evaluate(case.expect.node, names)
     if _outside(expect):
         return Outcome.NOT_APPLICABLE, expect
     if isinstance(expect.value, Unknown):
@@ -172,7 +172,7 @@ def _finding(
 
 def bind_fix(fix: Fix, names: Names) -> BoundFix | None:
     """The fix with its values; None when it does not apply or needs a value that is not known."""
-    if fix.when is not None and evaluate(fix.when, names).value is not True:
+    if fix.when is not None and evaluate(fix.when.node, names).value is not True:
         return None
     actions = [bind_action(call, names) for call in fix.actions]
     commands = [command.complete(names, shlex.quote) for command in fix.commands]

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from doctor.engine import expression as ex
 from doctor.engine.actions import ACTIONS, ActionCall, Argument, Parameter, well_formed
-from doctor.engine.expression import ExpressionError, Node
+from doctor.engine.expression import Expression, ExpressionError, Node
 from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Rule, Safety, Source
 from doctor.engine.shape import ID, NAME, CaseShape, FixShape, RuleShape, SourceShape, read
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.suggest import did_you_mean
-from doctor.engine.template import Field, Template, parse_field, parse_template, read_field
+from doctor.engine.template import Field, Template, parse_field, parse_template
 from doctor.engine.types import Scope, check, is_path, require_bool
 from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse
 from doctor.engine.yaml import Node as YamlNode
@@ -161,14 +161,15 @@ class _Compiler:
             explains=frozenset(name.text for name in (*rule.explains, *case.explains)),
         )
 
-    def _condition(self, scalar: Scalar, where: str) -> Node:
+    def _condition(self, scalar: Scalar, where: str) -> Expression:
+        expression = Expression(scalar.text)
+        if self._scope is None:
+            return expression
         try:
-            node = ex.parse(scalar.text)
-            if self._scope is not None:
-                require_bool(node, self._scope, where)
+            require_bool(expression.node, self._scope, where)
         except ExpressionError as error:
             raise scalar.error_at(error.offset, error.message, error.hint) from None
-        return node
+        return expression
 
     def _template(self, scalar: Scalar) -> Template:
         if self._scope is None:
@@ -180,9 +181,9 @@ class _Compiler:
             raise scalar.error_at(offset, error.message, error.hint) from None
 
     def _evidence(self, scalar: Scalar) -> Field:
+        if self._scope is None:
+            return Field(scalar.text)
         try:
-            if self._scope is None:
-                return read_field(scalar.text)
             return parse_field(scalar.text, self._scope, evidence=True)
         except ExpressionError as error:
             raise scalar.error_at(error.offset, error.message, error.hint) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from doctor.engine.actions import ActionCall
-from doctor.engine.expression import Node
+from doctor.engine.expression import Expression
 from doctor.engine.template import Field, Template
 from doctor.facts.topology import Hop
 from doctor.frozen import frozen
@@ -76,7 +76,7 @@ class Fix:
 
     title: str
     safety: Safety
-    when: Node | None
+    when: Expression | None
     actions: tuple[ActionCall, ...]
     commands: tuple[Template, ...]
     steps: tuple[Template, ...]
@@ -86,9 +86,9 @@ class Fix:
 class Case:
     """One way to tell: `expect` states the good state of what `given` selects."""
 
-    given: tuple[Node, ...]
+    given: tuple[Expression, ...]
     """All of them: the rule's, then the case's own."""
-    expect: Node
+    expect: Expression
     severity: Severity
     message: Template
     evidence: tuple[Field, ...]

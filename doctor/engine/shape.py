@@ -149,26 +149,32 @@ def read(cls: type[S], node: Node, what: str) -> S:
 
 
 def _value(hint: Any, key: Scalar, node: Node) -> Any:
+    if hint is Scalar:
+        return _text(key, node)
     if get_origin(hint) is tuple:
         if not isinstance(node, Sequence):
             raise node.error(f"{key.text} must be a list")
-        return tuple(_value(get_args(hint)[0], key, item) for item in node.items)
+        [kind, _] = get_args(hint)
+        return tuple(_value(kind, key, item) for item in node.items)
     if hint is Sequence:
         if not isinstance(node, Sequence):
             raise node.error(f"{key.text} must be a list")
         return node
-    if hint is not Scalar and not issubclass(hint, Enum):
+    if not issubclass(hint, Enum):
         return read(hint, node, f"an entry of {key.text}")
+    word = _text(key, node).text
+    choices = {str(member.value): member for member in hint}
+    if word not in choices:
+        raise node.error(f"unknown {key.text} {word!r}", did_you_mean(word, choices))
+    return choices[word]
+
+
+def _text(key: Scalar, node: Node) -> Scalar:
     if not isinstance(node, Scalar):
         raise node.error(f"{key.text} must be plain text", "quote a text that starts with { or [")
-    if hint is Scalar:
-        if not node.text.strip():
-            raise node.error(f"{key.text} is empty")
-        return node
-    choices = {str(member.value): member for member in hint}
-    if node.text not in choices:
-        raise node.error(f"unknown {key.text} {node.text!r}", did_you_mean(node.text, choices))
-    return choices[node.text]
+    if not node.text.strip():
+        raise node.error(f"{key.text} is empty")
+    return node
 
 
 def schema() -> dict[str, Any]:

@@ -26,16 +26,30 @@ _FORMAT = re.compile(r"(.*):\s*([a-z]+)\s*", re.DOTALL)
 
 @frozen
 class Field:
-    """One value of a message, or one piece of evidence. `format` is "" for the usual form of its type.
+    """`expression[:format]`: one value of a message, or one piece of evidence; taken apart when it is first used.
 
-    `offset` and `format_offset` say where its expression and its format begin in the text it was read from.
+    `offset` says where it begins in the text it was read from.
     """
 
-    node: ex.Node
-    text: str
-    format: str = ""
+    source: str
     offset: int = 0
-    format_offset: int = 0
+
+    @property
+    def node(self) -> ex.Node:
+        """The expression. Raises `ExpressionError` with an offset in `source`."""
+        return ex.parse(_split(self.source)[0])
+
+    @property
+    def format(self) -> str:
+        """How it is written, "" for the usual form of its type."""
+        return _split(self.source)[1]
+
+
+@lru_cache(maxsize=4096)
+def _split(source: str) -> tuple[str, str, int]:
+    """Expression, format, and where the format begins."""
+    found = _FORMAT.fullmatch(source)
+    return (found[1], found[2], found.start(2)) if found else (source, "", 0)
 
 
 @frozen
@@ -99,34 +113,23 @@ def _parts(text: str) -> tuple[str | Field, ...]:
             raise ExpressionError(token.start(), "a { that is not closed", "write {{ for a brace")
         if literal:
             parts.append(literal)
-        parts.append(read_field(text[at:end], at))
+        parts.append(Field(text[at:end], at))
         literal, at = "", end + 1
     return (*parts, literal) if literal else tuple(parts)
 
 
 def parse_field(text: str, scope: Scope, *, evidence: bool = False) -> Field:
     """`expression[:format]`; evidence must be a path, and may be of any type. Raises `ExpressionError`."""
-    field = read_field(text)
+    field = Field(text)
     _check(field, scope, evidence=evidence)
     return field
-
-
-def read_field(text: str, offset: int = 0) -> Field:
-    """`expression[:format]`, types not checked. Raises `ExpressionError` with `offset` added to that in `text`."""
-    found = _FORMAT.fullmatch(text)
-    body, form = (found[1], found[2]) if found else (text, "")
-    try:
-        node = ex.parse(body)
-    except ExpressionError as error:
-        raise ExpressionError(offset + error.offset, error.message, error.hint) from None
-    return Field(node, body.strip(), form, offset, offset + found.start(2) if found else 0)
 
 
 def _check(field: Field, scope: Scope, *, evidence: bool = False) -> None:
     try:
         kind = check(field.node, scope)
         if field.format and field.format not in FORMATS:
-            raise unknown_word(field.format_offset - field.offset, "format", field.format, list(FORMATS))
+            raise unknown_word(_split(field.source)[2], "format", field.format, list(FORMATS))
         if evidence and not is_path(field.node):
             raise ExpressionError(field.node.offset, "evidence is a fact", "name the facts, one an entry")
         if field.format:

@@ -8,7 +8,7 @@ duplicate keys, anchors, aliases, tags and second documents are errors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import Any, TypeAlias
 
@@ -121,7 +121,7 @@ def parse(path: str, text: str) -> Node:
     """The one document in `text`; `path` is only for messages. Raises `RuleError`."""
     source = Source(path, tuple(_BREAK.split(text)))
     try:
-        return _Builder(source, yaml.parse(text, Loader=_LOADER)).document()
+        return _Builder(source, _LOADER(text).get_event).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -134,18 +134,20 @@ def parse(path: str, text: str) -> Node:
 
 
 class _Builder:
-    def __init__(self, source: Source, events: Iterator[Any]) -> None:
+    """Builds the tree from the events of a parser; `following` gives the next."""
+
+    def __init__(self, source: Source, following: Callable[[], Any]) -> None:
         self._source = source
-        self._events = events
+        self._next = following
 
     def document(self) -> Node:
-        next(self._events)  # start of the stream
-        event = next(self._events)
+        self._next()  # start of the stream
+        event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
             raise RuleError(self._source.path, 1, 1, "the file is empty")
-        node = self._node(next(self._events))
-        next(self._events)  # end of the document
-        event = next(self._events)
+        node = self._node(self._next())
+        self._next()  # end of the document
+        event = self._next()
         if not isinstance(event, yaml.StreamEndEvent):
             raise self._error(event, "a second document", "one rule, one file")
         return node
@@ -161,21 +163,22 @@ class _Builder:
             raise self._error(event, f"anchor &{event.anchor}", "write the value out where it is needed")
         if event.tag is not None and event.tag != "!":
             raise self._error(event, f"tag {event.tag}", "values are typed by the key they belong to")
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        mark = event.start_mark
+        line, column = mark.line + 1, mark.column + 1
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(self._source, line, column, event.value, event.style or "")
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []
-            while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
                 items.append(self._node(event))
             return Sequence(self._source, line, column, tuple(items))
         mapping: dict[str, tuple[Scalar, Node]] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._node(event)
             if not isinstance(key, Scalar):
                 raise key.error("a key must be a word")
             if key.text in mapping:
                 first = mapping[key.text][0].line
                 raise key.error(f"duplicate key {key.text!r}", f"first on line {first}")
-            mapping[key.text] = (key, self._node(next(self._events)))
+            mapping[key.text] = (key, self._node(self._next()))
         return Mapping(self._source, line, column, mapping)

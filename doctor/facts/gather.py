@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from doctor.facts import (
     appcode,
@@ -69,7 +70,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     building = [
-        Later(lambda c=c: _app(host, repository, c, routes[c.name], gunicorns, web, options), now=at_once)  # type: ignore[misc]
+        Later(partial(_app, host, repository, c, routes[c.name], gunicorns, web, options, manager.units), now=at_once)
         for c in wanted
     ]
     apps = [later.result() for later in building]
@@ -98,6 +99,7 @@ def _app(
     gunicorns: Sequence[Gunicorn],
     web: Nginx,
     options: Options,
+    everybody: Sequence[Unit],
 ) -> App:
     """Everything of one app that needs more than one source. `repository`: where its code is found, if in one."""
     unit, placed = _worst_unit(candidate.units), repository or host
@@ -143,6 +145,7 @@ def _app(
         log=unit_log,
         nginx_log=nginx_log,
         limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
+        doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, everybody),
     )
 
 

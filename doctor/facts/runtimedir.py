@@ -1,19 +1,48 @@
-"""Will nginx get through the runtime directory of a service after its next start?
+"""Runtime directories of services: does nginx get through after the next start, and what does a stop take away?
 
-systemd makes RuntimeDirectory= anew at each start, with RuntimeDirectoryMode= and for the user and group of the service
-(systemd.exec(5)); a changed mode shows only then.
+systemd makes RuntimeDirectory= anew at each start, with RuntimeDirectoryMode= and for the user and group of the
+service, and removes it with all that lies in it at each stop (systemd.exec(5)); a changed mode shows only then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from doctor.facts import access
+from doctor.facts.address import Address, AddressKind
+from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Fact, Known, Unknown, computed
-from doctor.hosts.base import Host
+from doctor.frozen import frozen
+from doctor.hosts.base import Host, Missing, TargetKind, Unseen
+
+
+@frozen
+class DoomedSocket:
+    """A unix socket in a runtime directory that systemd removes while somebody else still listens on it."""
+
+    path: str
+    directory: str
+    unit: str
+    """The service whose stop removes the directory."""
+    listener: str
+    """Who goes on listening: a socket unit, or another service."""
+    activated: bool
+    """The listener is a socket unit."""
+    gone: Fact[bool]
+    """It has happened: the listener listens, and there is no file."""
+
+
+@frozen
+class _Kept:
+    """Where a unit listens; `own` is the unit that makes its socket anew after its own stop, "" for a socket unit."""
+
+    listener: str
+    own: str
+    listens: bool
+    addresses: Fact[tuple[Address, ...]]
 
 
 def closed(host: Host, path: str, units: Iterable[Unit], uid: Fact[int], gids: Fact[frozenset[int]]) -> Fact[Obstacle]:
@@ -48,3 +77,71 @@ def _judged(host: Host, directory: str, unit: Unit, uid: Fact[int], gids: Fact[f
     if uid.value == 0 or access.permitted(mode.value, owner.value, group.value, uid.value, gids.value, "x"):
         return Absent(mode.places)
     return computed(Obstacle(directory, "x", mode.value, owner.value, group.value, False), *mode.places)
+
+
+def doomed(
+    host: Host, units: Iterable[Unit], gunicorns: Sequence[Gunicorn], everybody: Sequence[Unit]
+) -> Fact[DoomedSocket]:
+    """The socket of an app's `units` that a stop of one of `everybody` removes; one that is gone before others."""
+    found: Known[DoomedSocket] | None = None
+    unsure: Unknown | None = None
+    for kept in _listeners(units, gunicorns):
+        for unit in everybody:
+            if unit.name == kept.own:
+                continue
+            fact = _removed(host, kept, unit)
+            if isinstance(fact, Unknown):
+                unsure = unsure or fact
+            elif isinstance(fact, Known):
+                if isinstance(fact.value.gone, Known) and fact.value.gone.value:
+                    return fact
+                found = found or fact
+    return found or unsure or Absent()
+
+
+def _listeners(units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> Iterator[_Kept]:
+    for unit in units:
+        for socket in unit.triggered_by:
+            yield _Kept(socket.name, "", _is(socket.active_state, "active"), socket.listen)
+        own = next((g for g in gunicorns if g.name == unit.name), None)
+        if own is not None and not unit.triggered_by:
+            addresses = own.listens if isinstance(own.listens, Known) else own.settings.bind
+            yield _Kept(unit.name, unit.name, isinstance(own.master, Known), addresses)
+
+
+def _removed(host: Host, kept: _Kept, unit: Unit) -> Fact[DoomedSocket]:
+    directories, preserve = unit.runtime_directories, unit.runtime_directory_preserve
+    if not isinstance(directories, Known) or not directories.value:
+        return directories if isinstance(directories, Unknown) else Absent()
+    if not isinstance(preserve, Known) or preserve.value == "yes":
+        return preserve if isinstance(preserve, Unknown) else Absent()
+    if not isinstance(kept.addresses, Known):
+        return kept.addresses if isinstance(kept.addresses, Unknown) else Absent()
+    for address in kept.addresses.value:
+        if address.kind is not AddressKind.UNIX:
+            continue
+        directory = next((each for each in directories.value if address.path.startswith(f"{each}/")), None)
+        if directory is None:
+            continue
+        gone = _gone(host, address.path, kept)
+        happened = isinstance(gone, Known) and gone.value
+        # A service that is down removes nothing more, but the one of a socket unit is started by it.
+        idle = kept.own and (_is(unit.active_state, "inactive") or _is(unit.active_state, "failed"))
+        if not happened and (idle or preserve.value == "restart"):
+            continue
+        value = DoomedSocket(address.path, directory, unit.name, kept.listener, not kept.own, gone)
+        return computed(value, *directories.places, *kept.addresses.places)
+    return Absent(directories.places)
+
+
+def _gone(host: Host, path: str, kept: _Kept) -> Fact[bool]:
+    if host.kind is TargetKind.TREE:
+        return Unknown("files alone do not run")
+    stat = host.stat(path)
+    if isinstance(stat, Unseen):
+        return Unknown(stat.reason)
+    return computed(kept.listens and isinstance(stat, Missing))
+
+
+def _is(fact: Fact[str], value: str) -> bool:
+    return isinstance(fact, Known) and fact.value == value

@@ -17,6 +17,7 @@ from doctor.facts.nginx.limits import Limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.placement import Placement
 from doctor.facts.release import Release
+from doctor.facts.runtimedir import DoomedSocket
 from doctor.facts.socket import SocketFile
 from doctor.facts.static import StaticPath
 from doctor.facts.systemd import Systemd, Unit
@@ -113,6 +114,8 @@ class App:
     log: UnitLog
     nginx_log: NginxLog
     limits: Limits
+    doomed_socket: Fact[DoomedSocket] = _NOTHING
+    """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ _ENVIRONMENT = {
     "TZ": "UTC",
 }
 _ERROR_LIMIT = 1 << 16
+_AT_ONCE = threading.BoundedSemaphore(8)
+"""Commands that run at a time: a machine with a hundred apps must not get a hundred processes from us."""
 _TEXT_KINDS = {"systemctl": TextKind.UNIT}
 
 
@@ -40,11 +43,16 @@ def execute(command: Command, redactor: Redactor) -> Output | Missing | Unseen:
 
     A command that printed more than its limit is ended and its output marked as truncated.
     """
-    import subprocess
-
     program = find_program(command.program)
     if program is None:
         return Missing()
+    with _AT_ONCE:
+        return _run(program, command, redactor)
+
+
+def _run(program: str, command: Command, redactor: Redactor) -> Output | Unseen:
+    import subprocess
+
     try:
         process = subprocess.Popen(
             (program, *command.arguments),

@@ -44,6 +44,11 @@ def test_words_about_rules_look_at_no_machine(arguments: tuple[str, ...]) -> Non
     assert not imported(*arguments) & set(HEAVY)
 
 
+def test_explain_imports_no_fact_model() -> None:
+    modules = imported("explain", "single-worker")
+    assert not {name for name in modules if name.startswith(("doctor.facts", "doctor.hosts"))}
+
+
 def test_reader_that_leaves_is_no_error() -> None:
     command = (sys.executable, "-m", "doctor", "schema", "snapshot")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:

@@ -187,3 +187,32 @@ def test_nobody_could_look_is_not_nothing() -> None:
     of = replace(unit(), exec_start=Unknown("unread"), user=Unknown("unread"))
     assert isinstance(with_preflight(gunicorn("127.0.0.1:8000"), of).preflight, Unknown)
     assert isinstance(unwritable("/run/x.sock", of), Unknown)
+
+
+def test_a_stop_takes_the_socket_of_another_away(tmp_path: Path) -> None:
+    there, gone = parse_bind(f"unix:{tmp_path}/there.sock"), parse_bind(f"unix:{tmp_path}/gone.sock")
+    (tmp_path / "there.sock").touch()
+
+    def doomed(address: Any, *, activated: bool, preserve: str = "no", state: str = "active", other: str = "") -> Any:
+        listens = blank(SocketUnit, name="shop.socket", listen=Known((address,)), active_state=Known("active"))
+        made = Known((str(tmp_path),))
+        facts: dict[str, Any] = {"runtime_directories": made, "runtime_directory_preserve": Known(preserve)}
+        own = unit(**facts, triggered_by=(listens,) if activated else ())
+        more = (replace(unit(**facts, active_state=Known(state)), name=other),) if other else ()
+        settings = blank(Settings, bind=Known((address,)))
+        of = gunicorn("unix:/x", settings=settings, master=Known(blank(Process, pid=1)))
+        fact = runtimedir.doomed(LiveHost(), (own,), (of,), (own, *more))
+        return fact.value if isinstance(fact, Known) else fact
+
+    waiting = doomed(there, activated=True)
+    assert (waiting.unit, waiting.listener, waiting.gone.value) == ("shop.service", "shop.socket", False)
+    assert doomed(gone, activated=True).gone.value
+    assert isinstance(doomed(there, activated=True, preserve="yes"), Absent)
+    assert isinstance(doomed(there, activated=True, preserve="restart"), Absent)
+    assert doomed(gone, activated=True, preserve="restart").gone.value
+    assert isinstance(doomed(gone, activated=False), Absent), "Gunicorn makes its own socket anew"
+    assert doomed(there, activated=False, other="blog.service").unit == "blog.service"
+    assert doomed(gone, activated=False, other="blog.service").gone.value
+    assert isinstance(doomed(there, activated=False, other="old.service", state="inactive"), Absent)
+    outside = parse_bind("unix:/run/elsewhere.sock")
+    assert isinstance(doomed(outside, activated=True), Absent)

@@ -6,7 +6,7 @@ import pytest
 from blank import blank
 from facts.nginx_machine import MemoryHost, machine
 
-from doctor.facts.address import Address, tcp
+from doctor.facts.address import Address, reaches, tcp, unix
 from doctor.facts.gunicorn import Gunicorn, Settings
 from doctor.facts.log import LogEvent, NginxLog
 from doctor.facts.mixed import mixed_releases
@@ -15,7 +15,7 @@ from doctor.facts.nginx.model import Location, Nginx, Peer, Server
 from doctor.facts.process import Process
 from doctor.facts.routing import Assigned, Candidate, Target
 from doctor.facts.topology import PeerState
-from doctor.facts.value import Absent, Known, Unknown
+from doctor.facts.value import Absent, Known
 
 SITE = """server {
     listen 80;
@@ -75,13 +75,15 @@ def test_what_nginx_would_refuse_with_its_line() -> None:
     assert isinstance(look(machine(SITE)).refusal, Absent)
 
 
-def test_a_socket_path_that_ends_in_a_slash_is_no_address() -> None:
+def test_a_socket_path_that_ends_in_a_slash_is_another_path() -> None:
+    """Nginx connects to it as it stands, and gets ENOTDIR from the socket without the slash."""
     site = "server { location / { proxy_pass http://unix:/run/shop.sock/; } }"
     ((_, location),) = routes(look(machine(site)))
     assert isinstance(location.upstream, Known)
     peer = location.upstream.value.peers[0]
-    assert isinstance(peer.address, Unknown)
-    assert 'ends in "/"' in peer.address.reason
+    assert isinstance(peer.address, Known)
+    assert str(peer.address.value) == "unix:/run/shop.sock/"
+    assert not reaches(peer.address.value, unix("/run/shop.sock"))
     assert peer.local
 
 

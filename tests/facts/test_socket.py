@@ -258,6 +258,32 @@ def test_a_recording_without_connections_goes_by_the_kernels_list(open_folder: P
         assert look(path, host).state == Known("listening", look(path, host).state.places)
 
 
+def _row(path: Path) -> str:
+    return f"Num\n0000000000000000: 00000002 00000000 00010000 0001 01 601 {path}\n"
+
+
+@pytest.mark.parametrize(
+    ("holders", "asked"),
+    [
+        ((process(1, "systemd", (601,)),), False),
+        ((process(1, "systemd", (601,)), process(9, "gunicorn", (601,))), True),
+        ((process(9, "gunicorn", (601,)),), True),
+        ((process(1, "systemd", Unseen("permission denied")),), False),
+    ],
+    ids=["systemd", "systemd-and-service", "service", "hidden"],
+)
+def test_a_socket_that_would_start_its_service_is_not_connected_to(
+    open_folder: Path, holders: tuple[ProcessRecord, ...], asked: bool
+) -> None:
+    path = open_folder / "x.sock"
+    with listen(path):
+        host = Recorded(*holders, unix=_row(path))
+        host.connected = Connection(111)
+        state = look(path, host).state
+    assert isinstance(state, Known)
+    assert state.value == ("dead" if asked else "listening")
+
+
 def test_a_real_tcp_listener() -> None:
     with sockets.socket() as server:
         server.bind(("127.0.0.1", 0))

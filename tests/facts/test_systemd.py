@@ -321,3 +321,20 @@ def test_cat_is_not_misled_by_a_comment() -> None:
     text = "# /etc/a.service\n# /etc/b.conf\n[Service]\n\n# /etc/other\n\n# /etc/b.conf\n[Unit]\n"
     files = split_cat(text, ["/etc/a.service", "/etc/b.conf"])
     assert files == {"/etc/a.service": "# /etc/b.conf\n[Service]\n\n# /etc/other\n", "/etc/b.conf": "[Unit]\n"}
+
+
+def test_a_second_command() -> None:
+    command = "ExecStart=/srv/shop/venv/bin/gunicorn"
+
+    def second(drop_in: str) -> Any:
+        host = FakeHost(
+            {"/b/shop.service": f"[Service]\n{command} app\n", "/b/shop.service.d/x.conf": f"[Service]\n{drop_in}"}
+        )
+        host.kinds = {"/b/shop.service": DocumentKind.UNIT, "/b/shop.service.d/x.conf": DocumentKind.DROPIN}
+        (unit,) = ask(host).units
+        return unit.second_command
+
+    added = second(f"{command} -w 5 app\n")
+    assert (added.places[0].path, added.places[0].line) == ("/b/shop.service.d/x.conf", 2)
+    assert isinstance(second(f"ExecStart=\n{command} -w 5 app\n"), Absent)
+    assert isinstance(second("Type=oneshot\nExecStart=/bin/true\n"), Absent)

@@ -62,6 +62,11 @@ echo $$ >"$3/cgroup.procs"
 mount -t tmpfs -o mode=0755,size=2g lab "$0"
 mkdir "$0/up" "$0/work" "$0/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$0/up,workdir=$0/work" "$0/root"
+# What else this machine holds is nobody's affair, in a recording least of all.
+for folder in opt home; do mount -t tmpfs -o mode=0755 "$folder" "$0/root/$folder"; done
+mount -t tmpfs -o mode=0700 home "$0/root/root"
+mkdir "$0/opt-up" "$0/opt-work" "$0/root{LAB}"
+mount -t overlay overlay -o "lowerdir={LAB},upperdir=$0/opt-up,workdir=$0/opt-work" "$0/root{LAB}"
 cd "$0/root"
 for unit in {_MASKED}; do ln -sf /dev/null "etc/systemd/system/$unit"; done
 tr -d - </proc/sys/kernel/random/uuid >etc/machine-id

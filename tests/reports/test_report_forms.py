@@ -178,3 +178,14 @@ def test_evidence_without_text_names_its_value() -> None:
 def test_fix_without_commands_tells_its_steps() -> None:
     fix = FixReport("Move slow work out of the request", MISMATCH.fixes[1].safety, steps=("Use a queue.",))
     assert "     Use a queue." in rendered(replace(FAULT, findings=(replace(MISMATCH, fixes=(fix,)),))).splitlines()
+
+
+def test_app_is_marked_by_what_could_be_checked_of_it() -> None:
+    of_shop = INCOMPLETE.unknown[0]
+    assert of_shop.app == "shop"
+    of_all = replace(of_shop, app=None)
+    marks = {
+        name: [row[0] for row in rendered(replace(INCOMPLETE, unknown=unknown)).splitlines()[:2]]
+        for name, unknown in {"shop": (of_shop,), "all": (of_all,), "none": ()}.items()
+    }
+    assert marks == {"shop": ["?", "✓"], "all": ["?", "?"], "none": ["✓", "✓"]}

@@ -176,7 +176,7 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
     except ValueError as error:
         return Peer(Unknown(str(error), (place,)), written, backup, down, place, False)
     if address.kind is not AddressKind.TCP:
-        return Peer(_socket(address, place), "", backup, down, place, True)
+        return Peer(Known(address, (place,), Origin.EXPLICIT), "", backup, down, place, True)
     host = address.host
     named = _named(host, address.port, place, names)
     if host in ("", "::") or is_loopback(address) or ":" in host or host.replace(".", "").isdigit():
@@ -187,13 +187,6 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
         mapped = Known(named.value[0], named.places, Origin.COMPUTED)
         return Peer(mapped, host, backup, down, place, is_loopback(named.value[0]), named)
     return Peer(Unknown(f"{host} has to be looked up in DNS", (place,)), host, backup, down, place, False)
-
-
-def _socket(address: Address, place: Place) -> Fact[Address]:
-    if address.path.endswith("/"):
-        # connect() answers with ENOTDIR, whoever listens at the path without the slash.
-        return Unknown(f'the path {address.path} ends in "/", and no socket can be reached by that', (place,))
-    return Known(address, (place,), Origin.EXPLICIT)
 
 
 def _named(host: str, port: int, place: Place, names: Names) -> Fact[tuple[Address, ...]]:

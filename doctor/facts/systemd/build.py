@@ -9,7 +9,7 @@ from math import inf
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.model import EnvironmentFileRef, ExecCommand, SocketUnit, Unit
-from doctor.facts.systemd.problems import find_problems
+from doctor.facts.systemd.problems import find_problems, second_start
 from doctor.facts.systemd.reload import classify
 from doctor.facts.systemd.settings import Settings, place_of
 from doctor.facts.systemd.unread import unread_settings
@@ -196,6 +196,7 @@ def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit
         wanted_by=settings.sequence(("WantedBy",), _words, section="Install", normal=lambda _: None),
         after=settings.sequence(("After",), _words, section="Unit", normal=lambda _: None),
         problems=find_problems(settings, version),
+        second_command=_second_command(settings),
         reload_kind=reload_kind,
         reload_preflight=reload_preflight,
         template=is_template(settings.name),
@@ -213,6 +214,11 @@ def _types(version: int | None) -> tuple[str, ...]:
 
 def _private_tmp(text: str) -> bool | None:
     return True if text in {"connected", "disconnected"} else boolean(text)
+
+
+def _second_command(settings: Settings) -> Fact[str]:
+    second = second_start(settings)
+    return Absent() if second is None else Known(second.value, (place_of(second),), Origin.EXPLICIT)
 
 
 def _pid_file(text: str) -> str | None:

@@ -127,6 +127,8 @@ class Unit:
     """An earlier ExecReload line can refuse (gunicorn --check-config, a test command)."""
     template: bool = False
     """A template (shop@.service) seen only as a file, not as an instance."""
+    second_command: Fact[str] = _NOTHING
+    """A further ExecStart= of a service that may have only one, with its line: systemd refuses the unit."""
     pass_environment: Fact[tuple[str, ...]] = _NOTHING
     """Names taken over from the manager's own environment, where it has them."""
     unset_environment: Fact[tuple[str, ...]] = _NOTHING

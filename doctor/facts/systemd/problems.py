@@ -167,23 +167,28 @@ def _of_unit(settings: Settings) -> Found:
         return
     type_ = merged.value("Service", "Type", valid=_CHECKS["Type"])
     oneshot = type_ is not None and type_.value == "oneshot"
-    if not oneshot:
-        count = 0
-        for start in starts:
-            try:
-                count += len(split_exec(start.value))
-            except LineError:
-                continue
-            if count > 1:
-                yield (
-                    start,
-                    "a second command in ExecStart=, which only Type=oneshot may have: the unit does not load",
-                    True,
-                )
-                break
+    second = second_start(settings)
+    if second is not None:
+        yield second, "a second command in ExecStart=, which only Type=oneshot may have: the unit does not load", True
     restart = merged.value("Service", "Restart", valid=_CHECKS["Restart"])
     if oneshot and restart is not None and restart.value in {"always", "on-success"}:
         yield restart, f"Restart={restart.value} is not allowed with Type=oneshot: the unit does not load", True
+
+
+def second_start(settings: Settings) -> Assignment | None:
+    """The ExecStart= line that brings a second command where only one is allowed; such a unit is refused."""
+    type_ = settings.merged.value("Service", "Type", valid=_CHECKS["Type"])
+    if type_ is not None and type_.value == "oneshot":
+        return None
+    count = 0
+    for start in settings.merged.values("Service", "ExecStart"):
+        try:
+            count += len(split_exec(start.value))
+        except LineError:
+            continue
+        if count > 1:
+            return start
+    return None
 
 
 def _words_check(words: str, *, boolean_too: bool) -> Callable[[str], object]:

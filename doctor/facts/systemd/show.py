@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calendar import timegm
 from collections.abc import Callable, Iterator, Mapping
-from time import strptime
+from datetime import datetime, timezone
 from typing import TypeVar
 
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
@@ -52,7 +51,7 @@ def timestamp(text: str) -> float | None:
         return None
     whole, _, fraction = text.removesuffix(" UTC").partition(".")
     try:
-        seconds = timegm(strptime(whole.partition(" ")[2], "%Y-%m-%d %H:%M:%S"))
+        seconds = datetime.fromisoformat(whole.partition(" ")[2]).replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         return None
     return seconds + (float(f"0.{fraction}") if fraction.isdigit() else 0.0)
