@@ -36,6 +36,8 @@ def prepare() -> None:
             _once(name, packages, _make_venv)
         _once("wheels", _WHEELS, _download)
         (LAB / "tree").mkdir(exist_ok=True)
+        # The tree is read-only in the machines: without compiled modules every check there would compile them all.
+        _run(str(LAB / "doctor" / "bin" / "python"), "-m", "compileall", "-q", str(TREE / "doctor"))
 
 
 def _once(name: str, packages: tuple[str, ...], make: Callable[[Path, tuple[str, ...]], None]) -> None:
