@@ -77,7 +77,7 @@ class TestWithoutTheMeans:
         done = shop.run(("/bin/bash", "-c", script))
         assert (done.stdout, done.stderr) == ("0 0\n", "")
 
-    @pytest.mark.parametrize("wait", [0.05, 0.15, 0.25])
+    @pytest.mark.parametrize("wait", [0.02, 0.05, 0.1])
     @pytest.mark.parametrize("command", ["check", "snapshot"])
     def test_interrupt(self, shop: Machine, command: str, wait: float) -> None:
         # The wait counts from when our code runs, however slow the machine is.
