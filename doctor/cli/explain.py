@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import doctor
 from doctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ def _plain(node: Node) -> Any:
 
 def _find(word: str) -> Path:
     """The file of a rule. Only names and ids are read: loading the whole catalogue takes longer than explaining."""
-    paths = {path.stem: path for path in sorted(_rules().glob("*/*.yaml"))}
+    from doctor.engine.directory import rules_directory
+
+    paths = {path.stem: path for path in sorted(rules_directory().glob("*/*.yaml"))}
     if word.lower() in paths:
         return paths[word.lower()]
     ids: dict[str, Path] = {}
@@ -69,10 +70,3 @@ def _find(word: str) -> Path:
     )
     hint = f"{near[0].upper()}{near[1:]}\n  " if near else ""
     raise UserError(f"there is no rule {word!r}", "", f"{hint}flaskdoctor rules lists them all.")
-
-
-def _rules() -> Path:
-    """The catalogue, as `doctor.engine.load.rules_directory` finds it, without importing the engine."""
-    package = Path(doctor.__file__).parent
-    packaged = package / "_data" / "rules"
-    return packaged if packaged.is_dir() else package.parent / "rules"

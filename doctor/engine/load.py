@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from doctor.engine import expression as ex
 from doctor.engine.actions import ACTIONS, ActionCall, Argument, Parameter, well_formed
+from doctor.engine.directory import rules_directory
 from doctor.engine.expression import Expression, ExpressionError, Node
 from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Rule, Safety, Source
 from doctor.engine.shape import ID, NAME, CaseShape, FixShape, RuleShape, SourceShape, read
@@ -23,13 +24,6 @@ from doctor.facts.edit import Edit
 __all__ = ["RuleError", "load_rule", "load_rules", "rules_directory"]
 
 T = TypeVar("T")
-
-
-def rules_directory() -> Path:
-    """Where the catalogue lies: inside an installed package, or beside the package in a checkout."""
-    package = Path(__file__).parent.parent  # importlib.resources would say the same, 7 ms later
-    packaged = package / "_data" / "rules"
-    return packaged if packaged.is_dir() else package.parent / "rules"
 
 
 def load_rules(directory: Path | None = None, *, trusted: bool = False) -> tuple[Rule, ...]:

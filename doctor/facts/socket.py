@@ -165,8 +165,9 @@ def socket_file(host: Host, address: Address, uid: Fact[int], gids: Fact[frozens
         barrier = uid if isinstance(uid, Unknown) else Unknown(gids.reason if isinstance(gids, Unknown) else "")
     elif isinstance(uid, Known) and isinstance(gids, Known):
         barrier = access.obstacle(host, path, uid.value, gids.value, "w")
-        if isinstance(barrier, Unknown) and state == Known("missing", state.places):
-            barrier = Absent()  # there is nothing to be kept from; what stops on the way would be known
+        if isinstance(barrier, Unknown) and any(isinstance(host.stat(at.path), Missing) for at in barrier.places):
+            # What is not there keeps nobody out. What could not be looked at on the way to it stays unknown.
+            barrier = Absent()
     else:
         barrier = Unknown("the user of nginx is not known")
     return SocketFile(path, state, barrier, _bound(host, path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import socket as sockets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from doctor.facts import socket
 from doctor.facts.address import Address, parse_bind, unix
 from doctor.facts.socket import Listener, SocketFile
 from doctor.facts.value import Absent, Fact, Known, Unknown
-from doctor.hosts.base import Connection, Content, Missing, ProcessLine, ProcessRecord, TextKind, Unseen
+from doctor.hosts.base import Connection, Content, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
 from doctor.hosts.live import LiveHost
 
 TCP = """\
@@ -297,3 +298,17 @@ def test_nginxs_user_is_not_known(open_folder: Path) -> None:
     found = socket.socket_file(LiveHost(), unix(str(open_folder / "x")), Unknown("nginx does not run"), GIDS)
     assert isinstance(found.obstacle, Unknown)
     assert found.obstacle.reason == "nginx does not run"
+
+
+def test_what_could_not_be_judged_on_the_way_to_a_missing_socket_stays_unknown(open_folder: Path) -> None:
+    class WithAList(LiveHost):
+        def stat(self, path: str) -> Stat | Missing | Unseen:
+            stat = super().stat(path)
+            return replace(stat, acl=True) if isinstance(stat, Stat) and path == str(open_folder) else stat
+
+    gone = unix(str(open_folder / "gone.sock"))
+    nobody = Known(65534)
+    assert isinstance(socket.socket_file(LiveHost(), gone, nobody, GIDS).obstacle, Absent)
+    hidden = socket.socket_file(WithAList(), gone, nobody, GIDS).obstacle
+    assert isinstance(hidden, Unknown)
+    assert "access control list" in hidden.reason

@@ -1,0 +1,12 @@
+"""Where the rules lie. A module of its own, because `explain` has no time to import the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def rules_directory() -> Path:
+    """Where the catalogue lies: inside an installed package, or beside the package in a checkout."""
+    package = Path(__file__).parent.parent  # importlib.resources would say the same, 7 ms later
+    packaged = package / "_data" / "rules"
+    return packaged if packaged.is_dir() else package.parent / "rules"
