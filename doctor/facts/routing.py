@@ -83,12 +83,8 @@ def targets(nginx: Nginx) -> tuple[Target, ...]:
 
 
 def listener_at(address: Address, listeners: Iterable[Listener]) -> Listener | None:
-    """The socket that a connection to `address` meets; of a path bound twice the newer one, which took the name."""
-    found: Listener | None = None
-    for listener in listeners:
-        if reaches(address, listener.address) and (found is None or listener.inode > found.inode):
-            found = listener
-    return found
+    """The socket that a connection to `address` meets."""
+    return next((at for at in listeners if reaches(address, at.address) and not at.displaced), None)
 
 
 def assign(

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import errno
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from doctor.facts import access, process
 from doctor.facts.address import Address, AddressKind, tcp, unix
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
-from doctor.hosts.base import Content, FileType, Host, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
+from doctor.hosts.base import (
+    Connection,
+    Content,
+    FileType,
+    Host,
+    Missing,
+    ProcessLine,
+    ProcessRecord,
+    Stat,
+    TextKind,
+    Unseen,
+)
 
 _NOTHING = Absent()
 
@@ -28,6 +40,8 @@ class Listener:
     backlog: Fact[int]
     holder: Fact[str]
     """The first of its processes as people name it: "pid 122 (gunicorn)"."""
+    displaced: bool = False
+    """A later socket took its path: no new connection comes here, though it listens on."""
 
 
 @frozen
@@ -99,7 +113,43 @@ def collect(host: Host) -> Sockets:
     wanted = [row.inode for row in rows.value.values() if not _unrelated(row.address)]
     held = owners(host, wanted)
     listeners = tuple(_listener(host, row, held.get(row.inode)) for row in rows.value.values())
-    return Sockets(Known(listeners, rows.places))
+    return Sockets(Known(tuple(_displaced(host, listeners)), rows.places))
+
+
+def _displaced(host: Host, listeners: tuple[Listener, ...]) -> Iterator[Listener]:
+    """The listeners, those marked whose path another one took.
+
+    Inodes of sockets do not tell which is younger: each processor hands them out from a batch of its own
+    (get_next_ino, fs/inode.c). Whoever answers at the path has it, else the process that started last.
+    """
+    bound: dict[str, list[Listener]] = {}
+    for listener in listeners:
+        if listener.address.kind is AddressKind.UNIX:
+            bound.setdefault(listener.address.path, []).append(listener)
+    for listener in listeners:
+        rivals = bound.get(listener.address.path, ()) if listener.address.kind is AddressKind.UNIX else ()
+        if len(rivals) > 1 and listener is not _in_place(host, rivals):
+            yield replace(listener, displaced=True)
+        else:
+            yield listener
+
+
+def _in_place(host: Host, rivals: Sequence[Listener]) -> Listener:
+    """Systemd's own sockets are not connected to: that would start their service."""
+    pids = [set(rival.pids.value) if isinstance(rival.pids, Known) else set[int]() for rival in rivals]
+    answer = host.connect(str(rivals[0].address)) if all(held - {1} for held in pids) else Unseen("would start it")
+    if isinstance(answer, Connection) and answer.peer:
+        for rival, held in zip(rivals, pids, strict=True):
+            if answer.peer in held:
+                return rival
+    lines = host.processes()
+    started = {} if isinstance(lines, Unseen) else {line.pid: line.started for line in lines}
+    return max(rivals, key=lambda rival: _since(rival, started))
+
+
+def _since(listener: Listener, started: Mapping[int, float]) -> tuple[float, int]:
+    times = [started.get(pid, 0.0) for pid in listener.pids.value] if isinstance(listener.pids, Known) else []
+    return min(times, default=0.0), listener.inode
 
 
 def table(host: Host) -> Fact[Mapping[int, Row]]:

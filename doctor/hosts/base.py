@@ -201,6 +201,8 @@ class Connection:
     """A connect that sent no byte. `errno` 0: somebody accepted."""
 
     errno: int
+    peer: int = 0
+    """The process that made the unix socket listen (SO_PEERCRED, unix(7)); 0 where nobody says."""
 
 
 class DocumentKind(str, Enum):

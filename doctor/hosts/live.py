@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -157,7 +158,10 @@ def _connect(address: str) -> Connection | Unseen:
             return Connection(errno.ETIMEDOUT)
         except OSError as error:
             return Connection(error.errno or errno.EIO)
-    return Connection(0)
+        if family is not socket.AF_UNIX:
+            return Connection(0)
+        pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        return Connection(0, pid)
 
 
 def _destination(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int] | Unseen]:

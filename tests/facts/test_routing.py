@@ -138,11 +138,12 @@ def test_somebody_else_at_the_configured_address_is_a_stranger() -> None:
     assert routes["shop"][0].answered_by == Known("pid 99 (gunicorn)")
 
 
-def test_the_newer_of_two_sockets_at_one_path_answers() -> None:
+def test_who_took_the_path_answers() -> None:
     shop = candidate("shop", holds=(SHOP,))
-    own = listening((SHOP, 10, "shop.service")).value
-    newer = replace(own[0], inode=own[0].inode + 1, units=Absent(), holder=Known("pid 99 (gunicorn)"))
-    for both in ((own[0], newer), (newer, own[0])):
+    (listener,) = listening((SHOP, 10, "shop.service")).value
+    own = replace(listener, displaced=True)
+    other = replace(listener, inode=listener.inode - 1, units=Absent(), holder=Known("pid 99 (gunicorn)"))
+    for both in ((own, other), (other, own)):
         routes, _ = assign(nginx(site("shop.test", SHOP)), [shop], Known(both))
         assert [state(a) for a in routes["shop"]] == [PeerState.STRANGER]
         assert routes["shop"][0].answered_by == Known("pid 99 (gunicorn)")

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import os
 import socket as sockets
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,6 +229,51 @@ def test_a_stolen_path(open_folder: Path) -> None:
         assert found.state == Known("missing", found.state.places)
         assert isinstance(found.inodes, Known)
         assert len(found.inodes.value) == 1
+
+
+LISTEN = "import socket, sys; s = socket.socket(1); s.bind(sys.argv[1]); s.listen(); print(1, flush=True); input()"
+
+
+@contextmanager
+def another_process(path: Path, cpu: int) -> Iterator[int]:
+    """A process that listens on `path`, its socket numbered by one processor."""
+    path.unlink(missing_ok=True)
+    child = subprocess.Popen(
+        (sys.executable, "-c", LISTEN, str(path)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+    )
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield child.pid
+        child.kill()
+
+
+def test_of_two_at_one_path_the_one_that_answers_has_it(open_folder: Path) -> None:
+    """Whatever the numbers of the two sockets: each processor counts for itself."""
+    path = open_folder / "x.sock"
+    cpus = sorted(os.sched_getaffinity(0))
+    for first, second in ((cpus[0], cpus[-1]), (cpus[-1], cpus[0])):
+        with another_process(path, first) as old, another_process(path, second) as new:
+            found = [x for x in listeners(LiveHost()).values() if x.address == unix(str(path))]
+            assert {pid: x.displaced for x in found for pid in pids(x)} == {old: True, new: False}
+
+
+def test_two_at_one_path_without_a_connection_go_by_their_start() -> None:
+    """PID 1 holds one of them, so that nobody connects: it would start the service."""
+    rows = "".join(f"0: 00000002 00000000 00010000 0001 01 {inode} /run/x.sock\n" for inode in (900, 700))
+    late = replace(process(20, "gunicorn", (700,)), line=ProcessLine(20, 1, "gunicorn", "S", 50.0, ("gunicorn",)))
+    host = Recorded(process(1, "systemd", (900,)), late, unix="Num\n" + rows)
+    assert {inode: x.displaced for inode, x in listeners(host).items() if inode in (700, 900)} == {
+        700: False,
+        900: True,
+    }
+
+
+def pids(listener: Listener) -> tuple[int, ...]:
+    return listener.pids.value if isinstance(listener.pids, Known) else ()
 
 
 def test_a_link_is_followed(open_folder: Path) -> None:
