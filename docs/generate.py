@@ -4,41 +4,52 @@
     python docs/generate.py --check   # say what is out of date, change nothing
 
 - docs/proof.md: rule by rule, what the recordings of the lab's machines give today.
+- docs/fixes.md: every fix with its proof, and what it withstood.
 - docs/rules/: a page for each rule, as `flaskdoctor explain` prints it, and a table of all.
-- README.md: the report of `flaskdoctor check --demo`.
+- docs/rules-language.md: the table of actions.
+- README.md, docs/fixing.md: what commands print, over recordings or as a machine of the lab printed it.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TREE), str(TREE / "tests")]
+sys.path[:0] = [str(TREE), str(TREE / "tests"), str(TREE / "docs")]
 
-from lab import recording, shapes  # noqa: E402 - found by the paths above
+import fixes_page  # noqa: E402 - found by the paths above
+from lab import recording, shapes  # noqa: E402
 from lab.recipe import Recipe, load_all  # noqa: E402
 
+from doctor import mend  # noqa: E402
 from doctor.cli.explain import explanation  # noqa: E402
+from doctor.engine.actions import ACTIONS  # noqa: E402
 from doctor.engine.load import load_rules  # noqa: E402
 from doctor.engine.rule import Rule  # noqa: E402
+from doctor.fixes.fixer import Planned  # noqa: E402
+from doctor.reports.changes import planned_lines  # noqa: E402
 from doctor.reports.layout import plain  # noqa: E402
 from doctor.reports.model import Report  # noqa: E402
 from doctor.reports.text import lines  # noqa: E402
 from doctor.run import Options, check  # noqa: E402
 
-REPORT = re.compile(r"(<!-- report: flaskdoctor check --demo -->\n```\n).*?(```\n<!-- /report -->)", re.DOTALL)
+PRINTED = re.compile(r"(<!-- printed: (.+?) -->\n```\n).*?(```\n<!-- /printed -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- actions -->\n).*?(<!-- /actions -->)", re.DOTALL)
 
 
 def main() -> int:
     """Write every page, or with --check list those that differ; the exit status says whether any does."""
     pages = {
         TREE / "docs" / "proof.md": proof(),
+        TREE / "docs" / "fixes.md": fixes_page.page(load_all(), _plans),
         TREE / "docs" / "rules" / "README.md": rule_table(),
         **{TREE / "docs" / "rules" / f"{rule.name}.md": rule_page(rule) for rule in load_rules()},
-        TREE / "README.md": readme(),
+        TREE / "docs" / "rules-language.md": with_actions(TREE / "docs" / "rules-language.md"),
+        **{path: with_printed(path) for path in (TREE / "README.md", TREE / "docs" / "fixing.md")},
     }
     extra = set((TREE / "docs" / "rules").glob("*.md")) - set(pages)
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
@@ -73,17 +84,72 @@ def severities(rule: Rule) -> str:
     return ", ".join(severity.value for severity in ranked)
 
 
-def readme() -> str:
-    """README.md with the report of the bundled recording."""
-    text = plain(lines(check(Options(demo=True)), 100))
-    return REPORT.sub(lambda match: match[1] + text + match[2], (TREE / "README.md").read_text())
+def with_printed(path: Path) -> str:
+    """A page with what its commands print."""
+    return PRINTED.sub(lambda match: match[1] + COMMANDS[match[2]]() + match[3], path.read_text())
+
+
+def _demo() -> str:
+    return plain(lines(check(Options(demo=True)), 100))
+
+
+def _planned() -> str:
+    return plain(planned_lines(_plans("upstream-bind-mismatch", "other-path"), unsafe=True, more=0))
+
+
+def _on_a_machine() -> str:
+    """As tests/test_docs.py wrote it down."""
+    path = TREE / "docs" / "examples" / "fixing.txt"
+    return path.read_text() if path.exists() else "not recorded\n"
+
+
+COMMANDS: Mapping[str, Callable[[], str]] = {
+    "check --demo": _demo,
+    "check --diff --unsafe-fixes": _planned,
+    "check --fix, undo": _on_a_machine,
+}
+
+
+def with_actions(path: Path) -> str:
+    """A page with the table of actions."""
+    rows = [
+        f"| `{name}` | {' '.join(f'`{parameter}`' for parameter in action.parameters)} "
+        f"| {'unsafe' if action.drops_requests else 'safe or unsafe'} | {ABOUT[name]} |\n"
+        for name, action in ACTIONS.items()
+    ]
+    table = "".join(["| action | arguments | class of its fix | what it does |\n", "|---|---|---|---|\n", *rows])
+    return TABLE.sub(lambda match: match[1] + table + match[2], path.read_text())
+
+
+ABOUT = {
+    "systemd.dropin": "adds assignments to `50-flaskdoctor.conf` of the unit, one for each of `values`; `Exec*=` is "
+    "reset first",
+    "systemd.daemon-reload": "lets systemd read its files",
+    "systemd.start": "`systemctl start`",
+    "systemd.restart": "`systemctl restart`",
+    "systemd.reload": "`systemctl reload`",
+    "systemd.enable": "`systemctl enable`",
+    "systemd.reset-failed": "lets a unit be started again that failed too often",
+    "nginx.set": "`place` is a fact: the directive that stands there is replaced, else one is added to the block that "
+    "opens there",
+    "nginx.replace": "`edit` is a fact of type `Edit`, a whole line",
+    "nginx.remove": "`place` is a fact: the `directive` that begins there is taken out, a block with all it holds",
+    "nginx.enable-site": "links `sites-enabled/NAME` to the file in `sites-available`",
+    "nginx.reload": "tests the configuration, then reloads",
+    "fs.mode": "gives a file or directory these permission bits",
+    "fs.group": "gives a file or directory this group",
+    "fs.link": "points a link to `target`",
+    "fs.remove-bytecode": "takes away the `*.pyc` of a directory and of those below it",
+}
 
 
 def proof() -> str:
     """What each rule's recordings give."""
     recipes = {recipe.rule: recipe for recipe in load_all()}
     sections = [section(rule, recipes[rule.name]) for rule in load_rules() if rule.name in recipes]
-    return "\n".join([PREAMBLE.format(count=len(sections)), *_healthy(), *sections])
+    return "\n".join(
+        [PREAMBLE.format(count=sum(NOT_RECORDED not in text for text in sections)), *_healthy(), *sections]
+    )
 
 
 PREAMBLE = """\
@@ -105,6 +171,9 @@ def _healthy() -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for name, shape in shapes.HEALTHY.items():
         report = _replay("healthy", shape.__name__)
+        if report is None:
+            yield f"| {name} | {NOT_RECORDED} | | | |"
+            continue
         s = report.summary
         yield f"| {name} | {s.error} | {s.warning} | {s.info} | {s.passed} |"
     yield ""
@@ -115,20 +184,35 @@ def section(rule: Rule, recipe: Recipe) -> str:
     out = [f"## {rule.id} {rule.name}", "", rule.title + ".", ""]
     out += ["| fault | named first | severity | now or foretold |", "|---|---|---|---|"]
     for fault in recipe.faults:
-        findings = _replay(recipe.rule, fault.name).findings
-        first = findings[0] if findings else None
-        named, severity = (first.name, first.severity.value) if first else ("nothing", "")
+        report = _replay(recipe.rule, fault.name)
+        first = report.findings[0] if report and report.findings else None
+        named, severity = (first.name, first.severity.value) if first else ("nothing" if report else NOT_RECORDED, "")
         out.append(f"| {fault.name} | {named} | {severity} | {'foretold' if fault.foretold else 'now'} |")
     out += ["", "| look-alike | errors and warnings |", "|---|---|"]
     for other in recipe.lookalikes:
-        findings = _replay(recipe.rule, f"{recording.LOOKALIKE}{other.name}").findings
-        loud = [finding.name for finding in findings if finding.severity != "info"]
+        report = _replay(recipe.rule, f"{recording.LOOKALIKE}{other.name}")
+        loud = [finding.name for finding in report.findings if finding.severity != "info"] if report else [NOT_RECORDED]
         out.append(f"| {other.name} | {', '.join(loud) or 'none'} |")
     return "\n".join([*out, ""])
 
 
-def _replay(folder: str, name: str) -> Report:
-    return check(Options(targets=(str(recording.FIXTURES / folder / f"{name}{recording.SUFFIX}"),)))
+NOT_RECORDED = "**not recorded**"
+
+
+@cache
+def _seen(path: Path) -> tuple[Report, tuple[Planned, ...]] | None:
+    """What the doctor says of a recording, and the fixes it offers; None where there is no recording."""
+    return mend.plan(Options(targets=(str(path),))) if path.exists() else None
+
+
+def _replay(folder: str, name: str) -> Report | None:
+    seen = _seen(recording.FIXTURES / folder / f"{name}{recording.SUFFIX}")
+    return seen and seen[0]
+
+
+def _plans(folder: str, name: str) -> tuple[Planned, ...]:
+    seen = _seen(recording.FIXTURES / folder / f"{name}{recording.SUFFIX}")
+    return seen[1] if seen else ()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The way of the data: host → facts → judgement → diagnosis → report."""
+"""The way of the data: host → facts → judgement → diagnosis → report. The way back, to the machine, is `mend`."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ from doctor.frozen import frozen
 
 if TYPE_CHECKING:
     from doctor.facts.topology import Facts
+    from doctor.fixes.look import Look
     from doctor.hosts.base import Host
     from doctor.hosts.snapshot import RecordingHost, SnapshotError
-    from doctor.reports.model import ProbeReport, Report
+    from doctor.reports.model import AppliedFixReport, ProbeReport, Report
 
 DEMO = Path(__file__).parent / "_data" / "demo.snapshot.json"
 """The recorded broken machine of `check --demo`."""
@@ -38,12 +40,16 @@ class Options:
 
 def check(options: Options) -> Report:
     """Examine the target and report. Raises UserError for what the caller can mend."""
-    from doctor.later import Later
-
     host = open_host(options)
     if not (options.targets or options.demo or options.root):
         _ask_ahead(host)
+    return report(look(options, host), options)
+
+
+def look(options: Options, host: Host) -> Look:
+    """Look once, judge and conclude."""
     from doctor.facts import gather
+    from doctor.later import Later
 
     looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
     # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
@@ -52,19 +58,27 @@ def check(options: Options) -> Report:
     from doctor.engine.load import load_rules
     from doctor.engine.rule import Severity
     from doctor.engine.select import select
-    from doctor.fixes.preview import preview
-    from doctor.reports.build import build
+    from doctor.fixes.look import Look
+    from doctor.fixes.preview import previewer
 
     rules = select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
     facts = looking.result()
     if options.app and not facts.apps:
         raise _no_such_app(options.app, host)
-    judgement = judge(rules, facts, preview=preview)
+    judgement = judge(rules, facts, preview=previewer(host))
     if judgement.of(Outcome.ERROR):
         load_rules()  # says where, if it is a rule file that is wrong: the look at a trusted one was only brief
     least = Severity(options.min_severity).rank
     shown = [finding for finding in judgement.findings if finding.severity.rank <= least]
-    return build(facts, judgement, diagnose(shown), _probes(facts) if options.probe else ())
+    return Look(host, facts, judgement, diagnose(shown))
+
+
+def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:
+    """The report of a look, with what was fixed before it."""
+    from doctor.reports.build import build
+
+    probes = _probes(seen.facts) if options.probe else ()
+    return build(seen.facts, seen.judgement, seen.diagnosis, probes, fixes)
 
 
 def _ask_ahead(host: Host) -> None:

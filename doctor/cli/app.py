@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from doctor.cli import check, explain, rules, schema, snapshot, version
+from doctor.cli import check, explain, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
 from doctor.errors import UserError
 
@@ -24,6 +24,7 @@ app.command("check")(check.check)
 app.command("explain")(explain.explain)
 app.command("rules")(rules.rules)
 app.command("snapshot")(snapshot.snapshot)
+app.command("undo")(undo.undo)
 app.command("schema")(schema.schema)
 app.command("version")(version.version)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,7 @@ from doctor.errors import UserError
 
 if TYPE_CHECKING:
     from doctor.reports.model import Report
+    from doctor.run import Options
 
 _SUFFIXES = {".txt": Format.TEXT, ".json": Format.JSON}
 
@@ -77,6 +81,25 @@ def check(
             help="Send one HTTP request through nginx and one to Gunicorn. Default: connect, send nothing.",
         ),
     ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", envvar="FLASKDOCTOR_FIX", help="Make the safe fixes, then report what remains.")
+    ] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe-fixes",
+            envvar="FLASKDOCTOR_UNSAFE_FIXES",
+            help="With --fix or --diff: also fixes that drop requests or change behaviour.",
+        ),
+    ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", envvar="FLASKDOCTOR_DIFF", help="Show the fixes as diffs and commands; change nothing."),
+    ] = False,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", envvar="FLASKDOCTOR_INTERACTIVE", help="With --fix: ask before each fix."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", envvar="FLASKDOCTOR_STRICT", help="Exit with 4 if a check could not be made.")
     ] = False,
@@ -99,7 +122,6 @@ def check(
     """
     files = [(path, _format_of(path)) for path in output or ()]
     from doctor import run
-    from doctor.cli.progress import progress
 
     options = run.Options(
         targets=tuple(targets or ()),
@@ -113,13 +135,68 @@ def check(
         min_severity=min_severity.value,
         probe=probe,
     )
-    with progress("flaskdoctor is looking …"):
-        report = run.check(options)
-    good = _emitted(report, form)
+    how = _Mending(fix=fix, unsafe=unsafe_fixes, diff=diff, interactive=interactive)
+    how.validate()
+    if diff and form is Format.TEXT:
+        report, good = _show_plan(options, how)
+    else:
+        report = _examined(options, how)
+        good = _emitted(report, form)
     code = run.exit_code(report, fail_on=fail_on.value, strict=strict)
     if not (_write_all(report, files) and good) and code != 3:
         code = 2
     raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class _Mending:
+    """The options that have to do with fixing."""
+
+    fix: bool
+    unsafe: bool
+    diff: bool
+    interactive: bool
+
+    def validate(self) -> None:
+        """Raise UserError for what does not go together."""
+        if self.unsafe and not (self.fix or self.diff):
+            raise UserError("--unsafe-fixes says which fixes are meant, not what to do", "", "Add --fix or --diff.")
+        if self.interactive and not self.fix:
+            raise UserError("--interactive needs --fix", "", "Add --fix.")
+        if self.interactive and not self.diff and not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UserError("--interactive needs a terminal", "", "Leave it out where nobody can answer.")
+
+
+def _examined(options: Options, how: _Mending) -> Report:
+    from doctor import run
+    from doctor.cli.progress import progress
+
+    if not how.fix or how.diff:
+        with progress("flaskdoctor is looking …"):
+            return run.check(options)
+    from doctor import mend
+
+    if how.interactive:
+        from doctor.cli.ask import ask
+
+        return mend.fix(options, unsafe=how.unsafe, ask=ask)
+    with progress("flaskdoctor is looking, fixing, and looking again …"):
+        return mend.fix(options, unsafe=how.unsafe)
+
+
+def _show_plan(options: Options, how: _Mending) -> tuple[Report, bool]:
+    """The diffs and commands in the place of the report."""
+    from doctor import mend
+    from doctor.cli.output import emit_lines
+    from doctor.cli.progress import progress
+    from doctor.engine.rule import Safety
+    from doctor.reports.changes import planned_lines
+
+    with progress("flaskdoctor is looking …"):
+        report, planned = mend.plan(options)
+    shown = [item for item in planned if how.unsafe or item.fix.safety is Safety.SAFE]
+    more = sum(1 for item in planned if item not in shown and not item.objection)
+    return report, _tried(lambda: emit_lines(planned_lines(shown, unsafe=how.unsafe, more=more)))
 
 
 def _format_of(path: str) -> Format:
@@ -130,11 +207,16 @@ def _format_of(path: str) -> Format:
 
 
 def _emitted(report: Report, form: Format) -> bool:
-    """Write the report to standard output; whether that was possible. It must not keep the files from being written."""
+    """Write the report to standard output; whether that was possible."""
+    return _tried(lambda: _emit(report, form))
+
+
+def _tried(emit: Callable[[], None]) -> bool:
+    """Write to standard output; whether that was possible. It must not keep the files from being written."""
     from doctor.cli.output import complain
 
     try:
-        _emit(report, form)
+        emit()
     except UserError as error:
         complain(f"flaskdoctor: {error}")
         return False
@@ -142,8 +224,6 @@ def _emitted(report: Report, form: Format) -> bool:
 
 
 def _emit(report: Report, form: Format) -> None:
-    import sys
-
     from doctor.cli.output import emit_lines, emit_text, width
 
     match form:

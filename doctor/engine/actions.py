@@ -60,11 +60,13 @@ ACTIONS: Mapping[str, Action] = {
         _action("systemd.reset-failed", unit=_UNIT),
         _action("nginx.set", drops=True, place=Parameter.PLACE, directive=Parameter.TEXT, value=Parameter.TEXT),
         _action("nginx.replace", drops=True, edit=Parameter.EDIT),
+        _action("nginx.remove", drops=True, place=Parameter.PLACE, directive=Parameter.TEXT),
+        _action("nginx.enable-site", drops=True, path=Parameter.PATH),
         _action("nginx.reload"),
         _action("fs.mode", drops=True, path=Parameter.PATH, mode=Parameter.MODE),
+        _action("fs.group", drops=True, path=Parameter.PATH, group=Parameter.TEXT),
         _action("fs.link", drops=True, path=Parameter.PATH, target=Parameter.PATH),
         _action("fs.remove-bytecode", drops=True, path=Parameter.PATH),
-        _action("edit", drops=True, edit=Parameter.EDIT),
     )
 }
 

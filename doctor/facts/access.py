@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
-from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
+from doctor.frozen import frozen
+from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
 from doctor.hosts.paths import resolve
 
 if TYPE_CHECKING:
     from doctor.facts.socket import Obstacle
 
 _BITS = {"r": 4, "w": 2, "x": 1}
+_ASSETS = (
+    ".avif", ".css", ".eot", ".gif", ".ico", ".jpeg", ".jpg", ".js", ".map", ".mjs", ".mp4", ".otf", ".png", ".svg",
+    ".ttf", ".wasm", ".webm", ".webmanifest", ".webp", ".woff", ".woff2",
+)  # fmt: skip
+
+
+@frozen
+class Grant:
+    """A mode, in octal digits, that lets a user through at `path`."""
+
+    path: str
+    mode: str
 
 
 def physical(host: Host, path: str) -> Fact[str]:
@@ -51,6 +65,57 @@ def obstacle(host: Host, path: str, uid: int, gids: frozenset[int], want: str = 
         Known(Obstacle); Absent when nothing stops the user; Unknown where a component does not exist, could not be
         looked at, or has an access control list (the bits alone decide nothing then).
     """
+    return next(iter(_obstacles(host, path, uid, gids, want)), Absent((Place(path=path),)))
+
+
+def grant(
+    host: Host, wanted: Iterable[tuple[str, str]], uid: int, gids: frozenset[int], on_the_way: str
+) -> Fact[Grant]:
+    """The one change of a mode that lets a user through, where a single one does.
+
+    Args:
+        host: where to look.
+        wanted: paths, each with what is needed of it, as for `obstacle`.
+        uid: of the user.
+        gids: all groups of the user.
+        on_the_way: directory that may be opened, or one above it; what is closed below it was meant to be.
+
+    Returns:
+        Absent where nothing or more than one thing stops the user, or where opening it would let others in who are
+        kept out for good reason; Unknown where a path could not be looked at.
+    """
+    found: dict[tuple[str, str], Known[Obstacle]] = {}
+    for path, want in wanted:
+        for stop in _obstacles(host, path, uid, gids, want):
+            if isinstance(stop, Unknown):
+                return stop
+            found[stop.value.path, stop.value.right] = stop
+    if len(found) != 1:
+        return Absent()
+    (stop,) = found.values()
+    at = stop.value
+    if not (_is_asset(at.path) if at.right == "r" else _may_be_opened(host, at, on_the_way)):
+        return Absent(stop.places)
+    shift = 6 if at.uid == uid else 3 if at.gid in gids else 0
+    return computed(Grant(at.path, f"{at.mode | _BITS[at.right] << shift:04o}"), *stop.places)
+
+
+def _may_be_opened(host: Host, at: Obstacle, on_the_way: str) -> bool:
+    """No directory of the system, no folder of root's in which other people have their homes."""
+    if at.right != "x" or at.path.count("/") < 2 or not f"{on_the_way}/".startswith(f"{at.path}/"):
+        return False
+    accounts = host.read("/etc/passwd")
+    rows = (line.split(":") for line in accounts.text.splitlines()) if isinstance(accounts, Content) else ()
+    return at.uid != 0 or not any(len(row) > 5 and row[5].startswith(f"{at.path}/") for row in rows)
+
+
+def _is_asset(path: str) -> bool:
+    """A kind of file that browsers ask for: anything else may be kept from them on purpose."""
+    return path.lower().endswith(_ASSETS)
+
+
+def _obstacles(host: Host, path: str, uid: int, gids: frozenset[int], want: str) -> Iterator[Known[Obstacle] | Unknown]:
+    """Everything that stops a user, from the top; Unknown where it cannot be told."""
     from doctor.facts.socket import Obstacle  # socket facts are built on this module
 
     found = resolve(host, path)
@@ -60,12 +125,11 @@ def obstacle(host: Host, path: str, uid: int, gids: frozenset[int], want: str = 
             continue
         for right in want if last else "x":
             if stat.acl and uid not in (0, stat.uid):
-                return Unknown(f"{component.path} has an access control list", (Place(path=component.path),))
-            if not allowed(stat, uid, gids, right):
+                yield Unknown(f"{component.path} has an access control list", (Place(path=component.path),))
+            elif not allowed(stat, uid, gids, right):
                 place = Place(path=component.path, text=f"mode {stat.mode:04o}, uid {stat.uid}, gid {stat.gid}")
-                return Known(Obstacle(component.path, right, stat.mode, stat.uid, stat.gid, last), (place,))
+                yield Known(Obstacle(component.path, right, stat.mode, stat.uid, stat.gid, last), (place,))
     if isinstance(found.physical, Missing):
-        return Unknown(f"{found.stopped_at} does not exist", (Place(path=found.stopped_at),))
+        yield Unknown(f"{found.stopped_at} does not exist", (Place(path=found.stopped_at),))
     if isinstance(found.physical, Unseen):
-        return Unknown(found.physical.reason, (Place(path=found.stopped_at),))
-    return Absent((Place(path=path),))
+        yield Unknown(found.physical.reason, (Place(path=found.stopped_at),))

@@ -16,6 +16,7 @@ from doctor.facts import (
     pidfile,
     placement,
     release,
+    reread,
     runtimedir,
     socket,
     static,
@@ -145,6 +146,7 @@ def _app(
         log=unit_log,
         nginx_log=nginx_log,
         limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
+        unread_config=reread.collect(host, own),
         doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, everybody),
     )
 

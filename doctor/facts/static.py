@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from doctor.facts.access import obstacle, physical
+from doctor.facts.access import Grant, grant, obstacle, physical
 from doctor.facts.assets import cached_for, long_cache, missing_build, stale_build
 from doctor.facts.nginx.model import Location, Nginx, Server
 from doctor.facts.nginx.select import location_for
@@ -32,6 +32,8 @@ class StaticPath:
     exists: Fact[bool]
     obstacle: Fact[Obstacle]
     """What stops nginx's user from reading there; Absent when it may."""
+    grant: Fact[Grant]
+    """The mode that would let it, where the obstacle is the only one and opening it gives nothing else away."""
     mapping_problem: Fact[str]
     """Why a URL maps to a wrong path; Absent when it is right.
 
@@ -107,6 +109,7 @@ def _static_path(
             physical=unknown,
             exists=unknown,
             obstacle=unknown,
+            grant=unknown,
             mapping_problem=_slash_problem(location) or _written_twice(location, static_folder) or Absent(),
             pinned_release=unknown,
             stale_build=unknown,
@@ -116,12 +119,14 @@ def _static_path(
         )
     where = physical(host, directory.value) if isinstance(directory, Known) else directory
     files = tuple(_sample(host, where.value)) if isinstance(where, Known) else ()
+    stopped = _obstacle(host, nginx, directory, where, files)
     return StaticPath(
         url=location.pattern,
         directory=directory,
         physical=where,
         exists=_exists(where, directory),
-        obstacle=_obstacle(host, nginx, directory, where, files),
+        obstacle=stopped,
+        grant=_grant(host, nginx, stopped, directory, where, files),
         mapping_problem=_unserved(host, location, where, static_folder, static_url)
         or _mapping_problem(host, server, location, where, files),
         pinned_release=_pinned(directory, running, location),
@@ -187,13 +192,33 @@ def _obstacle(
     found = obstacle(host, directory.value, uid, gids, "x")
     if not isinstance(found, Absent):
         return found
-    for path, name in files:
-        # What begins with a dot, or bears no suffix, is hardly meant to be served.
-        if not name.startswith(".") and "." in posixpath.basename(name):
-            stopped = obstacle(host, path, uid, gids, "r")
-            if isinstance(stopped, Known):
-                return stopped
+    for path in _served(files):
+        stopped = obstacle(host, path, uid, gids, "r")
+        if isinstance(stopped, Known):
+            return stopped
     return found
+
+
+def _served(files: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What begins with a dot, or bears no suffix, is hardly meant to be served."""
+    return (path for path, name in files if not name.startswith(".") and "." in posixpath.basename(name))
+
+
+def _grant(
+    host: Host,
+    nginx: Nginx,
+    stopped: Fact[Obstacle],
+    directory: Fact[str],
+    where: Fact[str],
+    files: Sequence[tuple[str, str]],
+) -> Fact[Grant]:
+    """Only where every file was looked at."""
+    if not isinstance(stopped, Known) or not isinstance(nginx.uid, Known) or not isinstance(nginx.gids, Known):
+        return stopped if isinstance(stopped, Unknown) else Absent()
+    if not isinstance(directory, Known) or not isinstance(where, Known) or len(files) >= _SAMPLE // 2:
+        return Absent()
+    wanted = [(directory.value, "x"), *((path, "r") for path in _served(files))]
+    return grant(host, wanted, nginx.uid.value, nginx.gids.value, where.value)
 
 
 def _slash_problem(location: Location) -> Known[str] | None:

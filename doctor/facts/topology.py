@@ -17,6 +17,7 @@ from doctor.facts.nginx.limits import Limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.placement import Placement
 from doctor.facts.release import Release
+from doctor.facts.reread import UnreadConfig
 from doctor.facts.runtimedir import DoomedSocket
 from doctor.facts.socket import SocketFile
 from doctor.facts.static import StaticPath
@@ -114,6 +115,8 @@ class App:
     log: UnitLog
     nginx_log: NginxLog
     limits: Limits
+    unread_config: Fact[UnreadConfig] = _NOTHING
+    """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
     doomed_socket: Fact[DoomedSocket] = _NOTHING
     """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
 

@@ -1,117 +1,110 @@
-"""What a fix would do, before anything is done: a unified diff and the exact commands."""
+"""What a fix would do, for people: a unified diff and the exact commands."""
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Callable, Iterable
 
-from doctor.engine.actions import BoundAction
-from doctor.engine.finding import BoundFix, FixPreview
+from doctor.engine.finding import BoundFix, FixPreview, Previewer
+from doctor.engine.rule import Safety
 from doctor.facts.edit import Edit
-from doctor.facts.value import Place
+from doctor.fixes import dropin
+from doctor.fixes.plan import CannotPlan, Change, Operation, Permit, Plan, Relink, Rewrite, Uncompile, Verb, plan
+from doctor.hosts.base import Content, Host, Missing, TextKind
 
-DROPIN_NAME = "50-flaskdoctor.conf"
-"""Our file in a unit's drop-in folder; the user's own files are never touched."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+"""Only a newline ends one, as for diff(1) and patch(1)."""
 NGINX_RELOAD = "nginx -t && systemctl reload nginx"
 
-_COMMANDS: dict[str, Callable[[BoundAction], str]] = {
-    "systemd.daemon-reload": lambda action: "systemctl daemon-reload",
-    "systemd.start": lambda action: f"systemctl start {shlex.quote(action.text('unit'))}",
-    "systemd.restart": lambda action: f"systemctl restart {shlex.quote(action.text('unit'))}",
-    "systemd.reload": lambda action: f"systemctl reload {shlex.quote(action.text('unit'))}",
-    "systemd.enable": lambda action: f"systemctl enable {shlex.quote(action.text('unit'))}",
-    "systemd.reset-failed": lambda action: f"systemctl reset-failed {shlex.quote(action.text('unit'))}",
-    "nginx.reload": lambda action: NGINX_RELOAD,
-    "fs.mode": lambda action: f"chmod {action.text('mode')} {shlex.quote(action.text('path'))}",
-    "fs.link": lambda action: f"ln -sfn {shlex.quote(action.text('target'))} {shlex.quote(action.text('path'))}",
-    "fs.remove-bytecode": lambda action: f"find {shlex.quote(action.text('path'))} -name '*.pyc' -delete",
-}
+
+def previewer(host: Host) -> Previewer:
+    """Previews over the files as the host shows them."""
+    return lambda fix: preview(fix, host)
 
 
-def preview(fix: BoundFix) -> FixPreview:
-    """The preview of a fix. Commands that follow from a change (daemon-reload, reload of nginx) are part of it."""
-    dropins = [action for action in fix.actions if action.name == "systemd.dropin"]
-    edits = [edit for action in fix.actions if (edit := edit_of(action))]
-    diffs = [*_dropin_diffs(dropins), *(edit_diff(edit) for edit in edits)]
-    commands = [*fix.commands]
-    if dropins or any(_is_unit(edit.path) for edit in edits):
-        commands.append("systemctl daemon-reload")
-    if any(_is_nginx(action, edit_of(action)) for action in fix.actions):
-        commands.append(NGINX_RELOAD)
-    commands += [_COMMANDS[action.name](action) for action in fix.actions if action.name in _COMMANDS]
+def preview(fix: BoundFix, host: Host, context: int = 0) -> FixPreview:
+    """The preview of a fix. One that does not fit the files is left to a person, with the reason."""
+    try:
+        planned = plan(fix.actions, lambda path: _text(path, fix, host))
+    except CannotPlan as error:
+        return FixPreview(fix.title, Safety.MANUAL, (), "", (*fix.steps, f"By hand: {error}."), ())
     return FixPreview(
         title=fix.title,
         safety=fix.safety,
-        commands=tuple(dict.fromkeys(commands)),
-        diff="".join(diffs),
+        commands=(*fix.commands, *commands(planned)),
+        diff=diff(planned, context),
         steps=fix.steps,
         actions=fix.actions,
     )
 
 
-def dropin_path(unit: str) -> str:
-    """Where our drop-in of a unit lies."""
-    return f"/etc/systemd/system/{unit}.d/{DROPIN_NAME}"
+def in_full(fix: FixPreview, host: Host) -> FixPreview:
+    """The same preview with the lines around each change."""
+    return preview(BoundFix(fix.title, fix.safety, fix.actions, steps=fix.steps), host, context=3)
 
 
-def dropin_text(actions: Iterable[BoundAction]) -> str:
-    """The drop-in that these `systemd.dropin` actions (of one unit) make together.
-
-    A list of commands is reset by an empty assignment first: systemd would add to it otherwise.
-    """
-    sections: dict[str, list[str]] = {}
-    for action in actions:
-        key, values = action.text("key"), action.arguments["values"]
-        if not isinstance(values, tuple):
-            raise TypeError("systemd.dropin: values is no list")
-        reset = [f"{key}="] if key.startswith("Exec") and values[0] else []
-        sections.setdefault(action.text("section"), []).extend([*reset, *(f"{key}={value}" for value in values)])
-    return "\n".join(f"[{section}]\n" + "".join(f"{line}\n" for line in lines) for section, lines in sections.items())
+def commands(planned: Plan) -> tuple[str, ...]:
+    """The commands to type after the files were edited, in order."""
+    changes = [_change_command(change) for change in planned.changes]
+    operations = [_operation_command(operation) for operation in planned.operations]
+    return tuple(dict.fromkeys(command for command in (*changes, *operations) if command))
 
 
-def edit_of(action: BoundAction) -> Edit | None:
-    """The change of a line that an action stands for; None for those that change none."""
-    if action.name == "nginx.set":
-        place = action.arguments["place"]
-        return _set_directive(place, action) if isinstance(place, Place) else None
-    edit = action.arguments.get("edit")
-    return edit if isinstance(edit, Edit) else None
+def diff(planned: Plan, context: int = 3) -> str:
+    """Every edited file as a unified diff with so many lines around a change."""
+    return "".join(_file_diff(change, context) for change in planned.changes if isinstance(change, Rewrite))
 
 
-def edit_diff(edit: Edit) -> str:
-    """A unified diff of one line without context."""
-    after = edit.after.split("\n") if edit.after else []
-    count = "" if len(after) == 1 else f",{len(after)}"
-    start = edit.line if after else edit.line - 1
-    lines = [f"--- {edit.path}", f"+++ {edit.path}", f"@@ -{edit.line} +{start}{count} @@", f"-{edit.before}"]
-    return "\n".join([*lines, *(f"+{line}" for line in after)]) + "\n"
+def _change_command(change: Change) -> str:
+    match change:
+        case Relink(path, target):
+            return f"ln -sfn {shlex.quote(target)} {shlex.quote(path)}"
+        case Permit(path, mode, group):
+            how = f"chmod {mode}" if mode else f"chgrp {shlex.quote(group)}"
+            return f"{how} {shlex.quote(path)}"
+        case Uncompile(path):
+            return f"find {shlex.quote(path)} -name '*.pyc' -delete"
+        case Rewrite():
+            return ""
 
 
-def _dropin_diffs(actions: list[BoundAction]) -> list[str]:
-    units: dict[str, list[BoundAction]] = {}
-    for action in actions:
-        units.setdefault(action.text("unit"), []).append(action)
-    return [_new_file(dropin_path(unit), dropin_text(own)) for unit, own in units.items()]
+def _operation_command(operation: Operation) -> str:
+    if operation.verb is Verb.NGINX_RELOAD:
+        return NGINX_RELOAD
+    unit = f" {shlex.quote(operation.unit)}" if operation.unit else ""
+    return f"systemctl {operation.verb.value}{unit}"
 
 
-def _new_file(path: str, text: str) -> str:
-    lines = text.splitlines()
-    count = "" if len(lines) == 1 else f",{len(lines)}"
-    return "\n".join(["--- /dev/null", f"+++ {path}", f"@@ -0,0 +1{count} @@", *(f"+{line}" for line in lines)]) + "\n"
+def _file_diff(change: Rewrite, context: int) -> str:
+    import difflib
+
+    rows = difflib.unified_diff(
+        _LINE.findall(change.before or ""),
+        _LINE.findall(change.after),
+        "/dev/null" if change.before is None else change.path,
+        change.path,
+        n=context,
+    )
+    return "".join(row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n" for row in rows)
 
 
-def _set_directive(place: Place, action: BoundAction) -> Edit:
-    """Replace the directive that stands at `place`, or add one as the first line of the block that opens there."""
-    directive = f"{action.text('directive')} {action.text('value')};"
-    indent = place.text[: len(place.text) - len(place.text.lstrip())]
-    if place.text.split()[:1] == [action.text("directive")]:
-        return Edit(place.path, place.line, place.text, indent + directive)
-    return Edit(place.path, place.line, place.text, f"{place.text}\n{indent}    {directive}")
+def text_kind(path: str) -> TextKind:
+    """How the host takes secrets out of a file that a fix rewrites."""
+    return TextKind.UNIT if path.endswith(dropin.NAME) else TextKind.NGINX
 
 
-def _is_unit(path: str) -> bool:
-    return "/systemd/" in path and path.endswith((".service", ".socket", ".conf"))
-
-
-def _is_nginx(action: BoundAction, edit: Edit | None) -> bool:
-    return edit is not None and (action.name.startswith("nginx.") or "/nginx/" in edit.path)
+def _text(path: str, fix: BoundFix, host: Host) -> str | None:
+    """The file as the host shows it; where the host does not hold it, the one line that is known of it."""
+    kind = text_kind(path)
+    match host.read(path, kind):
+        case Content(text, truncated=False):
+            return text
+        case Missing():
+            return None
+    edits = [edit for action in fix.actions if isinstance(edit := action.arguments.get("edit"), Edit)]
+    for edit in edits:
+        if edit.path == path:
+            return "\n" * (edit.line - 1) + edit.before + "\n"
+    if kind is TextKind.UNIT:
+        return None
+    raise CannotPlan(f"{path} could not be read")

@@ -19,7 +19,8 @@ UNIT_PROPERTIES = (
     "RootDirectory", "Environment", "EnvironmentFiles", "PassEnvironment", "ExecStart", "ExecReload",
     "ExecStartPre", "ExecStop", "PIDFile", "RuntimeDirectory", "RuntimeDirectoryMode", "RuntimeDirectoryPreserve",
     "PrivateTmp", "PrivateNetwork", "ProtectHome", "ProtectSystem", "ReadWritePaths", "DynamicUser", "LimitNOFILE",
-    "TriggeredBy", "Triggers", "Requires", "After", "WantedBy", "ControlGroup", "InvocationID", "Listen",
+    "TriggeredBy", "Triggers", "Requires", "After", "WantedBy",
+    "RequiredBy", "UpheldBy", "BoundBy", "ControlGroup", "InvocationID", "Listen",
     "SocketMode", "SocketUser", "SocketGroup", "Backlog", "RemoveOnStop", "JoinsNamespaceOf",
 )  # fmt: skip
 

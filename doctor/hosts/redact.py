@@ -19,9 +19,10 @@ from dataclasses import replace
 from doctor.grammar.outline import Call, Expression, Literal, Outline
 from doctor.hosts import secrets
 from doctor.hosts.base import TextKind
+from doctor.hosts.hidden import TOKEN
 from doctor.hosts.redact_nginx import redact_nginx
 from doctor.hosts.redact_python import redact_python
-from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, TOKEN, WORD, CommandLine, redact_unit, shell_assignments
+from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, WORD, CommandLine, redact_unit, shell_assignments
 
 _YAML_VARIABLE = re.compile(
     r"(?P<head>^[ \t]+(?:-[ \t]+[\"']?(?P<item>[A-Za-z_]\w*)=|[\"']?(?P<name>[A-Z][A-Z0-9_]+)[\"']?:[ \t]+))"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from doctor.hosts import secrets
+from doctor.hosts.hidden import TOKEN
 
 if TYPE_CHECKING:
     from doctor.hosts.redact import Redactor
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 LONG = 1 << 14
 """Longer values are hidden as a whole: taking words apart costs the square of the length in the worst case."""
 
-TOKEN = re.compile(r"<hidden:[0-9a-f]{12}>")
 ENV_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)")
 _SHORT_ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=\S*")
 _SHELL_ASSIGNMENT = re.compile(

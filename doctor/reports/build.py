@@ -15,6 +15,7 @@ from doctor.facts.topology import App, Facts
 from doctor.facts.value import Known, Place
 from doctor.reports.model import (
     SCHEMA,
+    AppliedFixReport,
     AppReport,
     BugReport,
     EvidenceReport,
@@ -35,7 +36,13 @@ _LONGEST = 1000
 """Characters of a line that is shown as a proof."""
 
 
-def build(facts: Facts, judgement: Judgement, diagnosis: Diagnosis, probes: Sequence[ProbeReport] = ()) -> Report:
+def build(
+    facts: Facts,
+    judgement: Judgement,
+    diagnosis: Diagnosis,
+    probes: Sequence[ProbeReport] = (),
+    fixes: Sequence[AppliedFixReport] = (),
+) -> Report:
     """The report of one run. `diagnosis` holds the findings to show, which may be fewer than were judged."""
     findings = diagnosis.findings
     by_app: dict[str, list[Finding]] = {}
@@ -59,6 +66,7 @@ def build(facts: Facts, judgement: Judgement, diagnosis: Diagnosis, probes: Sequ
         apps=tuple(_app(app, facts, by_app.get(app.name, ())) for app in facts.apps),
         findings=tuple(_finding(finding) for finding in findings),
         unknown=unknown,
+        fixes=tuple(fixes),
         probes=tuple(probes),
         bugs=bugs,
         templates=facts.templates,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from doctor.engine.rule import Severity
-from doctor.reports.layout import BLANK, Line, clean, columns, line, paragraph
+from doctor.reports.layout import BLANK, Line, clean, columns, line, paragraph, rows
 from doctor.reports.model import EvidenceReport, FindingReport, FixReport
 
 _WORDS = {
@@ -82,7 +82,7 @@ def _last(fact: str) -> str:
 def _fix_lines(fix: FixReport, word: str, width: int) -> list[Line]:
     """The title wrapped; diff and commands as they are, for they are to be copied."""
     out = paragraph(f"{word} ({fix.safety.value}): {fix.title}", width, 3)
-    for text in fix.diff.splitlines() if fix.diff else ():
+    for text in rows(fix.diff) if fix.diff else ():
         style = {"+": "add", "-": "remove"}.get(text[:1], "")
         out.append(line(("     ", ""), (text, style)))
     out += [step for text in fix.steps for step in paragraph(text, width, 5)]

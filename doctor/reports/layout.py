@@ -41,6 +41,11 @@ def line(*spans: Span) -> Line:
     return tuple((clean(text), style) for text, style in spans)
 
 
+def rows(text: str) -> list[str]:
+    """The lines of a text. Only a newline ends one: `str.splitlines` breaks at signs that a file may hold, too."""
+    return [row.removesuffix("\r") for row in text.removesuffix("\n").split("\n")] if text else []
+
+
 def wrap(text: str, width: int) -> list[str]:
     """`text`, cleaned, in pieces of at most `width` columns; broken at spaces only, so that paths stay whole."""
     pieces: list[str] = []

@@ -191,13 +191,23 @@ class ProbeReport:
 
 @frozen
 class AppliedFixReport:
-    """What became of one fix; `undo` names the run that takes it back."""
+    """What became of one fix of `check --fix`."""
 
     rule: str
     action: str
+    """The actions it is made of: "systemd.dropin, systemd.restart"."""
     result: Literal["applied", "failed", "rolled-back", "skipped"]
+    """applied: the finding is gone and nothing new fails. rolled-back: all is as before. failed: see `detail`.
+    skipped: left alone."""
     detail: str
+    """Why it was not applied; "" for one that was."""
     undo: str | None
+    """The run that takes it back, for `flaskdoctor undo RUN`; null when there is nothing to take back."""
+    name: str
+    """Of the rule."""
+    subject: str
+    title: str
+    safety: Safety
 
 
 @frozen

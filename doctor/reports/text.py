@@ -10,6 +10,7 @@ from operator import itemgetter
 from doctor.engine.rule import Severity
 from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
+from doctor.reports.changes import fixed_lines
 from doctor.reports.finding import finding_lines
 from doctor.reports.layout import BLANK, Line, clean, columns, line
 from doctor.reports.model import AppReport, FindingReport, HopReport, HopState, ProbeReport, Report
@@ -60,7 +61,8 @@ def lines(report: Report, width: int = WIDTH) -> list[Line]:
         out.append(BLANK)
     reasons = unknown_lines(report, width)
     out += [*reasons, BLANK] if reasons else []
-    for block in (bug_lines(report, width), template_lines(report, width), nothing_lines(report, width)):
+    fixed = fixed_lines(report.fixes, width) if report.fixes else []
+    for block in (bug_lines(report, width), template_lines(report, width), nothing_lines(report, width), fixed):
         out += [*block, BLANK] if block else []
     return [*out, verdict_line(report, folded=sum(len(c) for g in groups for c in g.consequences.values()))]
 

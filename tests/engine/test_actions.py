@@ -61,7 +61,7 @@ def test_a_place_is_a_line_of_a_file(fact: Any, expected: Place | None) -> None:
 
 @pytest.mark.parametrize("fact", [Absent(), Unknown("x"), Known("text")])
 def test_an_edit_is_one_or_the_action_is_not_offered(fact: Any) -> None:
-    call = ActionCall(ACTIONS["edit"], (("edit", parse("fact")),))
+    call = ActionCall(ACTIONS["nginx.replace"], (("edit", parse("fact")),))
     assert bind_action(call, bind({"fact": fact})) is None
     edit = Edit("/a", 1, "b", "c")
     bound = bind_action(call, bind({"fact": Known(edit)}))

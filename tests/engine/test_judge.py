@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from engine.builders import app, known, machine, make, rule, tcp, unit
+from shown import BLIND
 
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.judge import Judgement, Outcome, judge
@@ -17,7 +18,7 @@ from doctor.facts.nginx.model import Listen, Location, Nginx, Peer, Server, Site
 from doctor.facts.static import StaticPath
 from doctor.facts.topology import App, Facts, Route
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
-from doctor.fixes.preview import preview
+from doctor.fixes.preview import previewer
 
 DENIED = Unknown("permission denied reading /proc/122/environ (run with sudo)")
 
@@ -28,7 +29,7 @@ def shop(name: str = "shop", **settings: Any) -> App:
 
 
 def verdict(rules: Rule | tuple[Rule, ...], *apps: App) -> Judgement:
-    return judge(rules if isinstance(rules, tuple) else (rules,), machine(*apps), preview=preview)
+    return judge(rules if isinstance(rules, tuple) else (rules,), machine(*apps), preview=previewer(BLIND))
 
 
 def only(judgement: Judgement) -> Finding:
@@ -150,7 +151,7 @@ def test_a_broken_rule_does_not_stop_the_others() -> None:
 def test_subjects_that_cannot_be_listed_are_an_error_of_each_rule() -> None:
     facts = replace(machine(), nginx=None)  # type: ignore[arg-type]
     about = rule(subject="location", expect="location.internal", message="x")
-    [result] = judge((about,), facts, preview=preview).results
+    [result] = judge((about,), facts, preview=previewer(BLIND)).results
     assert (result.outcome, result.subject.kind) == (Outcome.ERROR, "location")
     assert "AttributeError" in result.reason
 
@@ -301,7 +302,7 @@ def test_without_any_app_every_proxied_location_is_a_subject() -> None:
     about = rule(
         subject="location", expect='location.pattern == "/" or exists(app.unit)', message="'{location.pattern}'"
     )
-    assert [r.outcome for r in judge((about,), facts, preview=preview).results] == [
+    assert [r.outcome for r in judge((about,), facts, preview=previewer(BLIND)).results] == [
         Outcome.PASS,
         Outcome.FAIL,
         Outcome.PASS,
@@ -327,7 +328,7 @@ def test_the_name_of_a_route_says_where_it_goes() -> None:
 
 def test_an_unreadable_file_is_unknown_to_the_rule_that_asks_for_it() -> None:
     about = rule(subject="file", expect="known(file)", message="'{file:place} cannot be read'", hop=None)
-    found = only(judge((about,), whole(), preview=preview))
+    found = only(judge((about,), whole(), preview=previewer(BLIND)))
     assert found.message == "/etc/nginx/x:3 cannot be read"
     assert found.evidence[0].value == Unknown("bad", (Place("/etc/nginx/x", 3),))
 
@@ -335,4 +336,4 @@ def test_an_unreadable_file_is_unknown_to_the_rule_that_asks_for_it() -> None:
 def test_known_facts_of_the_host() -> None:
     about = rule(subject="host", expect="host.kind != 'live' or len(host.apps) > 1", message="'{host.name}'", hop=None)
     facts = machine(shop(), nginx=make(Nginx, user=Known("www-data")))
-    assert only(judge((about,), facts, preview=preview)).message == "box"
+    assert only(judge((about,), facts, preview=previewer(BLIND))).message == "box"

@@ -177,7 +177,12 @@ def test_what_is_refused(
         ),
         (UNSAFE + "\n      - fs.mode: {path: /run/x, mode: 0789}", (19, 39), "'0789' is no mode", ""),
         (UNSAFE + "\n      - fs.mode: {path: run/x, mode: 0755}", (19, 25), "'run/x' is no path", ""),
-        (UNSAFE + "\n      - edit: {edit: app.name}", (19, 22), "an Edit is needed here, this is a string", ""),
+        (
+            UNSAFE + "\n      - nginx.replace: {edit: app.name}",
+            (19, 31),
+            "an Edit is needed here, this is a string",
+            "",
+        ),
         (
             UNSAFE + "\n      - nginx.set: {place: '1', directive: a, value: b}",
             (19, 29),
@@ -251,7 +256,7 @@ def test_every_action_can_be_written() -> None:
     arguments = {
         "unit": "'{app.unit.name}'", "section": "Service", "key": "Restart", "values": "[a, '{app.name}']",
         "place": "app.gunicorn.settings.workers", "directive": "x", "value": "y", "path": "/x", "mode": "0755",
-        "target": "'{app.release.newest}'", "edit": "app.routes[0].correction",
+        "target": "'{app.release.newest}'", "group": "www-data", "edit": "app.routes[0].correction",
     }  # fmt: skip
     for action in ACTIONS.values():
         lines = [f"          {name}: {arguments[name]}\n" for name in action.parameters]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from engine.builders import app, known, machine, make, running, unit, unix
+from shown import BLIND
 
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Outcome, Result, judge
@@ -17,7 +18,7 @@ from doctor.facts.nginx.model import Location, Peer, Server
 from doctor.facts.process import Process
 from doctor.facts.topology import App, PeerState, Route
 from doctor.facts.value import Known, Origin, Place, Unknown
-from doctor.fixes.preview import preview
+from doctor.fixes.preview import previewer
 
 RULES = {
     name: load_rule(rules_directory() / layer / f"{name}.yaml")
@@ -26,7 +27,7 @@ RULES = {
 
 
 def result(name: str, subject: App) -> Result:
-    [only] = judge((RULES[name],), machine(subject), preview=preview).results
+    [only] = judge((RULES[name],), machine(subject), preview=previewer(BLIND)).results
     return only
 
 

@@ -117,6 +117,37 @@ def test_a_step_of_root_before_the_start_may_make_it(folder: Path) -> None:
     assert unwritable(path, before("/bin/true")).mode == 0o755
 
 
+def test_what_runtime_directory_would_have_to_say() -> None:
+    def name(path: str, **facts: Any) -> Any:
+        found = unwritable(path, unit(**facts)).runtime_name
+        return found.value if isinstance(found, Known) else found
+
+    assert name("/run/shop-x/x.sock") == "shop-x"
+    # Not in /run, or directly in it, or set already, or set by a drop-in that comes later.
+    for path, facts in (
+        ("/srv/none/x.sock", {}),
+        ("/run/x.sock", {}),
+        ("/run/shop-x/inner/x.sock", {}),
+        ("/run/shop-x/x.sock", {"runtime_directories": Known(("/run/other",))}),
+        ("/run/shop-x/x.sock", {"set_after_ours": ("RuntimeDirectory",)}),
+    ):
+        assert isinstance(name(path, **facts), Absent), path
+
+
+def test_a_directory_of_others_is_not_taken_over() -> None:
+    path = Path(tempfile.mkdtemp(dir="/run"))
+    try:
+        path.chmod(0o755)
+        found = unwritable(path / "x.sock", unit())
+        assert found.runtime_name.value == path.name
+        (path / "x.sock").touch()  # its own, left behind
+        assert unwritable(path / "x.sock", unit()).runtime_name.value == path.name
+        (path / "other.pid").touch()
+        assert isinstance(unwritable(path / "x.sock", unit()).runtime_name, Absent)
+    finally:
+        shutil.rmtree(path)
+
+
 def test_of_a_repository_only_run_itself_is_certain() -> None:
     assert unwritable("/run/shop.sock", unit(), Repository()).path == "/run"
     assert isinstance(unwritable("/run/shop/x.sock", unit(), Repository()), Unknown)

@@ -382,6 +382,25 @@ def test_a_leftover_that_sorts_first_wins() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("include", "taken", "expected"),
+    [
+        ("sites-enabled/*", False, True),
+        ("/etc/nginx/sites-enabled/*.conf", False, False),
+        ("/etc/nginx/conf.d/*", False, False),
+        # Its name is taken by the site of somebody else.
+        ("sites-enabled/*", True, False),
+    ],
+)
+def test_a_site_that_a_link_would_enable(include: str, taken: bool, expected: bool) -> None:
+    host = MemoryHost({"/etc/nginx/nginx.conf": f"events {{}}\nhttp {{ include {include}; }}\n"})
+    host.add("/etc/nginx/sites-available/off", "# off")
+    host.add("/etc/nginx/sites-available/other", "# other")
+    host.link("/etc/nginx/sites-enabled/off" if taken else "/etc/nginx/sites-enabled/on", "../sites-available/other")
+    (site,) = (s for s in look(host).sites if s.path == "/etc/nginx/sites-available/off")
+    assert (site.state, site.linkable) == ("not-enabled", expected)
+
+
 def test_the_states_of_sites() -> None:
     host = machine(SITE, own="# own")
     host.add("/etc/nginx/sites-available/off", "# off")

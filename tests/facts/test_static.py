@@ -133,6 +133,55 @@ def test_the_group_of_the_worker_lets_it_pass() -> None:
     assert isinstance(one(host).obstacle, Absent)
 
 
+STATIC = "location /static/ { alias /srv/shop/current/static/; }"
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "group", "expected"),
+    [
+        ("/srv/shop", 0o750, 1000, "0751"),
+        (f"{RUNNING}/static", 0o700, 1000, "0701"),
+        # A member of the group: what others may do does not count for it.
+        ("/srv/shop", 0o705, 1001, "0715"),
+        (f"{RUNNING}/static/app.js", 0o640, 1000, "0644"),
+    ],
+)
+def test_the_mode_that_lets_nginx_through(path: str, mode: int, group: int, expected: str) -> None:
+    host = site(STATIC)
+    if path.endswith(".js"):
+        host.add(path, "x", mode=mode, uid=1000, gid=group)
+    else:
+        host.directory(path, mode=mode, uid=1000, gid=group)
+    found = one(host).grant
+    assert isinstance(found, Known)
+    assert (found.value.path, found.value.mode) == (path, expected)
+
+
+def test_what_a_change_of_one_mode_does_not_cure() -> None:
+    both = site(STATIC)
+    both.directory("/srv/shop", mode=0o750, uid=1000, gid=1000)
+    both.add(f"{RUNNING}/static/app.js", "x", mode=0o600, uid=1000)
+    assert isinstance(one(both).obstacle, Known)
+    assert isinstance(one(both).grant, Absent)
+    assert isinstance(one(site(STATIC)).grant, Absent)
+
+
+def test_what_was_closed_for_a_reason() -> None:
+    """A file browsers do not ask for, a folder among the static files, the folders of the system and of homes."""
+    dump = site(STATIC)
+    dump.add(f"{RUNNING}/static/dump.sql", "x", mode=0o600, uid=1000)
+    private = site(STATIC, files=("static/app.css", "static/private/one.png"))
+    private.directory(f"{RUNNING}/static/private", mode=0o700, uid=1000, gid=1000)
+    top = site(STATIC)
+    top.directory("/srv", mode=0o700)
+    homes = site(STATIC)
+    homes.add("/etc/passwd", "ann:x:1000:1000::/srv/shop/home/ann:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\n")
+    homes.directory("/srv/shop", mode=0o700)
+    for host in (dump, private, top, homes):
+        assert isinstance(one(host).obstacle, Known)
+        assert isinstance(one(host).grant, Absent)
+
+
 def test_a_release_written_into_the_path() -> None:
     host = site("location /static/ { alias /srv/shop/releases/A/static/; }")
     path = one(host)

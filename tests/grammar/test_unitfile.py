@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doctor.fixes import dropin
 from doctor.grammar.unitfile import (
+    OUR_DROP_IN,
+    Merged,
     boolean,
     comment_after,
     drop_in_folders,
@@ -16,6 +19,7 @@ from doctor.grammar.unitfile import (
     mode,
     order_drop_ins,
     parse,
+    set_after_ours,
     signal_name,
     specifiers,
     template_of,
@@ -149,3 +153,16 @@ def test_any_text_is_read(text: str) -> None:
 @given(st.floats(0, 1e6).map(lambda number: round(number, 3)))
 def test_seconds_come_back(number: float) -> None:
     assert duration(f"{number:.3f}s") == pytest.approx(number)
+
+
+def test_keys_that_a_later_drop_in_sets() -> None:
+    """A value in our drop-in does not count where another one is applied after it."""
+    texts = {
+        "/etc/systemd/system/shop.service": "[Service]\nUser=shop\n",
+        "/etc/systemd/system/shop.service.d/10-early.conf": "[Service]\nRestart=no\n",
+        f"/etc/systemd/system/shop.service.d/{OUR_DROP_IN}": "[Service]\nRestart=always\n",
+        "/run/systemd/system/shop.service.d/override.conf": "[Unit]\nAfter=x\n[Service]\nRuntimeDirectoryMode=0700\n",
+    }
+    merged = Merged(tuple(parse(text, path) for path, text in texts.items()))
+    assert set_after_ours(merged, "Service") == ("RuntimeDirectoryMode",)
+    assert OUR_DROP_IN == dropin.NAME

@@ -401,7 +401,7 @@ def test_connect(host: LiveHost, tmp_path: Path) -> None:
         listener.bind(str(path))
         assert host.connect(f"unix:{path}") == Connection(errno.ECONNREFUSED)
         listener.listen()
-        assert LiveHost().connect(f"unix:{path}") == Connection(0)
+        assert LiveHost().connect(f"unix:{path}") == Connection(0, peer=os.getpid())
         accepted, _ = listener.accept()
         assert accepted.recv(1) == b""
         accepted.close()

@@ -82,7 +82,8 @@ class TestWithoutTheMeans:
     def test_interrupt(self, shop: Machine, command: str, wait: float) -> None:
         # The wait counts from when our code runs, however slow the machine is.
         main = (
-            "import os, signal, sys, threading; "
+            # A job in the background of a shell ignores SIGINT, and so do its children.
+            "import os, signal, sys, threading; signal.signal(signal.SIGINT, signal.default_int_handler); "
             f"threading.Timer({wait}, os.kill, (os.getpid(), signal.SIGINT)).start(); {MAIN}"
         )
         before = shop.sh("ls -A /tmp")

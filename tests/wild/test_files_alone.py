@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from engine.builders import app, machine, make, rule, unit
+from shown import BLIND
 
 from doctor.engine.judge import Outcome, judge
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.value import Known, Unknown
-from doctor.fixes.preview import preview
+from doctor.fixes.preview import previewer
 
 STILL = Unknown("files alone do not run")
 PASSED_ON = Unknown("timeout may be set: /srv/shop/gunicorn.conf.py may be read: not part of this repository")
@@ -37,7 +38,7 @@ def test_outcomes(given: str, expect: str, preload: Any, outcome: Outcome) -> No
     gunicorn = make(Gunicorn, name="shop.service", settings=settings, master=STILL)
     subject = app("shop", gunicorns=(gunicorn,), units=(unit("shop.service"),), gunicorn=Known(gunicorn))
     checked = rule(f"given: {given}", expect=expect)
-    [result] = judge((checked,), machine(subject), preview=preview).results
+    [result] = judge((checked,), machine(subject), preview=previewer(BLIND)).results
     assert result.outcome is outcome
 
 

@@ -93,6 +93,9 @@ class Unwritable:
     missing: bool
     mode: int
     """0 where it is missing."""
+    runtime_name: Fact[str] = _NOTHING
+    """What RuntimeDirectory= would have to say for systemd to make the directory of the socket at each start. Absent
+    where it cannot (it does not lie in /run itself, one is set), or others have to do with that directory."""
 
 
 @frozen

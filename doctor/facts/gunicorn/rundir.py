@@ -14,8 +14,8 @@ from doctor.facts.address import AddressKind
 from doctor.facts.gunicorn.model import Gunicorn, Unwritable
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
-from doctor.hosts.base import Host, TargetKind
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.hosts.base import Host, TargetKind, Unseen
 
 _RUN = "/run"
 
@@ -39,10 +39,27 @@ def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:
     for address in bind.value:
         if address.kind is not AddressKind.UNIX or not address.path.startswith("/"):
             continue
-        found = _directory(host, unit, user, posixpath.dirname(address.path), bind.places)
+        directory = posixpath.dirname(address.path)
+        found = _directory(host, unit, user, directory, bind.places)
+        if isinstance(found, Known) and host.kind is not TargetKind.TREE:
+            named = _runtime_name(host, unit, directory, posixpath.basename(address.path))
+            return replace(found, value=replace(found.value, runtime_name=named))
         if not isinstance(found, Absent):
             return found
     return Absent(bind.places)
+
+
+def _runtime_name(host: Host, unit: Unit, directory: str, socket: str) -> Fact[str]:
+    """Systemd would give all that lies there to the user of this service, and remove it at its stop."""
+    above, name = posixpath.split(directory)
+    set_already = not isinstance(unit.runtime_directories, Known) or unit.runtime_directories.value
+    if above != _RUN or set_already or "RuntimeDirectory" in unit.set_after_ours:
+        return Absent(unit.runtime_directories.places)
+    entries = host.list(directory)
+    if isinstance(entries, Unseen):
+        return Unknown(entries.reason, (Place(path=directory),))
+    others = [entry for entry in entries if entry != socket] if isinstance(entries, tuple) else []
+    return Absent((Place(path=directory),)) if others else computed(name, Place(path=directory))
 
 
 def _directory(host: Host, unit: Unit, user: Known[str], directory: str, bind: tuple[Place, ...]) -> Fact[Unwritable]:

@@ -70,6 +70,8 @@ class Configuration:
     """In the order nginx reads them, each once."""
     directories: tuple[str, ...]
     """Directories in which an include pattern looked for files."""
+    patterns: tuple[str, ...] = ()
+    """Those patterns, absolute."""
 
 
 def load(host: Host, main: str) -> Configuration:
@@ -116,9 +118,12 @@ class _Loader:
         self._errors: list[ConfigError] = []
         self._files: dict[str, None] = {}
         self._directories: dict[str, None] = {}
+        self._patterns: dict[str, None] = {}
 
     def result(self, roots: tuple[tuple[Node, ...], ...]) -> Configuration:
-        return Configuration(roots, tuple(self._errors), tuple(self._files), tuple(self._directories))
+        return Configuration(
+            roots, tuple(self._errors), tuple(self._files), tuple(self._directories), tuple(self._patterns)
+        )
 
     def file(self, path: str, chain: tuple[Place, ...], open_files: tuple[str, ...]) -> tuple[Node, ...]:
         """The nodes of one file. `open_files`: the files whose include led here."""
@@ -216,6 +221,7 @@ class _Loader:
         )
 
     def _glob(self, pattern: str) -> tuple[str, ...]:
+        self._patterns[pattern] = None
         found = ["/"]
         for part in [p for p in pattern.split("/") if p]:
             if _MAGIC.isdisjoint(part):

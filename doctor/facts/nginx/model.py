@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doctor.facts.address import Address
 from doctor.facts.process import Process
+from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Place
 from doctor.frozen import frozen
 
@@ -160,6 +161,8 @@ class SiteFile:
     """The file that answers in its stead was written after it."""
     refused: Fact[str] = _ABSENT
     """Why `nginx -t` fails because of this file."""
+    linkable: bool = False
+    """Not enabled, and a link of its name in sites-enabled would be: nginx includes that name, and nothing has it."""
 
 
 @frozen
@@ -188,5 +191,7 @@ class Nginx:
     """Why the nginx unit failed, from its state; Absent when it did not."""
     listen_conflict: Fact[str]
     """Another process that holds a port nginx wants."""
+    unit: Fact[Unit] = _ABSENT
+    """nginx.service; Absent without one, and in a repository."""
     refusal: Fact[str] = _ABSENT
     """The first thing for which `nginx -t` would fail, in nginx's words, at its line."""

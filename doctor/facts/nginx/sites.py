@@ -5,14 +5,16 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from doctor.facts.access import physical
 from doctor.facts.address import Address, parse_upstream
+from doctor.facts.nginx.include import Configuration
 from doctor.facts.nginx.model import ConfigError, Server, Shadow, SiteFile
 from doctor.facts.nginx.parse import Directive, parse
 from doctor.facts.nginx.upstream import PASSES, split_target
 from doctor.facts.value import Absent, Fact, Known, Place, computed
-from doctor.hosts.base import Content, FileType, Host, Stat, TextKind
+from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind
 
 _LEFTOVERS = (
     "~", ".bak", ".backup", ".save", ".orig", ".old", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".ucf-dist", ".ucf-old",
@@ -34,18 +36,18 @@ def original_of(name: str) -> str:
 
 
 def collect(
-    host: Host, prefix: str, loaded: Collection[str], servers: Sequence[Server], errors: Sequence[ConfigError]
+    host: Host, prefix: str, configuration: Configuration, servers: Sequence[Server], errors: Sequence[ConfigError]
 ) -> tuple[SiteFile, ...]:
     """Every site with its state; of other folders only the files that are leftovers or shadowed.
 
     Args:
         host: where to look.
         prefix: directory of nginx.conf.
-        loaded: files that nginx reads, by the paths it reads them under.
+        configuration: the files that nginx reads, by the paths it reads them under, and the patterns that name them.
         servers: all server blocks, marked.
         errors: what `nginx -t` would refuse.
     """
-    sites = _by_state(host, prefix, loaded)
+    sites = _by_state(host, prefix, configuration.files)
     shadowed: dict[str, Fact[Shadow]] = {}
     for server in servers:
         proxies = any(not isinstance(location.upstream, Absent) for location in server.locations)
@@ -53,13 +55,27 @@ def collect(
             shadowed.setdefault(server.place.path, server.shadowed)
     paths = {site.path for site in sites}
     sites.extend(SiteFile(path, "enabled", "") for path in shadowed if path not in paths)
-    return tuple(_judged(host, site, shadowed.get(site.path, Absent()), errors) for site in sites)
+    enabled, patterns = posixpath.join(prefix, "sites-enabled"), configuration.patterns
+    return tuple(
+        replace(site, targets=_targets(host, site.path), linkable=_linkable(host, enabled, site.path, patterns))
+        if site.state == "not-enabled"
+        else _judged(host, site, shadowed.get(site.path, Absent()), errors)
+        for site in sites
+    )
+
+
+def _linkable(host: Host, enabled: str, path: str, patterns: Collection[str]) -> bool:
+    """A link in `enabled` with the name of the site would be read, and there is none."""
+    link = posixpath.join(enabled, posixpath.basename(path))
+    included = any(
+        posixpath.dirname(pattern) == enabled and fnmatchcase(posixpath.basename(link), posixpath.basename(pattern))
+        for pattern in patterns
+    )
+    return included and isinstance(host.stat(link), Missing)
 
 
 def _judged(host: Host, site: SiteFile, shadowed: Fact[Shadow], errors: Sequence[ConfigError]) -> SiteFile:
     """With what the rest of the configuration means for it."""
-    if site.state == "not-enabled":
-        return replace(site, targets=_targets(host, site.path))
     refused = next((e for e in errors if e.fatal and (e.path == site.path or f'"{site.path}"' in e.message)), None)
     return replace(
         site,

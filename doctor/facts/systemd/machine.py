@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from doctor.facts.systemd.accounts import Accounts
+from doctor.facts.systemd.boot import Boot, enabling_starts_it
 from doctor.facts.systemd.build import build_socket, build_unit
 from doctor.facts.systemd.model import SocketUnit, Systemd
 from doctor.facts.systemd.settings import Settings
@@ -20,6 +22,7 @@ from doctor.grammar.unitfile import (
     is_template,
     order_drop_ins,
     parse,
+    set_after_ours,
     specifiers,
     template_of,
 )
@@ -71,8 +74,14 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
         name: _settings(host, name, shown[name], files, version, unread[name]) for name in (*services, *sockets)
     }
     built = {name: build_socket(settings[name]) for name in sockets}
+    boot = Boot(host, shown)
     units = tuple(
-        build_unit(settings[name], accounts, _triggering(shown[name], built), version.value if version else None)
+        replace(
+            build_unit(settings[name], accounts, _triggering(shown[name], built), version.value if version else None),
+            missed_at_boot=boot.missed(settings[name]),
+            enabling_starts_it=enabling_starts_it(settings[name]),
+            set_after_ours=set_after_ours(settings[name].merged, "Service"),
+        )
         for name in services
         if _still_of_interest(name, shown[name], settings[name].merged, also)
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from doctor.facts.address import Address
-from doctor.facts.value import Absent, Fact
+from doctor.facts.value import Absent, Fact, Unknown
 from doctor.frozen import frozen
 
 _NOTHING = Absent()
+_NOT_ASKED = Unknown("a repository does not tell what a machine starts when it boots")
 
 
 @frozen
@@ -137,6 +138,12 @@ class Unit:
     unread: Fact[tuple[str, ...]] = _NOTHING
     """Settings that shape the process and that the files say otherwise than the manager knows them: without a
     daemon-reload the next start is the old one. Absent: none, or the manager has read its files."""
+    missed_at_boot: Fact[str] = _NOT_ASKED
+    """Why no boot starts it, by itself or through another unit: "it is disabled"; Absent: one does."""
+    enabling_starts_it: Fact[bool] = _NOT_ASKED
+    """`systemctl enable` of it alone makes every boot start it."""
+    set_after_ours: tuple[str, ...] = ()
+    """Keys of [Service] in drop-ins that are applied after the one a fix would write."""
 
 
 @frozen

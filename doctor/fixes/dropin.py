@@ -1,0 +1,33 @@
+"""Our drop-in of a unit: what it is called, and how settings are added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from doctor.engine.actions import BoundAction
+
+NAME = "50-flaskdoctor.conf"
+_HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\n"
+
+
+def path(unit: str) -> str:
+    """Where our drop-in of a unit lies; the user's own files are never touched."""
+    return f"/etc/systemd/system/{unit}.d/{NAME}"
+
+
+def extended(text: str | None, actions: Iterable[BoundAction]) -> str:
+    """The drop-in with the settings of these `systemd.dropin` actions (of one unit) at its end.
+
+    A later line wins over an earlier one. A list of commands is reset by an empty assignment first: systemd would add
+    to it otherwise (systemd.service(5), ExecStart=).
+    """
+    sections: dict[str, list[str]] = {}
+    for action in actions:
+        key, values = action.text("key"), action.arguments["values"]
+        if not isinstance(values, tuple):
+            raise TypeError("systemd.dropin: values is no list")
+        reset = [f"{key}="] if key.startswith("Exec") and values[0] else []
+        sections.setdefault(action.text("section"), []).extend([*reset, *(f"{key}={value}" for value in values)])
+    blocks = ["".join(f"{line}\n" for line in (f"[{name}]", *lines)) for name, lines in sections.items()]
+    before = _HEADER if text is None else text if text.endswith("\n") or not text else f"{text}\n"
+    return before + "\n".join(blocks)

@@ -1,0 +1,107 @@
+"""Why an action would not be safe here. The rules offer a fix only where it is; this holds whatever a rule says."""
+
+from __future__ import annotations
+
+from doctor.engine.actions import ACTIONS, BoundAction
+from doctor.engine.finding import Finding, FixPreview
+from doctor.engine.rule import Safety
+from doctor.facts.systemd import Unit
+from doctor.facts.topology import App, Facts
+from doctor.facts.value import Absent, Known, Unknown
+
+_GRACEFUL = frozenset({"hup", "graceful"})
+_GUNICORN_IS_MAIN = frozenset({"direct", "module", "shell-exec", "env", "uv"})
+"""Ways to start in which the main process is Gunicorn, or one that hands HUP on. A wrapper shell dies of it."""
+NGINX = "nginx.service"
+
+
+def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
+    """Why this fix is not to be made by a machine, here and now; "" when nothing speaks against it."""
+    app = next((app for app in facts.apps if app.name == finding.app), None)
+    for action in fix.actions:
+        reason = _never(action, app, facts)
+        if not reason and fix.safety is Safety.SAFE:
+            reason = _unsafe(action, app, facts)
+        if reason:
+            return reason
+    return ""
+
+
+def _never(action: BoundAction, app: App | None, facts: Facts) -> str:
+    if action.name == "systemd.dropin" and action.text("key") == "ExecReload":
+        launcher = app.gunicorn.value.launcher if app and isinstance(app.gunicorn, Known) else Absent()
+        if not isinstance(launcher, Known) or launcher.value not in _GUNICORN_IS_MAIN:
+            return "the main process may be a wrapper, which a HUP would end"
+    if action.name.startswith("nginx.") and not _nginx_is_a_service(facts):
+        return f"the running Nginx does not belong to {NGINX}: systemctl would not reach it"
+    return ""
+
+
+def _nginx_is_a_service(facts: Facts) -> bool:
+    master = facts.nginx.master
+    unit = next((unit for unit in facts.systemd.units if unit.name == NGINX), None)
+    if unit is None:
+        return False
+    return not isinstance(master, Known) or (
+        isinstance(unit.main_pid, Known) and unit.main_pid.value == master.value.pid
+    )
+
+
+def _unsafe(action: BoundAction, app: App | None, facts: Facts) -> str:
+    if ACTIONS[action.name].drops_requests:
+        return f"{action.name} may drop requests or change behaviour"
+    match action.name:
+        case "systemd.reload":
+            return _reload_objection(action.text("unit"), app)
+        case "systemd.start" if action.text("unit") == NGINX:
+            return "" if _enabled(NGINX, facts) else f"{NGINX} is not enabled"
+        case "systemd.start":
+            return _start_objection(action.text("unit"), app)
+        case _:
+            return ""
+
+
+def _reload_objection(unit: str, app: App | None) -> str:
+    own = _own(unit, app)
+    if app is None or own is None:
+        return f"{unit} was not examined"
+    kind = own.reload_kind
+    if not isinstance(kind, Known) or kind.value not in _GRACEFUL:
+        return "its reload is not known to be graceful"
+    effective = app.release.hup_effective
+    if not isinstance(effective, Known) or not effective.value:
+        return "a reload is not known to bring the new code"
+    return _boot_objection(app)
+
+
+def _start_objection(unit: str, app: App | None) -> str:
+    own = _own(unit, app)
+    if app is None or own is None:
+        return f"{unit} was not examined"
+    if not isinstance(own.unit_file_state, Known) or own.unit_file_state.value != "enabled":
+        return f"{unit} is not enabled: it may be stopped on purpose"
+    if not app.routes:
+        return f"Nginx sends nothing to {app.name}"
+    return _boot_objection(app)
+
+
+def _own(unit: str, app: App | None) -> Unit | None:
+    return next((own for own in app.units if own.name == unit), None) if app else None
+
+
+def _boot_objection(app: App) -> str:
+    """The code must be known to load: files, entry point, imports, and the variables it cannot do without."""
+    blocker, missing = app.code.boot_blocker, app.environment.missing_required
+    for fact in (blocker, missing):
+        if isinstance(fact, Unknown):
+            return f"whether the app would start could not be told: {fact.reason}"
+    if isinstance(blocker, Known):
+        return f"the code on disk does not load: {blocker.value}"
+    if isinstance(missing, Known) and missing.value:
+        return f"the code needs variables that are set nowhere: {', '.join(missing.value)}"
+    return ""
+
+
+def _enabled(name: str, facts: Facts) -> bool:
+    unit = next((unit for unit in facts.systemd.units if unit.name == name), None)
+    return unit is not None and isinstance(unit.unit_file_state, Known) and unit.unit_file_state.value == "enabled"

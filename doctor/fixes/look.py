@@ -1,0 +1,60 @@
+"""One look at the machine, and what became of it in the next."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from doctor.engine.diagnosis import Diagnosis
+from doctor.engine.finding import Finding
+from doctor.engine.judge import Judgement, Outcome, Result
+from doctor.engine.rule import Severity
+from doctor.facts.topology import Facts
+from doctor.frozen import frozen
+from doctor.hosts.base import Host
+
+Key: TypeAlias = tuple[str, str, str]
+"""Rule and subject: what is the same finding in two looks."""
+
+
+@frozen
+class Look:
+    """What was seen, judged and concluded. `diagnosis` holds the findings to show and to fix."""
+
+    host: Host
+    facts: Facts
+    judgement: Judgement
+    diagnosis: Diagnosis
+
+
+def key(item: Finding | Result) -> Key:
+    """Of a finding, or of the result it belongs to."""
+    return item.rule.name, item.subject.kind, item.subject.name
+
+
+def is_gone(finding: Key, look: Look) -> bool:
+    """It does not fail any more, and this could be seen."""
+    return all(
+        result.outcome not in (Outcome.FAIL, Outcome.UNKNOWN, Outcome.ERROR)
+        for result in look.judgement.results
+        if key(result) == finding
+    )
+
+
+def is_unsure(finding: Key, look: Look) -> bool:
+    """Whether it still fails cannot be seen, for now."""
+    return any(key(r) == finding and r.outcome is Outcome.UNKNOWN for r in look.judgement.results)
+
+
+def new_failures(before: Look, after: Look) -> tuple[Finding, ...]:
+    """What fails now and did not before.
+
+    A warning that only comes to light counts as old: a service that was down could not be judged. What was seen to be
+    fine, and every error, counts as done by the change.
+    """
+    outcomes = {key(result): result.outcome for result in before.judgement.results}
+    found = []
+    for finding in after.judgement.findings:
+        was = outcomes.get(key(finding), Outcome.NOT_APPLICABLE)
+        if was is Outcome.PASS or (was is not Outcome.FAIL and finding.severity is Severity.ERROR):
+            found.append(finding)
+    return tuple(found)

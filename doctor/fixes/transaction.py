@@ -1,0 +1,145 @@
+"""One fix, whole or not at all: written down, made, tested, looked at again, or taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+
+from doctor.facts.systemd import Unit
+from doctor.fixes import dropin
+from doctor.fixes.disk import Refused
+from doctor.fixes.operate import Failed, Operator
+from doctor.fixes.plan import Operation, Verb
+from doctor.fixes.record import FixRecord, RunRecord, State, Step, UnitState
+from doctor.fixes.rehearsal import rehearse
+from doctor.fixes.steps import Conflict, take, take_back
+from doctor.fixes.store import Store
+from doctor.frozen import frozen
+
+NGINX = "nginx.service"
+_UP = frozenset({"active", "reloading", "activating"})
+_STARTS = frozenset({Verb.START, Verb.RESTART})
+_LOADS_CODE = frozenset({Verb.RELOAD, Verb.RESTART})
+
+
+@frozen
+class Runner:
+    """A Gunicorn's unit, and the command that lets it load its app without serving; "" where there is none."""
+
+    unit: Unit
+    preflight: str
+
+
+def units_of(operations: Iterable[Operation], operator: Operator) -> dict[str, UnitState]:
+    """The state of every unit that operations are about. Raises Refused for one that could not be brought back."""
+    names = {operation.unit or NGINX for operation in operations if operation.verb is not Verb.DAEMON_RELOAD}
+    states = {name: operator.state(name) for name in sorted(names)}
+    for name, state in states.items():
+        if not state.active:
+            raise Refused(f"systemd does not tell the state of {name}")
+    return states
+
+
+class Transaction:
+    """One fix of a run. Whatever happens after `record` is saved can be taken back by `revert`."""
+
+    def __init__(self, store: Store, run: RunRecord, record: FixRecord, operator: Operator) -> None:
+        self._store = store
+        self._run = run
+        self._record = record
+        self._operator = operator
+
+    def apply(self, contents: Iterable[bytes], runners: Mapping[str, Runner]) -> None:
+        """Make the changes, judge the files, run the operations. Raises Failed, Unready, Refused or OSError."""
+        units = [unit for step in self._record.steps if (unit := _dropin_of(step))]
+        before = {unit: self._operator.complaints(unit) for unit in units}
+        self._run.fixes.append(self._record)
+        self._store.save(self._run)
+        for step, content in zip(self._record.steps, contents, strict=True):
+            take(step, content)
+        for unit in units:
+            new = sorted(self._operator.complaints(unit) - before[unit])
+            if new:
+                raise Failed(f"systemd does not take it: {new[0]}")
+        for number, operation in enumerate(self._record.operations, 1):
+            runner = runners.get(operation.unit)
+            if operation.verb in _LOADS_CODE and runner is not None and runner.preflight:
+                rehearse(runner.unit, runner.preflight, self._operator)
+            self._record.begun = number
+            self._store.save(self._run)
+            self._operator.do(operation)
+
+    def commit(self) -> None:
+        """It is cured."""
+        self._end(State.APPLIED)
+
+    def roll_back(self) -> list[str]:
+        """Everything as before; sentences about what could not be."""
+        left = revert(self._record, self._operator, lambda name: self._store.kept(self._run, name))
+        if not left:
+            # Where it cannot be written down, the next run takes it back once more, which changes nothing.
+            with suppress(OSError):
+                self._end(State.ROLLED_BACK)
+        return left
+
+    def _end(self, state: State) -> None:
+        self._record.state = state
+        self._store.save(self._run)
+
+
+def revert(record: FixRecord, operator: Operator, kept: Callable[[str], bytes]) -> list[str]:
+    """Take a fix back, however far it came: files, then what systemd and nginx know of them, then the units.
+
+    Can be repeated. Returns a sentence for each part that was not taken back.
+    """
+    left: list[str] = []
+    for step in reversed(record.steps):
+        try:
+            take_back(step, kept)
+        except Conflict as error:
+            left.append(str(error))
+        except Exception as error:
+            left.append(f"{step.path}: {error}")
+    for operation in _returning(record, operator):
+        try:
+            operator.do(operation)
+        except Failed as error:
+            left.append(str(error))
+    return left
+
+
+def _returning(record: FixRecord, operator: Operator) -> list[Operation]:
+    """What brings systemd, nginx and the units back to the files as they are again."""
+    begun = record.operations[: record.begun]
+    found: list[Operation] = []
+    if not begun:
+        return found
+    if record.steps and any(operation.verb is Verb.DAEMON_RELOAD for operation in begun):
+        found.append(Operation(Verb.DAEMON_RELOAD))
+    for name, before in record.units.items():
+        own = {operation.verb for operation in begun if (operation.unit or NGINX) == name}
+        found += _unit_back(name, before, operator.state(name), own, changed=bool(record.steps))
+    return found
+
+
+def _unit_back(name: str, before: UnitState, now: UnitState, verbs: set[Verb], *, changed: bool) -> list[Operation]:
+    found: list[Operation] = []
+    if Verb.ENABLE in verbs and now.enabled != before.enabled:
+        found.append(Operation(Verb.DISABLE, name))
+    if before.active not in _UP:
+        return [*found, Operation(Verb.STOP, name)] if now.active in _UP and verbs & _STARTS else found
+    if now.active not in _UP:
+        # It was up, and is to be up again, with whatever its files say now.
+        return [*found, Operation(Verb.RESET_FAILED, name), Operation(Verb.START, name)]
+    if changed and Verb.NGINX_RELOAD in verbs:
+        found.append(Operation(Verb.NGINX_RELOAD))
+    elif changed and Verb.RESTART in verbs:
+        found.append(Operation(Verb.RESTART, name))
+    elif changed and Verb.RELOAD in verbs:
+        found.append(Operation(Verb.RELOAD, name))
+    return found
+
+
+def _dropin_of(step: Step) -> str:
+    folder, _, name = step.path.rpartition("/")
+    return folder.rpartition("/")[2].removesuffix(".d") if name == dropin.NAME else ""

@@ -1,0 +1,240 @@
+"""Killed, or refused, at every step: the machine is cured, or exactly as before, and nothing of ours is left behind."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+from typing import Any
+
+import pytest
+
+from lab import fixing
+from lab.chaos import HOME, NGINX, SCENARIOS, Outcomes, Scenario, Strike, World, deaths, problem, strikes
+from lab.machine import Machine
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+ALL = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
+FEWEST = 5
+"""Steps that any fix takes: copy, manifest, change, command, manifest. Fewer were counted wrongly."""
+
+
+@pytest.fixture(autouse=True)
+def long_runs() -> None:
+    """Some of these take minutes, which is no reason to print every stack."""
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--record"))
+
+
+@ALL
+def test_killed_while_fixing(scenario: Scenario, record: bool) -> None:
+    outcomes = Outcomes("killed while fixing", scenario.name)
+    with Machine() as m:
+        scenario.ready(m)
+        before = World.of(m)
+        for strike in strikes(m, _check(scenario), "kill", further=deaths):
+            assert strike.done.returncode in (-9, 137), f"not killed: {_said(strike.done)}"
+            # Every other time by a second --fix, which finds what the first one left half done.
+            again = strike.at.number % 2 == 0
+            if again:
+                _second_fix(m, scenario, strike)
+            outcomes.count(cured=again)
+            _undo_all(m, strike)
+            _as_before(m, before, strike)
+            scenario.renew(m)
+        _ended_well(m, scenario, before, outcomes)
+    if record:
+        outcomes.save()
+
+
+def _second_fix(m: Machine, scenario: Scenario, strike: Strike) -> None:
+    done = m.doctor(*_check(scenario), timeout=180)
+    assert done.returncode in (0, 1), f"{strike}: the second --fix ended with {_said(done)}"
+    wrong = problem(scenario.confirm_cured, m)
+    assert not wrong, f"{strike}: the second --fix did not cure it: {wrong}\n{_said(done)}"
+
+
+def _ended_well(m: Machine, scenario: Scenario, before: World, outcomes: Outcomes) -> None:
+    """The last run was left alone."""
+    assert outcomes.steps >= FEWEST, f"only {outcomes.steps} steps were struck"
+    scenario.confirm_cured(m)
+    _undo_all(m, "the run that was left alone")
+    _as_before(m, before, "the run that was left alone")
+
+
+def _as_before(m: Machine, before: World, strike: Strike | str) -> None:
+    differs = before.comes_back(m)
+    assert not differs, f"{strike}: not as before:\n{differs}"
+    assert not (ours := fixing.leftovers(m)), f"{strike}: left behind: {ours}"
+
+
+def _undo_all(m: Machine, strike: Strike | str) -> None:
+    """Take back every run there is."""
+    for _ in range(4):
+        done = m.doctor("undo", timeout=180)
+        assert done.returncode == 0, f"{strike}: undo ended with {_said(done)}"
+        if "nothing to" in done.stdout:
+            return
+    raise AssertionError(f"{strike}: undo does not come to an end: {_said(done)}")
+
+
+@ALL
+def test_killed_while_undoing(scenario: Scenario, record: bool) -> None:
+    outcomes = Outcomes("killed while undoing", scenario.name)
+    with Machine() as m:
+        scenario.ready(m)
+        before = World.of(m)
+        _fix(m, scenario)
+        for strike in strikes(m, ("undo",), "kill", further=deaths):
+            assert strike.done.returncode in (-9, 137), f"not killed: {_said(strike.done)}"
+            _undo_all(m, strike)
+            _as_before(m, before, strike)
+            outcomes.count(cured=False)
+            scenario.renew(m)
+            _fix(m, scenario)
+        assert outcomes.steps >= FEWEST, f"only {outcomes.steps} steps were struck"
+        _as_before(m, before, "the undo that was left alone")
+    if record:
+        outcomes.save()
+
+
+@ALL
+@pytest.mark.parametrize("error", ["ENOSPC", "EROFS"])
+def test_every_step_fails(scenario: Scenario, error: str, record: bool) -> None:
+    """No room or no right at any one step: the doctor itself puts everything back, or gets on without that step."""
+    outcomes = Outcomes(f"{error} at a step", scenario.name)
+    with Machine() as m:
+        scenario.ready(m)
+        before = World.of(m)
+        for strike in strikes(m, _check(scenario), "fail", error):
+            assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
+            assert "Traceback" not in strike.done.stderr, f"{strike}: {_said(strike.done)}"
+            cured = _says_applied(strike)
+            if cured:
+                scenario.confirm_cured(m)
+                _undo_all(m, strike)
+            _as_before(m, before, strike)
+            outcomes.count(cured=cured)
+            _undo_all(m, strike)
+            scenario.renew(m)
+        _ended_well(m, scenario, before, outcomes)
+    if record:
+        outcomes.save()
+
+
+def _says_applied(strike: Strike) -> bool:
+    return bool(strike.done.stdout) and bool(fixing.applied(_report(strike.done.stdout)))
+
+
+@pytest.mark.parametrize("error", ["ENOSPC"])
+def test_every_step_of_undo_fails(error: str, record: bool) -> None:
+    """Undo that cannot get on says so, and the next one gets it done."""
+    scenario, outcomes = NGINX, Outcomes(f"{error} at a step of undo", NGINX.name)
+    with Machine() as m:
+        scenario.ready(m)
+        before = World.of(m)
+        _fix(m, scenario)
+        for strike in strikes(m, ("undo",), "fail", error):
+            assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
+            assert "Traceback" not in strike.done.stderr, f"{strike}: {_said(strike.done)}"
+            _undo_all(m, strike)
+            _as_before(m, before, strike)
+            outcomes.count(cured=False)
+            _fix(m, scenario)
+        assert outcomes.steps >= FEWEST, f"only {outcomes.steps} steps were struck"
+        _as_before(m, before, "the undo that was left alone")
+    if record:
+        outcomes.save()
+
+
+EDIT = "# edited meanwhile"
+
+
+def test_edited_meanwhile(record: bool) -> None:
+    """A second admin saves the file just before any of the steps: what was written is never lost."""
+    scenario, outcomes = NGINX, Outcomes("edited meanwhile", NGINX.name)
+    with Machine() as m:
+        scenario.ready(m)
+        m.sh(f"cp -a {scenario.file} /root/site")
+        for strike in strikes(m, _check(scenario), "shell", f"echo '{EDIT}' >>{scenario.file}"):
+            assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
+            _edit_is_kept(m, scenario, f"{strike}: {_said(strike.done)}")
+            outcomes.count(cured=not problem(scenario.cured, m))
+            # Undo takes back what it made where nobody has changed it since, or says why it does not.
+            done = m.doctor("undo")
+            assert done.returncode in (0, 1, 2), f"{strike}: undo ended with {_said(done)}"
+            _edit_is_kept(m, scenario, f"{strike}, then undo: {_said(done)}")
+            m.sh(f"rm -rf {HOME}; cp -a /root/site {scenario.file}; nginx -t -q; systemctl reload nginx")
+            m.wait_http(502)
+        assert outcomes.steps >= FEWEST, f"only {outcomes.steps} steps were struck"
+    if record:
+        outcomes.save()
+
+
+def _edit_is_kept(m: Machine, scenario: Scenario, story: str) -> None:
+    text = m.read(scenario.file)
+    assert text.count(EDIT) == 1, f"the other one's edit is lost: {story}\n{text}"
+    m.sh("nginx -t -q")
+
+
+VICTIM = "/etc/victim"
+
+
+@pytest.mark.parametrize("swap", ["file", "directory"])
+def test_link_swapped_in(swap: str, record: bool) -> None:
+    """The site lies where its user may write, and is swapped for a link to a file of root's, at any step."""
+    scenario, outcomes = NGINX, Outcomes(f"{swap} swapped for a link", NGINX.name)
+    folder, site = "/srv/shop/conf", "/srv/shop/conf/shop"
+    with Machine() as m:
+        scenario.ready(m)
+        m.sh(
+            f"mkdir {folder} {VICTIM}; mv {scenario.file} {site}; chown -R shop:shop {folder}; "
+            f"ln -sfn {site} /etc/nginx/sites-enabled/shop; cp -a {folder} /root/conf; cp {site} {VICTIM}/shop; "
+            f"chmod 600 {VICTIM}/shop; nginx -t -q; systemctl reload nginx"
+        )
+        m.wait_http(502)
+        victim = m.sh(f"stat -c '%a %u %g %i %Y' {VICTIM}/shop; cat {VICTIM}/shop")
+        attack = {
+            "file": f"ln -sfn {VICTIM}/shop {site}",
+            "directory": f"mv {folder} {folder}.old; ln -s {VICTIM} {folder}",
+        }[swap]
+        for strike in strikes(m, _check(scenario), "shell", attack):
+            assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
+            done = m.doctor("undo")
+            assert done.returncode in (0, 1, 2), f"{strike}: undo ended with {_said(done)}"
+            now = m.sh(f"stat -c '%a %u %g %i %Y' {VICTIM}/shop; cat {VICTIM}/shop")
+            assert now == victim, f"{strike}: written through a link\n{now}"
+            assert m.sh(f"ls -A {VICTIM}").split() == ["shop"], f"{strike}: left beside it"
+            outcomes.count(cured=False)
+            m.sh(
+                f"rm -rf /var/lib/flaskdoctor {folder} {folder}.old; cp -a /root/conf {folder}; systemctl reload nginx"
+            )
+            m.wait_http(502)
+        if outcomes.steps == 0:
+            # It may refuse to write there at all; then it must have said so.
+            assert scenario.rule in json.dumps(_report(m.doctor(*_check(scenario)).stdout)["fixes"])
+    if record:
+        outcomes.save()
+
+
+def _check(scenario: Scenario) -> tuple[str, ...]:
+    return ("check", "--format", "json", *scenario.options)
+
+
+def _fix(m: Machine, scenario: Scenario) -> None:
+    done = m.doctor(*_check(scenario), timeout=180)
+    assert done.returncode in (0, 1), _said(done)
+    scenario.confirm_cured(m)
+
+
+def _report(text: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(text)
+    return report
+
+
+def _said(done: Any) -> str:
+    return f"{done.returncode}\n{done.stdout[-600:]}\n{done.stderr[-3000:]}"
