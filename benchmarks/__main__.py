@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import folder, lab, logs, machine, measure, startup, units
+from benchmarks import fixing, folder, lab, logs, machine, measure, startup, units
 from benchmarks.product import Product, installed
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -19,6 +19,7 @@ _ON_A_MACHINE: dict[str, Callable[[Product], str]] = {
     "machine": machine.measure,
     "units": units.measure,
     "logs": logs.measure,
+    "fixing": fixing.measure,
 }
 _NAMES = ("startup", *_ON_A_MACHINE, "folder", "gixy")
 

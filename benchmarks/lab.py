@@ -14,8 +14,9 @@ sys.path.insert(0, str(TREE / "tests"))
 from lab import shapes
 from lab.machine import LAB, Machine, impossible
 from lab.prepare import prepare
+from lab.recipe import load
 
-__all__ = ["LAB", "Machine", "impossible", "in_turns", "prepare", "shapes"]
+__all__ = ["LAB", "Machine", "impossible", "in_turns", "load", "prepare", "shapes"]
 
 
 def in_turns(

@@ -49,7 +49,8 @@ def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], 
     whole = replace(options, app="", select=(), ignore=(), extend_select=(), min_severity="info")
     with store.locked(), _interruptible():
         recovered = recover(store, operator)
-        wanted = _wanted(options, run.look(options, fresh()))
+        apps = _names(run.look(options, fresh())) if options.app else None
+        wanted = _wanted(options, apps)
         fixer = Fixer(lambda: run.look(whole, fresh()), fresh, store, operator, wanted=wanted, unsafe=unsafe, ask=ask)
         seen, attempts = fixer.fix(run.look(whole, fresh()))
     if whole != options:
@@ -57,8 +58,13 @@ def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], 
     return run.report(seen, options, fix_reports(recovered, attempts))
 
 
-def _wanted(options: run.Options, seen: Look) -> Callable[[Finding], bool]:
-    """Whether a finding is among those that are asked about."""
+def _names(seen: Look) -> frozenset[str]:
+    """The apps that were looked at, and the machine as a whole."""
+    return frozenset({"", *(app.name for app in seen.facts.apps)})
+
+
+def _wanted(options: run.Options, apps: frozenset[str] | None) -> Callable[[Finding], bool]:
+    """Whether a finding is among those that are asked about. `apps` None: all."""
     from doctor.engine.load import load_rules
     from doctor.engine.rule import Severity
     from doctor.engine.select import select
@@ -67,7 +73,6 @@ def _wanted(options: run.Options, seen: Look) -> Callable[[Finding], bool]:
         rule.name for rule in select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
     }
     least = Severity(options.min_severity).rank
-    apps = {"", *(app.name for app in seen.facts.apps)} if options.app else None
 
     def wanted(finding: Finding) -> bool:
         known = finding.rule.name in rules and finding.severity.rank <= least

@@ -56,7 +56,9 @@ def main() -> int:
     except UserError as error:
         complain(f"flaskdoctor: {error}")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if interrupt.args:
+            complain(f"flaskdoctor: {interrupt}")
         return 130
     except Exception as error:
         return _bug(error)

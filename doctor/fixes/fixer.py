@@ -138,6 +138,10 @@ class Fixer:
             if not record.steps and record.begun:
                 return ended(Result.FAILED, reason), self._look()
             return ended(Result.ROLLED_BACK, reason), self._look()
+        except KeyboardInterrupt:
+            left = transaction.roll_back()
+            told = f"not taken back: {'; '.join(left)}" if left else "what was begun is taken back"
+            raise KeyboardInterrupt(f"interrupted; {told}") from None
         except BaseException:
             transaction.roll_back()
             raise
@@ -217,7 +221,7 @@ def _trouble(finding: Key, before: Look, now: Look) -> str:
         return f"it would have led to {new[0].name}: {new[0].message}"
     if is_unsure(finding, now):
         return _UNSEEN
-    return "" if is_gone(finding, now) else "it did not help: the finding is still there"
+    return "" if is_gone(finding, now) else "it did not help: it is not seen to be cured"
 
 
 def _runners(look: Look) -> Mapping[str, Runner]:

@@ -14,6 +14,8 @@ from doctor.hosts.base import Host
 
 Key: TypeAlias = tuple[str, str, str]
 """Rule and subject: what is the same finding in two looks."""
+_LASTING = frozenset({"app", "unit"})
+"""Kinds of subjects that no fix gives another name."""
 
 
 @frozen
@@ -32,12 +34,14 @@ def key(item: Finding | Result) -> Key:
 
 
 def is_gone(finding: Key, look: Look) -> bool:
-    """It does not fail any more, and this could be seen."""
-    return all(
-        result.outcome not in (Outcome.FAIL, Outcome.UNKNOWN, Outcome.ERROR)
-        for result in look.judgement.results
-        if key(result) == finding
-    )
+    """It does not fail any more, and this could be seen.
+
+    A route, say, may have another name once it leads elsewhere; an app or a unit that is gone itself is not cured.
+    """
+    results = [result for result in look.judgement.results if key(result) == finding]
+    if not results and finding[1] in _LASTING:
+        return False
+    return all(result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.SUPPRESSED) for result in results)
 
 
 def is_unsure(finding: Key, look: Look) -> bool:

@@ -47,10 +47,13 @@ class Operator:
         self._run(Command("nginx", ("-t", "-q"), timeout=30))
 
     def complaints(self, unit: str) -> frozenset[str]:
-        """What `systemd-analyze verify` says about a unit: it prints what systemd ignores, too, and then returns 0."""
+        """What `systemd-analyze verify` says about a unit: it prints what systemd ignores, too, and then returns 0.
+
+        Raises Failed when it does not answer.
+        """
         answer = execute(Command("systemd-analyze", ("verify", "--man=no", "--", unit), timeout=30), self._redactor)
         if not isinstance(answer, Output):
-            return frozenset()
+            raise Failed(answer.reason if isinstance(answer, Unseen) else "systemd-analyze is not installed")
         return frozenset(line.strip() for line in answer.stderr.splitlines() if line.strip())
 
     def state(self, unit: str) -> UnitState:

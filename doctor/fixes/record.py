@@ -24,6 +24,8 @@ class State(str, Enum):
     APPLIED = "applied"
     ROLLED_BACK = "rolled-back"
     UNDONE = "undone"
+    LEFT = "left"
+    """It was to be taken back, and could not be whole: something of it belongs to somebody else by now."""
 
 
 @frozen
@@ -96,6 +98,11 @@ class RunRecord:
     def applied(self) -> list[FixRecord]:
         """What can be taken back."""
         return [fix for fix in self.fixes if fix.state is State.APPLIED]
+
+    @property
+    def standing(self) -> list[FixRecord]:
+        """The same, and what can be tried again."""
+        return [fix for fix in self.fixes if fix.state in (State.APPLIED, State.LEFT)]
 
 
 def digest(content: bytes) -> str:

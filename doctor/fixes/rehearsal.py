@@ -26,7 +26,7 @@ _FOLDER = "/run/systemd/system"
 _PREFIX = "flaskdoctor-rehearsal-"
 _LEFT_OUT = re.compile(
     # Removed when the unit stops, with the socket of the running service in it.
-    r"(Runtime|State|Cache|Logs|Configuration)Directory"
+    r"RuntimeDirectory"
     # How the service runs and ends, which a rehearsal does in its own way.
     r"|Exec|Type$|Restart|Timeout|StartLimit|RemainAfterExit|PIDFile|GuessMainPID|NotifyAccess|Watchdog|RuntimeMax"
     r"|Sockets|BusName|FileDescriptorStore|OOMPolicy|Kill|SendSIG|FinalKill|SuccessExit|FailureAction|RebootArgument"
@@ -81,7 +81,8 @@ def _unit_text(unit: Unit, command: str) -> str | None:
     own = dropin.path(unit.name)
     if own not in dropins and os.path.exists(own):
         dropins = (*dropins, own)  # made a moment ago
-    lines: list[str] = []
+    made = unit.runtime_directories.value if isinstance(unit.runtime_directories, Known) else ()
+    lines = [f"Environment=RUNTIME_DIRECTORY={':'.join(made)}"] if made else []
     for path in (unit.fragment.value, *dropins):
         try:
             with open(path, encoding="utf-8", errors="surrogateescape") as file:

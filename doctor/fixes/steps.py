@@ -60,6 +60,8 @@ def take_back(step: Step, kept: Callable[[str], bytes]) -> None:
         if now.kind is Kind.DIRECTORY and not os.listdir(step.path):
             disk.remove(now)
         return
+    if step.after.kind is Kind.MISSING and now.kind is Kind.FILE and step.path.endswith(".pyc"):
+        return  # Python has compiled its source anew
     if not _between(now, step):
         raise Conflict(f"{step.path} was changed since: it is left as it is")
     content = kept(step.before.copy) if step.before.copy else b""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from doctor import __version__
 from doctor.errors import UserError
-from doctor.fixes.record import RunRecord, from_json, to_json
+from doctor.fixes.record import RunRecord, digest, from_json, to_json
 
 HOME = Path("/var/lib/flaskdoctor")
 _NAME = re.compile(r"\d{8}T\d{6}Z-\d+\Z", re.ASCII)
@@ -82,7 +82,7 @@ class Store:
         """Keep bytes in the folder of a run, on the disk; the name they are kept under."""
         folder = self.folder(run)
         _make_private(folder)
-        name = f"{sum(1 for entry in folder.iterdir() if entry.name.endswith('.before')):04d}.before"
+        name = f"{digest(content)}.before"
         _write(folder, name, content)
         return name
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from doctor.facts.systemd import Unit
 from doctor.fixes import dropin
-from doctor.fixes.disk import Refused
+from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.operate import Failed, Operator
 from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, Step, UnitState
@@ -76,10 +77,9 @@ class Transaction:
     def roll_back(self) -> list[str]:
         """Everything as before; sentences about what could not be."""
         left = revert(self._record, self._operator, lambda name: self._store.kept(self._run, name))
-        if not left:
-            # Where it cannot be written down, the next run takes it back once more, which changes nothing.
-            with suppress(OSError):
-                self._end(State.ROLLED_BACK)
+        # Where it cannot be written down, the next run goes the same way once more and finds every file in place.
+        with suppress(OSError):
+            self._end(State.LEFT if left else State.ROLLED_BACK)
         return left
 
     def _end(self, state: State) -> None:
@@ -87,20 +87,26 @@ class Transaction:
         self._store.save(self._run)
 
 
-def revert(record: FixRecord, operator: Operator, kept: Callable[[str], bytes]) -> list[str]:
+def revert(record: FixRecord, operator: Operator, kept: Callable[[str], bytes], *, late: bool = False) -> list[str]:
     """Take a fix back, however far it came: files, then what systemd and nginx know of them, then the units.
 
-    Can be repeated. Returns a sentence for each part that was not taken back.
+    Can be repeated. Returns a sentence for each part that was not taken back. Where there is one, nothing is reloaded
+    or restarted: that would put into force what somebody else is still editing. `late`: the fix had held, and what
+    happened to its units since is not its doing.
     """
     left: list[str] = []
     for step in reversed(record.steps):
         try:
+            if late:
+                _still_leads_somewhere(step)
             take_back(step, kept)
         except Conflict as error:
             left.append(str(error))
         except Exception as error:
             left.append(f"{step.path}: {error}")
-    for operation in _returning(record, operator):
+    if left and record.begun:
+        left.append("because of this nothing was reloaded or restarted")
+    for operation in _returning(record, operator, changed=bool(record.steps) and not left, late=late):
         try:
             operator.do(operation)
         except Failed as error:
@@ -108,29 +114,38 @@ def revert(record: FixRecord, operator: Operator, kept: Callable[[str], bytes]) 
     return left
 
 
-def _returning(record: FixRecord, operator: Operator) -> list[Operation]:
-    """What brings systemd, nginx and the units back to the files as they are again."""
+def _still_leads_somewhere(step: Step) -> None:
+    """A service that is reloaded over a link to a release that was removed since would end."""
+    target = os.path.join(os.path.dirname(step.path), step.before.target)
+    if step.before.kind is Kind.LINK and not os.path.exists(target):
+        raise Conflict(f"{step.path} led to {step.before.target}, which is not there any more: it is left as it is")
+
+
+def _returning(record: FixRecord, operator: Operator, *, changed: bool, late: bool) -> list[Operation]:
+    """What brings systemd, nginx and the units back to the files as they are again. `changed`: they are other files."""
     begun = record.operations[: record.begun]
     found: list[Operation] = []
     if not begun:
         return found
-    if record.steps and any(operation.verb is Verb.DAEMON_RELOAD for operation in begun):
+    if changed and any(operation.verb is Verb.DAEMON_RELOAD for operation in begun):
         found.append(Operation(Verb.DAEMON_RELOAD))
     for name, before in record.units.items():
         own = {operation.verb for operation in begun if (operation.unit or NGINX) == name}
-        found += _unit_back(name, before, operator.state(name), own, changed=bool(record.steps))
+        found += _unit_back(name, before, operator.state(name), own, changed=changed, late=late)
     return found
 
 
-def _unit_back(name: str, before: UnitState, now: UnitState, verbs: set[Verb], *, changed: bool) -> list[Operation]:
+def _unit_back(
+    name: str, before: UnitState, now: UnitState, verbs: set[Verb], *, changed: bool, late: bool
+) -> list[Operation]:
     found: list[Operation] = []
     if Verb.ENABLE in verbs and now.enabled != before.enabled:
         found.append(Operation(Verb.DISABLE, name))
     if before.active not in _UP:
         return [*found, Operation(Verb.STOP, name)] if now.active in _UP and verbs & _STARTS else found
     if now.active not in _UP:
-        # It was up, and is to be up again, with whatever its files say now.
-        return [*found, Operation(Verb.RESET_FAILED, name), Operation(Verb.START, name)]
+        # It was up, and is to be up again, with whatever its files say now. Long after, somebody else has stopped it.
+        return found if late else [*found, Operation(Verb.RESET_FAILED, name), Operation(Verb.START, name)]
     if changed and Verb.NGINX_RELOAD in verbs:
         found.append(Operation(Verb.NGINX_RELOAD))
     elif changed and Verb.RESTART in verbs:

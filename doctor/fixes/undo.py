@@ -32,7 +32,7 @@ def recover(store: Store, operator: Operator) -> list[TakenBack]:
 
 def undo(store: Store, run: RunRecord, operator: Operator) -> list[TakenBack]:
     """Take back every fix of a run, the last first. The caller holds the lock."""
-    return [_take_back(store, run, fix, operator, State.UNDONE) for fix in reversed(run.applied)]
+    return [_take_back(store, run, fix, operator, State.UNDONE) for fix in reversed(run.standing)]
 
 
 def last(store: Store) -> RunRecord | None:
@@ -41,11 +41,10 @@ def last(store: Store) -> RunRecord | None:
 
 
 def _take_back(store: Store, run: RunRecord, fix: FixRecord, operator: Operator, state: State) -> TakenBack:
-    left = revert(fix, operator, lambda name: store.kept(run, name))
-    if not left:
-        fix.state = state
-        try:
-            store.save(run)
-        except OSError as error:
-            left.append(f"all is as before, but that could not be written down: {error.strerror}")
+    left = revert(fix, operator, lambda name: store.kept(run, name), late=fix.state is State.APPLIED)
+    fix.state = State.LEFT if left else state
+    try:
+        store.save(run)
+    except OSError as error:
+        left.append(f"what became of it could not be written down: {error.strerror}")
     return TakenBack(run.run, fix, tuple(left), str(store.folder(run)))

@@ -20,6 +20,8 @@ _MARKS = {
     "failed": ("✗", "error", "failed: "),
     "skipped": ("·", "dim", "left alone: "),
 }
+_WORDS = {"begun": "interrupted", "left": "in part"}
+"""How the state of a fix is told, where its own name would not do."""
 _STYLES = {"+": "add", "-": "remove"}
 """Of the lines of a diff, by their first character."""
 
@@ -101,6 +103,6 @@ def run_lines(runs: Sequence[RunRecord]) -> list[Line]:
     for run in reversed(runs):
         out.append(line((run.run, "title"), (f"  {run.started}", "dim")))
         for fix in run.fixes:
-            word = "interrupted" if fix in run.open else fix.state.value
+            word = _WORDS.get(fix.state.value, fix.state.value)
             out.append(line((f"   {word:<11}  {fix.rule} {fix.name} · {fix.subject} · {fix.title}", "")))
     return out or [line(("no run is written down", ""))]

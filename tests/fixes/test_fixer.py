@@ -479,7 +479,7 @@ def test_what_cannot_go_back_is_told_with_the_run(world: World, file: Path) -> N
     attempt = world.fix(unsafe=True)["fault"]
     assert attempt.result is Result.FAILED
     assert "not taken back" in attempt.detail
-    assert world.store.load(attempt.run).open
+    assert [fix.state for fix in world.store.load(attempt.run).fixes] == [State.LEFT]
     assert file.read_text() == "an edit of the second admin"
 
 

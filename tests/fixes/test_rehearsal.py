@@ -110,6 +110,7 @@ def test_it_runs_as_the_service_does_and_does_nothing_else(folder: Path, shop: C
         'Environment="KEY=se cret" B=2',
         "EnvironmentFile=-/etc/shop.env",
         "WorkingDirectory=/srv/shop",
+        "StateDirectory=shop",
         "ProtectSystem=strict",
         "PrivateTmp=yes",
         "LimitNOFILE=4096",

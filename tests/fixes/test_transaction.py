@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -157,8 +158,44 @@ def test_what_cannot_be_undone_is_told_and_the_rest_goes_on() -> None:
     )  # fmt: skip
     machine = Machine(DAEMON_RELOAD="it does not want to")
     left = revert(record, machine, lambda name: b"")  # type: ignore[arg-type]
-    assert [sentence.split(":")[0] for sentence in left] == ["relative", "it does not want to"]
+    assert [sentence.split(":")[0] for sentence in left] == [
+        "relative",
+        "because of this nothing was reloaded or restarted",
+    ]
+    assert machine.done == []
+
+
+def test_a_command_that_fails_is_told_and_the_rest_goes_on() -> None:
+    gone = (Step("/nowhere/x", Form(Kind.MISSING), Form(Kind.FILE), ""),)
+    units = {SHOP: UnitState("active", "")}
+    record = FixRecord("R", "r", "s", "t", "safe", gone, ops("daemon-reload", "restart"), units, 2)
+    machine = Machine(DAEMON_RELOAD="it does not want to")
+    assert revert(record, machine, lambda name: b"") == ["it does not want to"]  # type: ignore[arg-type]
     assert machine.done == ["daemon-reload", "restart"]
+
+
+def test_a_service_that_somebody_stopped_since_stays_stopped() -> None:
+    units = {SHOP: UnitState("active", "enabled")}
+    record = FixRecord("R", "r", "s", "t", "unsafe", (), ops("restart"), units, 1, State.APPLIED)
+    for late, done in ((True, []), (False, ["reset-failed", "start"])):
+        machine = Machine("inactive", "enabled")
+        assert revert(record, machine, lambda name: b"", late=late) == []  # type: ignore[arg-type]
+        assert machine.done == done
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_link_goes_back_late_only_to_what_is_there(tmp_path: Path, late: bool) -> None:
+    link = tmp_path / "current"
+    link.symlink_to("new")
+    step = Step(str(link), Form(Kind.LINK, target="pruned"), Form(Kind.LINK, target="new"), ".new")
+    record = FixRecord("R", "r", "s", "t", "unsafe", (step,), ops("reload"), {SHOP: UnitState("active", "")}, 1)
+    machine = Machine()
+    left = revert(record, machine, lambda name: b"", late=late)  # type: ignore[arg-type]
+    if late:
+        assert "led to pruned, which is not there any more" in left[0]
+        assert (os.readlink(link), machine.done) == ("new", [])
+    else:
+        assert (left, os.readlink(link), machine.done) == ([], "pruned", ["reload"])
 
 
 # What was the state before.
@@ -343,13 +380,13 @@ def test_a_store_that_fills_up_meanwhile_does_not_keep_it_from_going_back(
     assert revert(its.written(), machine, lambda name: b"") == []  # type: ignore[arg-type]
 
 
-def test_what_was_not_taken_back_stays_open(fix: Callable[..., Fix]) -> None:
+def test_what_was_not_taken_back_whole_is_written_down(fix: Callable[..., Fix]) -> None:
     its = fix(Machine())
     its.apply()
     its.path.write_text("edited by the second admin")
-    [left] = its.transaction.roll_back()
-    assert "was changed since" in left
-    assert its.written().state is State.BEGUN
+    left = its.transaction.roll_back()
+    assert "was changed since" in left[0]
+    assert its.written().state is State.LEFT
     assert its.path.read_text() == "edited by the second admin"
 
 

@@ -6,9 +6,10 @@ as it was before, which `World` tells: files, units and what is served.
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab import fixing
@@ -206,14 +207,14 @@ def strikes(
     action: str,
     argument: str = "",
     further: Callable[[Made], tuple[str, ...]] = lambda step: (),
+    numbers: Iterable[int] = (),
 ) -> Iterator[Strike]:
     """Run again and again, with the action at the first step, at the second, …, and `further` actions at each.
 
     Whoever asks for the next one has brought the machine back to where it was. In the end there is a run that has no
-    such step: it was left alone.
+    such step: it was left alone. `numbers`: only at these.
     """
-    number = 1
-    while True:
+    for number in numbers or itertools.count(1):
         done = drive(m, number, action, *arguments, argument=argument)
         steps = made(m)
         if len(steps) < number:
@@ -224,7 +225,6 @@ def strikes(
             steps = made(m)
             if len(steps) >= number:
                 yield Strike(other, steps[number - 1], done)
-        number += 1
 
 
 def deaths(step: Made) -> tuple[str, ...]:

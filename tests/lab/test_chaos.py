@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab import fixing
-from lab.chaos import HOME, NGINX, SCENARIOS, Outcomes, Scenario, Strike, World, deaths, problem, strikes
+from lab.chaos import HOME, NGINX, SCENARIOS, Outcomes, Scenario, Strike, World, deaths, drive, made, problem, strikes
 from lab.machine import Machine
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -40,9 +40,7 @@ def test_killed_while_fixing(scenario: Scenario, record: bool) -> None:
             assert strike.done.returncode in (-9, 137), f"not killed: {_said(strike.done)}"
             # Every other time by a second --fix, which finds what the first one left half done.
             again = strike.at.number % 2 == 0
-            if again:
-                _second_fix(m, scenario, strike)
-            outcomes.count(cured=again)
+            outcomes.count(cured=again and _second_fix(m, scenario, before, strike))
             _undo_all(m, strike)
             _as_before(m, before, strike)
             scenario.renew(m)
@@ -51,11 +49,18 @@ def test_killed_while_fixing(scenario: Scenario, record: bool) -> None:
         outcomes.save()
 
 
-def _second_fix(m: Machine, scenario: Scenario, strike: Strike) -> None:
+def _second_fix(m: Machine, scenario: Scenario, before: World, strike: Strike) -> bool:
+    """Whether it cured the machine; if it did not, all must be as before."""
     done = m.doctor(*_check(scenario), timeout=180)
     assert done.returncode in (0, 1), f"{strike}: the second --fix ended with {_said(done)}"
-    wrong = problem(scenario.confirm_cured, m)
-    assert not wrong, f"{strike}: the second --fix did not cure it: {wrong}\n{_said(done)}"
+    story = f"{strike}, then --fix: {_said(done)}"
+    cured = bool(fixing.applied(_report(done.stdout)))
+    if cured:
+        wrong = problem(scenario.confirm_cured, m)
+        assert not wrong, f"not cured: {wrong}\n{story}"
+    else:
+        _as_before(m, before, story)
+    return cured
 
 
 def _ended_well(m: Machine, scenario: Scenario, before: World, outcomes: Outcomes) -> None:
@@ -157,28 +162,29 @@ EDIT = "# edited meanwhile"
 def test_edited_meanwhile(record: bool) -> None:
     """A second admin saves the file just before any of the steps: what was written is never lost."""
     scenario, outcomes = NGINX, Outcomes("edited meanwhile", NGINX.name)
+    lost = []
     with Machine() as m:
         scenario.ready(m)
         m.sh(f"cp -a {scenario.file} /root/site")
         for strike in strikes(m, _check(scenario), "shell", f"echo '{EDIT}' >>{scenario.file}"):
             assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
-            _edit_is_kept(m, scenario, f"{strike}: {_said(strike.done)}")
+            lost += _lost(m, scenario, str(strike))
             outcomes.count(cured=not problem(scenario.cured, m))
             # Undo takes back what it made where nobody has changed it since, or says why it does not.
             done = m.doctor("undo")
-            assert done.returncode in (0, 1, 2), f"{strike}: undo ended with {_said(done)}"
-            _edit_is_kept(m, scenario, f"{strike}, then undo: {_said(done)}")
+            assert done.returncode in (0, 1), f"{strike}: undo ended with {_said(done)}"
+            lost += _lost(m, scenario, f"{strike}, then undo")
             m.sh(f"rm -rf {HOME}; cp -a /root/site {scenario.file}; nginx -t -q; systemctl reload nginx")
             m.wait_http(502)
         assert outcomes.steps >= FEWEST, f"only {outcomes.steps} steps were struck"
+    assert not lost, "the other one's edit is lost:\n" + "\n".join(lost)
     if record:
         outcomes.save()
 
 
-def _edit_is_kept(m: Machine, scenario: Scenario, story: str) -> None:
-    text = m.read(scenario.file)
-    assert text.count(EDIT) == 1, f"the other one's edit is lost: {story}\n{text}"
+def _lost(m: Machine, scenario: Scenario, story: str) -> list[str]:
     m.sh("nginx -t -q")
+    return [] if m.read(scenario.file).count(EDIT) == 1 else [story]
 
 
 VICTIM = "/etc/victim"
@@ -202,7 +208,9 @@ def test_link_swapped_in(swap: str, record: bool) -> None:
             "file": f"ln -sfn {VICTIM}/shop {site}",
             "directory": f"mv {folder} {folder}.old; ln -s {VICTIM} {folder}",
         }[swap]
-        for strike in strikes(m, _check(scenario), "shell", attack):
+        # Once the file is in its place, a fix only looks at it: the first steps after that are enough.
+        change = _changes(m, scenario, site)
+        for strike in strikes(m, _check(scenario), "shell", attack, numbers=range(1, change + 3)):
             assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
             done = m.doctor("undo")
             assert done.returncode in (0, 1, 2), f"{strike}: undo ended with {_said(done)}"
@@ -214,11 +222,20 @@ def test_link_swapped_in(swap: str, record: bool) -> None:
                 f"rm -rf /var/lib/flaskdoctor {folder} {folder}.old; cp -a /root/conf {folder}; systemctl reload nginx"
             )
             m.wait_http(502)
-        if outcomes.steps == 0:
-            # It may refuse to write there at all; then it must have said so.
-            assert scenario.rule in json.dumps(_report(m.doctor(*_check(scenario)).stdout)["fixes"])
     if record:
         outcomes.save()
+
+
+def _changes(m: Machine, scenario: Scenario, path: str) -> int:
+    """The last step at which a fix that is left alone changes a file's folder; the fix is taken back."""
+    done = drive(m, 0, "count", *_check(scenario))
+    assert fixing.applied(_report(done.stdout)), f"there is nothing to attack: {_said(done)}"
+    folder, _, name = path.rpartition("/")
+    found = [step.number for step in made(m) if name in step.about.split("/")[-1] and step.name == "rename"]
+    assert found, f"nothing was put into {folder}"
+    fixing.undo(m)
+    m.wait_http(502)
+    return found[-1]
 
 
 def _check(scenario: Scenario) -> tuple[str, ...]:
