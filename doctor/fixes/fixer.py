@@ -13,7 +13,7 @@ from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known
 from doctor.fixes import disk, guard
 from doctor.fixes.disk import Kind, Refused
-from doctor.fixes.look import Key, Look, is_gone, is_unsure, key, new_failures
+from doctor.fixes.look import Key, Look, follows, is_gone, is_unsure, key, new_failures
 from doctor.fixes.operate import Failed, Operator
 from doctor.fixes.plan import CannotPlan, Plan, Rewrite, Verb, plan
 from doctor.fixes.preview import in_full, text_kind
@@ -128,7 +128,7 @@ class Fixer:
             return ended(Result.FAILED, f"nothing was changed: {_told(error)}"), look
         try:
             transaction.apply(contents, _runners(look))
-            cured = self._settled(key(finding), look, planned)
+            cured = self._settled(finding, look, planned)
             transaction.commit()
         except (Failed, Unready, Refused, OSError) as error:
             left = transaction.roll_back()
@@ -164,7 +164,7 @@ class Fixer:
         transaction = Transaction(self._store, self._run, record, self._operator)
         return transaction, record, [content for _, content in steps], planned
 
-    def _settled(self, finding: Key, before: Look, planned: Plan) -> Look:
+    def _settled(self, finding: Finding, before: Look, planned: Plan) -> Look:
         """The look in which it is cured for good. Raises Failed when it is not in time, or something else breaks."""
         moving = [operation for operation in planned.operations if operation.verb in _MOVES_PROCESSES]
         deadline = time.monotonic() + PATIENCE
@@ -210,12 +210,12 @@ def candidates(look: Look) -> list[tuple[Finding, FixPreview]]:
 
 def objection(finding: Finding, fix: FixPreview, look: Look) -> str:
     """Why a fix is not to be made in this state of the machine; "" when nothing speaks against it."""
-    if finding.explained_by:
+    if follows(finding, look):
         return f"it follows from {', '.join(finding.explained_by)}, which has to be cured first"
     return guard.objection(finding, fix, look.facts)
 
 
-def _trouble(finding: Key, before: Look, now: Look) -> str:
+def _trouble(finding: Finding, before: Look, now: Look) -> str:
     new = new_failures(before, now)
     if new:
         return f"it would have led to {new[0].name}: {new[0].message}"

@@ -33,20 +33,33 @@ def key(item: Finding | Result) -> Key:
     return item.rule.name, item.subject.kind, item.subject.name
 
 
-def is_gone(finding: Key, look: Look) -> bool:
-    """It does not fail any more, and this could be seen.
+def is_gone(finding: Finding, look: Look) -> bool:
+    """It does not fail any more, or less gravely (broken now, then foretold only), and this could be seen.
 
     A route, say, may have another name once it leads elsewhere; an app or a unit that is gone itself is not cured.
     """
-    results = [result for result in look.judgement.results if key(result) == finding]
-    if not results and finding[1] in _LASTING:
+    results = _results(finding, look)
+    if not results and finding.subject.kind in _LASTING:
         return False
-    return all(result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.SUPPRESSED) for result in results)
+    return all(
+        result.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.SUPPRESSED)
+        or (result.finding is not None and result.finding.severity.rank > finding.severity.rank)
+        for result in results
+    )
 
 
-def is_unsure(finding: Key, look: Look) -> bool:
+def is_unsure(finding: Finding, look: Look) -> bool:
     """Whether it still fails cannot be seen, for now."""
-    return any(key(r) == finding and r.outcome is Outcome.UNKNOWN for r in look.judgement.results)
+    return any(result.outcome is Outcome.UNKNOWN for result in _results(finding, look))
+
+
+def follows(finding: Finding, look: Look) -> bool:
+    """It is the consequence of another finding. Of some that explain each other, one is the cause all the same."""
+    return all(key(cause.finding) != key(finding) for cause in look.diagnosis.causes)
+
+
+def _results(finding: Finding, look: Look) -> list[Result]:
+    return [result for result in look.judgement.results if key(result) == key(finding)]
 
 
 def new_failures(before: Look, after: Look) -> tuple[Finding, ...]:

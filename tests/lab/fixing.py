@@ -80,14 +80,26 @@ def _offers(recipe: Recipe, fault: Fault) -> Iterator[Offer]:
         yield Offer(recipe, fault, Safety.UNSAFE, whole=all(offered))
 
 
-def curable(report: dict[str, Any], offer: Offer) -> set[tuple[str, str]]:
-    """Subjects (kind, name) of the rule's findings that fixes of the offer's class are to cure."""
+def curable(report: dict[str, Any], offer: Offer) -> dict[tuple[str, str], str]:
+    """Subjects (kind, name) of the rule's findings that fixes of the offer's class are to cure, with the severity."""
     classes = {"safe"} if offer.safety is Safety.SAFE else {"safe", "unsafe"}
     return {
-        (finding["subject"]["kind"], finding["subject"]["name"])
+        (finding["subject"]["kind"], finding["subject"]["name"]): finding["severity"]
         for finding in report["findings"]
         if finding["name"] == offer.recipe.rule and classes & {fix["safety"] for fix in finding["fixes"]}
     }
+
+
+def not_cured(report: dict[str, Any], offer: Offer, curable: dict[tuple[str, str], str]) -> list[tuple[str, str]]:
+    """Those subjects that have as grave a finding still. What was broken may be foretold yet: then a person decides."""
+    severities = ["error", "warning", "info"]
+    return [
+        subject
+        for finding in report["findings"]
+        if finding["name"] == offer.recipe.rule
+        and (subject := (finding["subject"]["kind"], finding["subject"]["name"])) in curable
+        and severities.index(finding["severity"]) <= severities.index(curable[subject])
+    ]
 
 
 # What the doctor is asked for.

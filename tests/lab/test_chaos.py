@@ -118,21 +118,29 @@ def test_every_step_fails(scenario: Scenario, error: str, record: bool) -> None:
         for strike in strikes(m, _check(scenario), "fail", error):
             assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
             assert "Traceback" not in strike.done.stderr, f"{strike}: {_said(strike.done)}"
-            cured = _says_applied(strike)
+            cured = _says_applied(strike, scenario)
             if cured:
-                scenario.confirm_cured(m)
-                _undo_all(m, strike)
-            _as_before(m, before, strike)
+                wrong = problem(scenario.confirm_cured, m)
+                assert not wrong, f"{strike}: not cured: {wrong}\n{_said(strike.done)}"
+            elif not _applied(strike):  # nor another fix, of what is found only where this one was not made
+                _as_before(m, before, strike)
             outcomes.count(cured=cured)
             _undo_all(m, strike)
+            _as_before(m, before, strike)
             scenario.renew(m)
         _ended_well(m, scenario, before, outcomes)
     if record:
         outcomes.save()
 
 
-def _says_applied(strike: Strike) -> bool:
-    return bool(strike.done.stdout) and bool(fixing.applied(_report(strike.done.stdout)))
+def _says_applied(strike: Strike, scenario: Scenario) -> bool:
+    return scenario.rule in _applied(strike)
+
+
+def _applied(strike: Strike) -> set[str]:
+    """Rules whose fixes were made, as the run says; none of a run that made no report."""
+    entries = fixing.applied(_report(strike.done.stdout)) if strike.done.stdout else []
+    return {entry["name"] for entry in entries}
 
 
 @pytest.mark.parametrize("error", ["ENOSPC"])
@@ -192,14 +200,15 @@ VICTIM = "/etc/victim"
 
 @pytest.mark.parametrize("swap", ["file", "directory"])
 def test_link_swapped_in(swap: str, record: bool) -> None:
-    """The site lies where its user may write, and is swapped for a link to a file of root's, at any step."""
+    """The site lies where its user may write, who swaps it for a link to a file of root's, at any step."""
     scenario, outcomes = NGINX, Outcomes(f"{swap} swapped for a link", NGINX.name)
-    folder, site = "/srv/shop/conf", "/srv/shop/conf/shop"
+    web = "/srv/shop/web"
+    folder, site = f"{web}/conf", f"{web}/conf/shop"
     with Machine() as m:
         scenario.ready(m)
         m.sh(
-            f"mkdir {folder} {VICTIM}; mv {scenario.file} {site}; chown -R shop:shop {folder}; "
-            f"ln -sfn {site} /etc/nginx/sites-enabled/shop; cp -a {folder} /root/conf; cp {site} {VICTIM}/shop; "
+            f"mkdir -p {folder} {VICTIM}; mv {scenario.file} {site}; chown -R shop:shop {web}; "
+            f"ln -sfn {site} /etc/nginx/sites-enabled/shop; cp -a {web} /root/web; cp {site} {VICTIM}/shop; "
             f"chmod 600 {VICTIM}/shop; nginx -t -q; systemctl reload nginx"
         )
         m.wait_http(502)
@@ -208,9 +217,10 @@ def test_link_swapped_in(swap: str, record: bool) -> None:
             "file": f"ln -sfn {VICTIM}/shop {site}",
             "directory": f"mv {folder} {folder}.old; ln -s {VICTIM} {folder}",
         }[swap]
+        by_the_user = f"runuser -u shop -- /bin/sh -ec '{attack}'"
         # Once the file is in its place, a fix only looks at it: the first steps after that are enough.
         change = _changes(m, scenario, site)
-        for strike in strikes(m, _check(scenario), "shell", attack, numbers=range(1, change + 3)):
+        for strike in strikes(m, _check(scenario), "shell", by_the_user, numbers=range(1, change + 3)):
             assert strike.done.returncode in (0, 1, 2), f"{strike}: {_said(strike.done)}"
             done = m.doctor("undo")
             assert done.returncode in (0, 1, 2), f"{strike}: undo ended with {_said(done)}"
@@ -218,9 +228,7 @@ def test_link_swapped_in(swap: str, record: bool) -> None:
             assert now == victim, f"{strike}: written through a link\n{now}"
             assert m.sh(f"ls -A {VICTIM}").split() == ["shop"], f"{strike}: left beside it"
             outcomes.count(cured=False)
-            m.sh(
-                f"rm -rf /var/lib/flaskdoctor {folder} {folder}.old; cp -a /root/conf {folder}; systemctl reload nginx"
-            )
+            m.sh(f"rm -rf {HOME} {web}; cp -a /root/web {web}; systemctl reload nginx")
             m.wait_http(502)
     if record:
         outcomes.save()

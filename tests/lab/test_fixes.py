@@ -64,7 +64,7 @@ def test_fix(offer: Offer, request: pytest.FixtureRequest) -> None:
         fixing.save(offer, result)
 
 
-def _break(m: Machine, offer: Offer) -> set[tuple[str, str]]:
+def _break(m: Machine, offer: Offer) -> dict[tuple[str, str], str]:
     """Break the machine, and name the subjects that are to be cured."""
     fault = offer.fault
     fault.shape(m)
@@ -77,19 +77,15 @@ def _break(m: Machine, offer: Offer) -> set[tuple[str, str]]:
     return curable
 
 
-def _cured(report: dict[str, Any], offer: Offer, curable: set[tuple[str, str]]) -> None:
+def _cured(report: dict[str, Any], offer: Offer, curable: dict[tuple[str, str], str]) -> None:
     story = f"{fixing.tried(report)}\n{brief(report)}"
     rule = offer.recipe.rule
     own = [entry for entry in fixing.applied(report) if entry.get("name") == rule]
     assert own, f"no fix of {rule} was applied:\n{story}"
     assert all(entry["undo"] for entry in fixing.applied(report)), f"applied, and no run to undo it:\n{story}"
     assert not [e for e in report["fixes"] if e["result"] in ("failed", "rolled-back")], f"a fix failed:\n{story}"
-    left = {
-        (finding["subject"]["kind"], finding["subject"]["name"])
-        for finding in report["findings"]
-        if finding["name"] == rule
-    }
-    assert not curable & left, f"still found after the fix: {curable & left}\n{story}"
+    left = fixing.not_cured(report, offer, curable)
+    assert not left, f"still found after the fix: {left}\n{story}"
 
 
 def _again_changes_nothing(m: Machine, offer: Offer, after: list[str]) -> None:
