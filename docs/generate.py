@@ -122,7 +122,7 @@ def with_actions(path: Path) -> str:
 
 
 ABOUT = {
-    "systemd.dropin": "adds assignments to `50-flaskdoctor.conf` of the unit, one for each of `values`; `Exec*=` is "
+    "systemd.dropin": "adds assignments to `zz-flaskdoctor.conf` of the unit, one for each of `values`; `Exec*=` is "
     "reset first",
     "systemd.daemon-reload": "lets systemd read its files",
     "systemd.start": "`systemctl start`",

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 
+from doctor.fixes.exchange import exchange
 from doctor.frozen import frozen
 
 _LIMIT = 8 << 20
@@ -223,12 +224,15 @@ def write(seen: Entry, content: bytes, attributes: Attributes, temporary: str, *
             raise
 
 
-def link(seen: Entry, target: str, temporary: str, owner: tuple[int, int]) -> None:
-    """Put a link to `target` in the place of `seen` (a link, or nothing) in one step."""
+def link(seen: Entry, target: str, attributes: Attributes, temporary: str, *, keep_time: bool = False) -> None:
+    """Put a link to `target` in the place of `seen` (a link, or nothing) in one step. The rest is as for `write`."""
     with _place(seen) as (directory, name):
         try:
             os.symlink(target, temporary, dir_fd=directory)
-            os.chown(temporary, *owner, dir_fd=directory, follow_symlinks=False)
+            os.chown(temporary, attributes.uid, attributes.gid, dir_fd=directory, follow_symlinks=False)
+            if keep_time:
+                times = (attributes.mtime_ns, attributes.mtime_ns)
+                os.utime(temporary, ns=times, dir_fd=directory, follow_symlinks=False)
             _put(seen, directory, temporary, name)
         except BaseException:
             _discard(directory, temporary)
@@ -310,8 +314,25 @@ def _put(seen: Entry, directory: int, temporary: str, name: str) -> None:
         os.unlink(temporary, dir_fd=directory)
     else:
         _unchanged(seen, directory, name)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        if exchange(directory, temporary, name):
+            if not _is(seen, directory, temporary):
+                os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)  # theirs goes back
+                raise Refused(f"{seen.path} was changed meanwhile")
+            os.unlink(temporary, dir_fd=directory)
+        else:
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     _sync(directory)
+
+
+def _is(seen: Entry, directory: int, name: str) -> bool:
+    """It is the very file, whatever it is called now: somebody may have saved another one in the last moment."""
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if (found.st_dev, found.st_ino) != seen.identity[:2]:
+        return False
+    if seen.kind is Kind.LINK:
+        return os.readlink(name, dir_fd=directory) == seen.target
+    with _opened(name, os.O_RDONLY | os.O_NONBLOCK, directory) as file:
+        return os.read(file, len(seen.content) + 1) == seen.content
 
 
 def _discard(directory: int, name: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from doctor.engine.actions import BoundAction
+from doctor.grammar.ours import DROP_IN
 
-NAME = "50-flaskdoctor.conf"
 _HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\n"
 
 
 def path(unit: str) -> str:
     """Where our drop-in of a unit lies; the user's own files are never touched."""
-    return f"/etc/systemd/system/{unit}.d/{NAME}"
+    return f"/etc/systemd/system/{unit}.d/{DROP_IN}"
 
 
 def extended(text: str | None, actions: Iterable[BoundAction]) -> str:

@@ -8,8 +8,8 @@ import shlex
 from doctor.engine.finding import BoundFix, FixPreview, Previewer
 from doctor.engine.rule import Safety
 from doctor.facts.edit import Edit
-from doctor.fixes import dropin
 from doctor.fixes.plan import CannotPlan, Change, Operation, Permit, Plan, Relink, Rewrite, Uncompile, Verb, plan
+from doctor.grammar.ours import DROP_IN
 from doctor.hosts.base import Content, Host, Missing, TextKind
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -90,7 +90,7 @@ def _file_diff(change: Rewrite, context: int) -> str:
 
 def text_kind(path: str) -> TextKind:
     """How the host takes secrets out of a file that a fix rewrites."""
-    return TextKind.UNIT if path.endswith(dropin.NAME) else TextKind.NGINX
+    return TextKind.UNIT if path.endswith(DROP_IN) else TextKind.NGINX
 
 
 def _text(path: str, fix: BoundFix, host: Host) -> str | None:

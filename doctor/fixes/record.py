@@ -95,13 +95,8 @@ class RunRecord:
         return [fix for fix in self.fixes if fix.state is State.BEGUN]
 
     @property
-    def applied(self) -> list[FixRecord]:
-        """What can be taken back."""
-        return [fix for fix in self.fixes if fix.state is State.APPLIED]
-
-    @property
     def standing(self) -> list[FixRecord]:
-        """The same, and what can be tried again."""
+        """What can be taken back, and what was to be and can be tried again."""
         return [fix for fix in self.fixes if fix.state in (State.APPLIED, State.LEFT)]
 
 

@@ -19,11 +19,11 @@ from doctor.facts.value import Known
 from doctor.fixes import dropin
 from doctor.fixes.operate import Failed, Operator
 from doctor.fixes.plan import Operation, Verb
+from doctor.grammar.ours import REHEARSAL
 from doctor.grammar.unitfile import parse
 from doctor.hosts.hidden import TOKEN
 
 _FOLDER = "/run/systemd/system"
-_PREFIX = "flaskdoctor-rehearsal-"
 _LEFT_OUT = re.compile(
     # Removed when the unit stops, with the socket of the running service in it.
     r"RuntimeDirectory"
@@ -48,7 +48,7 @@ def rehearse(unit: Unit, command: str, operator: Operator) -> bool:
     text = _unit_text(unit, command)
     if text is None:
         return False
-    name = f"{_PREFIX}{unit.name}"
+    name = f"{REHEARSAL}{unit.name}"
     path = f"{_FOLDER}/{name}"
     clean()
     since = time.time()
@@ -70,7 +70,7 @@ def clean() -> None:
     """Take away what a run that was killed left below /run."""
     with suppress(FileNotFoundError):
         for name in os.listdir(_FOLDER):
-            if name.startswith(_PREFIX):
+            if name.startswith(REHEARSAL):
                 os.unlink(f"{_FOLDER}/{name}")
 
 

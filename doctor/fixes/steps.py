@@ -137,7 +137,7 @@ def _realize(now: Entry, form: Form, content: bytes, temporary: str, *, keep_tim
         case Kind.DIRECTORY if now.kind is Kind.MISSING:
             disk.make_directory(now.path)
         case Kind.LINK:
-            disk.link(now, form.target, temporary, (attributes.uid, attributes.gid))
+            disk.link(now, form.target, attributes, temporary, keep_time=keep_time)
         case Kind.FILE if now.kind is not Kind.FILE or digest(now.content) != form.digest:
             disk.write(now, content, attributes, temporary, keep_time=keep_time)
         case _:

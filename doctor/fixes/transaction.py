@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from doctor.facts.systemd import Unit
-from doctor.fixes import dropin
 from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.operate import Failed, Operator
 from doctor.fixes.plan import Operation, Verb
@@ -16,6 +15,7 @@ from doctor.fixes.rehearsal import rehearse
 from doctor.fixes.steps import Conflict, take, take_back
 from doctor.fixes.store import Store
 from doctor.frozen import frozen
+from doctor.grammar.ours import DROP_IN
 
 NGINX = "nginx.service"
 _UP = frozenset({"active", "reloading", "activating"})
@@ -106,11 +106,16 @@ def revert(record: FixRecord, operator: Operator, kept: Callable[[str], bytes], 
             left.append(f"{step.path}: {error}")
     if left and record.begun:
         left.append("because of this nothing was reloaded or restarted")
-    for operation in _returning(record, operator, changed=bool(record.steps) and not left, late=late):
+    changed = bool(record.steps) and not left
+    for operation in _returning(record, operator, changed=changed, late=late):
         try:
             operator.do(operation)
         except Failed as error:
             left.append(str(error))
+    if changed and any(op.verb is Verb.NGINX_RELOAD for op in record.operations[record.begun :]):
+        # It runs what lies there again, but would be taken for one that does not: its files are newer than its workers.
+        with suppress(Failed):
+            operator.do(Operation(Verb.NGINX_RELOAD))
     return left
 
 
@@ -143,7 +148,7 @@ def _unit_back(
         found.append(Operation(Verb.DISABLE, name))
     if before.active not in _UP:
         return [*found, Operation(Verb.STOP, name)] if now.active in _UP and verbs & _STARTS else found
-    if now.active not in _UP:
+    if now.active and now.active not in _UP:
         # It was up, and is to be up again, with whatever its files say now. Long after, somebody else has stopped it.
         return found if late else [*found, Operation(Verb.RESET_FAILED, name), Operation(Verb.START, name)]
     if changed and Verb.NGINX_RELOAD in verbs:
@@ -157,4 +162,4 @@ def _unit_back(
 
 def _dropin_of(step: Step) -> str:
     folder, _, name = step.path.rpartition("/")
-    return folder.rpartition("/")[2].removesuffix(".d") if name == dropin.NAME else ""
+    return folder.rpartition("/")[2].removesuffix(".d") if name == DROP_IN else ""

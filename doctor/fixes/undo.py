@@ -37,11 +37,11 @@ def undo(store: Store, run: RunRecord, operator: Operator) -> list[TakenBack]:
 
 def last(store: Store) -> RunRecord | None:
     """The newest run with something to take back."""
-    return next((run for run in reversed(store.runs()) if run.applied), None)
+    return next((run for run in reversed(store.runs()) if run.standing), None)
 
 
 def _take_back(store: Store, run: RunRecord, fix: FixRecord, operator: Operator, state: State) -> TakenBack:
-    left = revert(fix, operator, lambda name: store.kept(run, name), late=fix.state is State.APPLIED)
+    left = revert(fix, operator, lambda name: store.kept(run, name), late=fix.state is not State.BEGUN)
     fix.state = State.LEFT if left else state
     try:
         store.save(run)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 
 from doctor.frozen import frozen
+from doctor.grammar.ours import DROP_IN
 
 SEARCH_PATH = (
     "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
@@ -205,13 +206,9 @@ def order_drop_ins(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(chosen[name] for name in sorted(chosen))
 
 
-OUR_DROP_IN = "50-flaskdoctor.conf"
-"""The name of the drop-in that fixes write."""
-
-
 def set_after_ours(merged: Merged, section: str) -> tuple[str, ...]:
     """Keys of a section that a drop-in sets which is applied after ours: a value of ours would not count."""
-    late = (file for file in merged.files if file.path.endswith(".conf") and file.path.rpartition("/")[2] > OUR_DROP_IN)
+    late = (file for file in merged.files if file.path.endswith(".conf") and file.path.rpartition("/")[2] > DROP_IN)
     return tuple(dict.fromkeys(item.key for file in late for item in file.assignments if item.section == section))
 
 

@@ -345,7 +345,7 @@ def test_a_directory_swapped_for_a_link_before_the_write_is_not_entered(place: P
     (place / "d").symlink_to("secret")
     for change in (
         lambda: disk.write(seen, b"x", attributes(), ".new"),
-        lambda: disk.link(seen, "x", ".new", (os.geteuid(), os.getegid())),
+        lambda: disk.link(seen, "x", attributes(), ".new"),
         lambda: disk.make_directory(str(place / "d/f")),
     ):
         with pytest.raises(Refused, match="not a directory any more"):
@@ -520,7 +520,7 @@ def test_what_appears_in_an_empty_place_stays(place: Path, kind: str) -> None:
     with pytest.raises(Refused):
         disk.write(file, b"ours", attributes(), ".new")
     with pytest.raises(Refused):
-        disk.link(link, "ours", ".new", (os.geteuid(), os.getegid()))
+        disk.link(link, "ours", attributes(), ".new")
     with pytest.raises(OSError, match="exists"):
         disk.make_directory(str(place / "n"))
     assert os.lstat(place / "n") == before
@@ -621,7 +621,7 @@ def test_a_directory_is_made_open_to_readers_whatever_the_umask(place: Path) -> 
 def test_a_link_is_switched_in_one_step(place: Path) -> None:
     (place / "current").symlink_to("r1")
     seen = disk.look(str(place / "current"), follow=False)
-    disk.link(seen, "r2", ".new", (os.geteuid(), os.getegid()))
+    disk.link(seen, "r2", attributes(), ".new")
     assert os.readlink(place / "current") == "r2"
     assert names(place) == ["current"]
 
@@ -629,7 +629,7 @@ def test_a_link_is_switched_in_one_step(place: Path) -> None:
 @root_only
 def test_a_link_keeps_its_owner(place: Path) -> None:
     (place / "current").symlink_to("r1")
-    disk.link(disk.look(str(place / "current"), follow=False), "r2", ".new", (STRANGER, 12345))
+    disk.link(disk.look(str(place / "current"), follow=False), "r2", Attributes(0o777, STRANGER, 12345, 0), ".new")
     found = os.lstat(place / "current")
     assert (found.st_uid, found.st_gid) == (STRANGER, 12345)
 

@@ -79,7 +79,13 @@ def _failures(act: Callable[[], None], again: Callable[[], None], code: int) -> 
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
-def test_a_failed_write_leaves_a_whole_file_and_nothing_beside_it(site: Path, place: Path, code: int) -> None:
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_a_failed_write_leaves_a_whole_file_and_nothing_beside_it(
+    site: Path, place: Path, code: int, exchanging: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchanging:
+        monkeypatch.setattr(disk, "exchange", lambda directory, one, other: False)
+
     def again() -> None:
         site.unlink()
         site.write_bytes(b"old\n")
@@ -91,7 +97,8 @@ def test_a_failed_write_leaves_a_whole_file_and_nothing_beside_it(site: Path, pl
         late = call.startswith("fsync 2") or (call.startswith("open") and site.read_bytes() == b"new\n")
         assert site.read_bytes() == (b"new\n" if late else b"old\n"), call
         assert names(place) == ["site.conf"], call
-    assert {call.split()[0] for call in failed} >= {"open", "write", "fchmod", "utime", "fsync", "rename"}
+    expected = {"open", "write", "fchmod", "utime", "fsync", *([] if exchanging else ["rename"])}
+    assert {call.split()[0] for call in failed} >= expected
 
 
 def test_a_failed_write_of_a_new_file_leaves_no_half_of_it(place: Path) -> None:
@@ -113,14 +120,37 @@ def test_a_failed_switch_leaves_the_old_link(place: Path) -> None:
         link.symlink_to("r1")
 
     def act() -> None:
-        disk.link(disk.look(str(link), follow=False), "r2", ".new", (os.geteuid(), os.getegid()))
+        disk.link(disk.look(str(link), follow=False), "r2", attributes(), ".new")
 
     failed = []
     for call in _failures(act, again, errno.ENOSPC):
         failed.append(call)
         assert os.readlink(link) in ("r1", "r2"), call
         assert names(place) == ["current"], call
-    assert {call.split()[0] for call in failed} >= {"symlink", "chown", "rename"}
+    assert {call.split()[0] for call in failed} >= {"symlink", "chown"}
+
+
+@pytest.mark.parametrize("how", ["in place", "another file"])
+def test_what_is_saved_in_the_last_moment_is_not_lost(
+    site: Path, place: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look at the file and the change of its name."""
+    seen = disk.look(str(site))
+    real = disk.exchange
+
+    def late(directory: int, one: str, other: str) -> bool:
+        if how == "another file":
+            (place / ".theirs").write_bytes(b"theirs\n")
+            os.rename(place / ".theirs", site)
+        else:
+            site.write_bytes(b"theirs\n")
+        return real(directory, one, other)
+
+    monkeypatch.setattr(disk, "exchange", late)
+    with pytest.raises(disk.Refused, match="changed meanwhile"):
+        disk.write(seen, b"ours\n", attributes(), ".new")
+    assert site.read_bytes() == b"theirs\n"
+    assert names(place) == ["site.conf"]
 
 
 _LIMITED = """

@@ -8,7 +8,8 @@ import pytest
 
 from doctor.engine.actions import BoundAction
 from doctor.fixes import dropin
-from doctor.grammar.unitfile import OUR_DROP_IN, Merged, parse
+from doctor.grammar.ours import DROP_IN
+from doctor.grammar.unitfile import Merged, parse
 
 HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\n"
 
@@ -25,7 +26,7 @@ def in_force(text: str, key: str, section: str = "Service") -> list[str]:
 
 
 def test_it_lies_among_the_drop_ins_of_the_unit() -> None:
-    assert dropin.path("shop@1.service") == f"/etc/systemd/system/shop@1.service.d/{OUR_DROP_IN}"
+    assert dropin.path("shop@1.service") == f"/etc/systemd/system/shop@1.service.d/{DROP_IN}"
 
 
 def test_a_new_one_says_where_it_comes_from() -> None:

@@ -187,7 +187,7 @@ def test_a_cure_that_shows_is_kept(world: World) -> None:
     world.then[Verb.ENABLE] = world.cure("fault")
     [attempt] = world.attempts()
     assert (attempt.result, attempt.detail) == (Result.APPLIED, "")
-    assert world.store.load(attempt.run).applied[0].title == "Do it"
+    assert world.store.load(attempt.run).standing[0].title == "Do it"
     assert world.done == ["enable"]
 
 
@@ -536,7 +536,7 @@ def test_a_store_that_fills_up_before_the_cure_is_written_down_takes_it_back(
     real = world.store.save
 
     def filling(run: RunRecord) -> None:
-        if run.applied:
+        if run.standing:
             raise OSError(28, "No space left on device")
         real(run)
 

@@ -44,7 +44,7 @@ def test_a_drop_in_is_a_new_file_and_a_daemon_reload() -> None:
     action = dropin("Restart", "on-failure")
     assert diff(action) == (
         "--- /dev/null\n"
-        "+++ /etc/systemd/system/shop.service.d/50-flaskdoctor.conf\n"
+        "+++ /etc/systemd/system/shop.service.d/zz-flaskdoctor.conf\n"
         "@@ -0,0 +1,3 @@\n"
         f"+{HEADER}"
         "+[Service]\n"

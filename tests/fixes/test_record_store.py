@@ -107,7 +107,7 @@ def test_open_and_applied_fixes_are_told_apart() -> None:
     fixes = [fix_record(state) for state in State]
     run = RunRecord(NAME, "", "", fixes)
     assert [fix.state for fix in run.open] == [State.BEGUN]
-    assert [fix.state for fix in run.applied] == [State.APPLIED]
+    assert [fix.state for fix in run.standing] == [State.APPLIED, State.LEFT]
 
 
 def test_a_run_is_named_after_its_time_and_process(store: Store) -> None:

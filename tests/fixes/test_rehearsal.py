@@ -16,6 +16,7 @@ from doctor.fixes import dropin, operate, rehearsal
 from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.rehearsal import Unready, rehearse
+from doctor.grammar.ours import DROP_IN
 
 COMMAND = "/srv/shop/venv/bin/gunicorn --check-config wsgi:app"
 NAME = "flaskdoctor-rehearsal-shop.service"
@@ -47,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "run"
     place.mkdir()
     monkeypatch.setattr(rehearsal, "_FOLDER", str(place))
-    monkeypatch.setattr(dropin, "path", lambda name: str(tmp_path / "etc" / f"{name}.d" / dropin.NAME))
+    monkeypatch.setattr(dropin, "path", lambda name: str(tmp_path / "etc" / f"{name}.d" / DROP_IN))
     return place
 
 

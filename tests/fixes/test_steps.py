@@ -118,7 +118,7 @@ CHANGES: dict[str, Callable[[Path], Change]] = {
     "file rewritten": lambda f: Rewrite(f"{f}/sites-available/shop", SITE, f"{SITE}# \udcfe more\n"),
     "file rewritten through its link": lambda f: Rewrite(f"{f}/sites-enabled/shop", SITE, "other\n"),
     "file made": lambda f: Rewrite(f"{f}/sites-available/blog", None, "server {}\n"),
-    "file made in a new directory": lambda f: Rewrite(f"{f}/shop.service.d/50-flaskdoctor.conf", None, "[Unit]\n"),
+    "file made in a new directory": lambda f: Rewrite(f"{f}/shop.service.d/zz-flaskdoctor.conf", None, "[Unit]\n"),
     "link switched": lambda f: Relink(f"{f}/current", f"{f}/releases/r2"),
     "link made": lambda f: Relink(f"{f}/sites-enabled/blog", "../sites-available/blog"),
     "link made in a new directory": lambda f: Relink(f"{f}/enabled/shop", "../sites-available/shop"),
@@ -367,7 +367,7 @@ def test_what_was_changed_since_it_was_taken_is_left_and_told(folder: Path, chan
 
 def test_a_directory_that_others_use_by_now_stays(folder: Path) -> None:
     kept = Kept()
-    made = kept.prepare(Rewrite(f"{folder}/shop.service.d/50-flaskdoctor.conf", None, "[Unit]\n"))
+    made = kept.prepare(Rewrite(f"{folder}/shop.service.d/zz-flaskdoctor.conf", None, "[Unit]\n"))
     take_all(made)
     (folder / "shop.service.d/theirs.conf").write_text("[Unit]\n")
     kept.back(made)

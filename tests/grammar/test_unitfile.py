@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.fixes import dropin
+from doctor.grammar.ours import DROP_IN
 from doctor.grammar.unitfile import (
-    OUR_DROP_IN,
     Merged,
     boolean,
     comment_after,
@@ -160,9 +159,8 @@ def test_keys_that_a_later_drop_in_sets() -> None:
     texts = {
         "/etc/systemd/system/shop.service": "[Service]\nUser=shop\n",
         "/etc/systemd/system/shop.service.d/10-early.conf": "[Service]\nRestart=no\n",
-        f"/etc/systemd/system/shop.service.d/{OUR_DROP_IN}": "[Service]\nRestart=always\n",
-        "/run/systemd/system/shop.service.d/override.conf": "[Unit]\nAfter=x\n[Service]\nRuntimeDirectoryMode=0700\n",
+        f"/etc/systemd/system/shop.service.d/{DROP_IN}": "[Service]\nRestart=always\n",
+        "/run/systemd/system/shop.service.d/zzz.conf": "[Unit]\nAfter=x\n[Service]\nRuntimeDirectoryMode=0700\n",
     }
     merged = Merged(tuple(parse(text, path) for path, text in texts.items()))
     assert set_after_ours(merged, "Service") == ("RuntimeDirectoryMode",)
-    assert OUR_DROP_IN == dropin.NAME

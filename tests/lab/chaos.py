@@ -208,13 +208,17 @@ def strikes(
     argument: str = "",
     further: Callable[[Made], tuple[str, ...]] = lambda step: (),
     numbers: Iterable[int] = (),
+    *,
+    every: bool = True,
 ) -> Iterator[Strike]:
     """Run again and again, with the action at the first step, at the second, …, and `further` actions at each.
+
+    Not at `every` step: at each seventh. All of them take an hour.
 
     Whoever asks for the next one has brought the machine back to where it was. In the end there is a run that has no
     such step: it was left alone. `numbers`: only at these.
     """
-    for number in numbers or itertools.count(1):
+    for number in numbers or itertools.count(1, 1 if every else 7):
         done = drive(m, number, action, *arguments, argument=argument)
         steps = made(m)
         if len(steps) < number:

@@ -207,7 +207,7 @@ VERIFY = "/usr/bin/systemd-analyze"
 
 def test_verify_complains(record: bool) -> None:
     """systemd-analyze prints what systemd ignores, and returns 0."""
-    dropin = f"{UNITS}/shop.service.d/50-flaskdoctor.conf"
+    dropin = f"{UNITS}/shop.service.d/zz-flaskdoctor.conf"
     with patient(DROPIN) as p:
         replace_program(
             p.m,

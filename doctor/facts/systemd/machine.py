@@ -14,6 +14,7 @@ from doctor.facts.systemd.settings import Settings
 from doctor.facts.systemd.show import Properties, Shown, parse_show
 from doctor.facts.value import Known, Place, Unknown
 from doctor.grammar.execline import parse_shown
+from doctor.grammar.ours import REHEARSAL
 from doctor.grammar.unitfile import (
     SEARCH_PATH,
     Merged,
@@ -114,7 +115,13 @@ def _candidates(host: Host, listing: str, also: frozenset[str]) -> tuple[str, ..
     for folder in SEARCH_PATH:
         entries = host.list(folder)
         names.update(name for name in (entries if isinstance(entries, tuple) else ()) if WEB_PROGRAM.search(name))
-    return tuple(sorted(name for name in names if name.endswith((".service", ".socket")) and not is_template(name)))
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if name.endswith((".service", ".socket")) and not is_template(name) and not name.startswith(REHEARSAL)
+        )
+    )
 
 
 def _own_web_units(host: Host) -> set[str]:

@@ -154,8 +154,12 @@ def main() -> None:
     number, action, argument = sys.argv[1:end]
     sys.argv = ["flaskdoctor", *sys.argv[end + 1 :]]
     from doctor.cli import main as doctor
+    from doctor.fixes import disk
 
-    watch(Steps(int(number), action, str(getattr(errno, argument, argument))))
+    steps = Steps(int(number), action, str(getattr(errno, argument, argument)))
+    watch(steps)
+    # A system call that Python does not offer.
+    disk.exchange = plain(steps, "exchange", disk.exchange)
     sys.exit(doctor())
 
 
