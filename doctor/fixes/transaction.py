@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from doctor.facts.systemd import Unit
+from doctor.fixes import rehearsal
 from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.operate import Failed, Operator
 from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, Step, UnitState
-from doctor.fixes.rehearsal import rehearse
 from doctor.fixes.steps import Conflict, take, take_back
 from doctor.fixes.store import Store
 from doctor.frozen import frozen
@@ -65,7 +65,7 @@ class Transaction:
         for number, operation in enumerate(self._record.operations, 1):
             runner = runners.get(operation.unit)
             if operation.verb in _LOADS_CODE and runner is not None and runner.preflight:
-                rehearse(runner.unit, runner.preflight, self._operator)
+                rehearsal.rehearse(runner.unit, runner.preflight, self._operator)
             self._record.begun = number
             self._store.save(self._run)
             self._operator.do(operation)
@@ -76,6 +76,8 @@ class Transaction:
 
     def roll_back(self) -> list[str]:
         """Everything as before; sentences about what could not be."""
+        with suppress(OSError):
+            rehearsal.clean()
         left = revert(self._record, self._operator, lambda name: self._store.kept(self._run, name))
         # Where it cannot be written down, the next run goes the same way once more and finds every file in place.
         with suppress(OSError):

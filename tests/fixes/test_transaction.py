@@ -318,7 +318,7 @@ def test_code_that_does_not_load_is_never_loaded_in_earnest(
     def unready(*_: Any) -> bool:
         raise Unready("no module")
 
-    monkeypatch.setattr(transaction, "rehearse", unready)
+    monkeypatch.setattr(transaction.rehearsal, "rehearse", unready)
     machine = Machine()
     its = fix(machine, "daemon-reload", "restart")
     with pytest.raises(Unready):
@@ -331,7 +331,7 @@ def test_code_that_does_not_load_is_never_loaded_in_earnest(
 
 def test_only_what_loads_code_is_rehearsed(fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsed: list[str] = []
-    monkeypatch.setattr(transaction, "rehearse", lambda unit, command, _: rehearsed.append(command))
+    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))
     fix(Machine(), "daemon-reload", "enable", "reset-failed").apply(shop=Runner(unit(SHOP), "x"))
     assert rehearsed == []
 
@@ -341,7 +341,7 @@ def test_a_service_without_a_known_command_is_not_rehearsed(
     fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     rehearsed: list[str] = []
-    monkeypatch.setattr(transaction, "rehearse", lambda unit, command, _: rehearsed.append(command))
+    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))
     fix(Machine(), verb).apply(shop=Runner(unit(SHOP), ""), blog=Runner(unit("blog.service"), "x"))
     assert rehearsed == []
 
