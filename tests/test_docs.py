@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,11 @@ def test_a_fix_without_a_record_is_not_proven() -> None:
 def test_only_the_first_fix_of_a_finding_is_credited() -> None:
     recorded = recording.FIXTURES / "daemon-reload-missing" / f"restarted{recording.SUFFIX}"
     _, planned = mend.plan(Options(targets=(str(recorded),)))
-    offered = [item for item in planned if item.finding.name == "daemon-reload-missing"]
-    assert {item.fix.safety for item in offered} == {Safety.SAFE, Safety.UNSAFE}
-    safe_first = {item.finding.fingerprint for item in offered if item.fix.safety is Safety.SAFE}
-    both = [item for item in offered if item.finding.fingerprint in safe_first]
-    assert {safety for _, safety in fixes_page.made(both, Safety.UNSAFE)} == {Safety.SAFE}
+    [restart] = [item for item in planned if item.finding.name == "daemon-reload-missing"]
+    assert restart.fix.safety is Safety.UNSAFE
+    safe = replace(restart, fix=replace(restart.fix, title="First", safety=Safety.SAFE))
+    assert {safety for _, safety in fixes_page.made([restart], Safety.UNSAFE)} == {Safety.UNSAFE}
+    assert {safety for _, safety in fixes_page.made([safe, restart], Safety.UNSAFE)} == {Safety.SAFE}
 
 
 def test_neither_cured_nor_as_before_is_shown() -> None:
