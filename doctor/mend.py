@@ -65,13 +65,9 @@ def _names(seen: Look) -> frozenset[str]:
 
 def _wanted(options: run.Options, apps: frozenset[str] | None) -> Callable[[Finding], bool]:
     """Whether a finding is among those that are asked about. `apps` None: all."""
-    from doctor.engine.load import load_rules
     from doctor.engine.rule import Severity
-    from doctor.engine.select import select
 
-    rules = {
-        rule.name for rule in select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
-    }
+    rules = {rule.name for rule in run.chosen(options)}
     least = Severity(options.min_severity).rank
 
     def wanted(finding: Finding) -> bool:

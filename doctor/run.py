@@ -11,6 +11,7 @@ from doctor.errors import UserError
 from doctor.frozen import frozen
 
 if TYPE_CHECKING:
+    from doctor.engine.rule import Rule
     from doctor.facts.topology import Facts
     from doctor.fixes.look import Look
     from doctor.hosts.base import Host
@@ -57,11 +58,10 @@ def look(options: Options, host: Host) -> Look:
     from doctor.engine.judge import Outcome, judge
     from doctor.engine.load import load_rules
     from doctor.engine.rule import Severity
-    from doctor.engine.select import select
     from doctor.fixes.look import Look
     from doctor.fixes.preview import previewer
 
-    rules = select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
+    rules = chosen(options)
     facts = looking.result()
     if options.app and not facts.apps:
         raise _no_such_app(options.app, host)
@@ -71,6 +71,14 @@ def look(options: Options, host: Host) -> Look:
     least = Severity(options.min_severity).rank
     shown = [finding for finding in judgement.findings if finding.severity.rank <= least]
     return Look(host, facts, judgement, diagnose(shown))
+
+
+def chosen(options: Options) -> tuple[Rule, ...]:
+    """The rules that the options ask for."""
+    from doctor.engine.load import load_rules
+    from doctor.engine.select import select
+
+    return select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
 
 
 def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:

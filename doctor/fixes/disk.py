@@ -209,10 +209,8 @@ def write(seen: Entry, content: bytes, attributes: Attributes, temporary: str, *
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             with _opened(temporary, flags, directory) as file:
-                view = memoryview(content)
-                while view:
-                    view = view[os.write(file, view) :]
-                if any(name == _ACL for name, _ in _xattrs(file)):
+                write_all(file, content)
+                if any(key == _ACL for key, _ in _xattrs(file)):
                     os.removexattr(file, _ACL)  # of the folder's default, which the old file had not
                 _give(file, attributes)
                 if keep_time:
@@ -222,6 +220,13 @@ def write(seen: Entry, content: bytes, attributes: Attributes, temporary: str, *
         except BaseException:
             _discard(directory, temporary)
             raise
+
+
+def write_all(file: int, content: bytes) -> None:
+    """Write to a descriptor until all is written: one call may take a part."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
 
 
 def link(seen: Entry, target: str, attributes: Attributes, temporary: str, *, keep_time: bool = False) -> None:

@@ -145,7 +145,7 @@ class Fixer:
         except BaseException:
             transaction.roll_back()
             raise
-        return ended(Result.APPLIED, run=self._run.run), cured
+        return ended(Result.APPLIED, _UNSEEN if is_unsure(finding, cured) else "", self._run.run), cured
 
     def _begin(self, finding: Finding, fix: FixPreview, look: Look) -> tuple[Transaction, FixRecord, list[bytes], Plan]:
         planned = plan(fix.actions, _raw)
@@ -184,8 +184,8 @@ class Fixer:
                 if down:
                     raise Failed(f"{down} has failed")
                 if moment > deadline:
-                    if trouble is _UNSEEN:
-                        # Old workers still end their requests; nothing fails.
+                    if trouble is _UNSEEN and any(operation.verb is Verb.RELOAD for operation in moving):
+                        # Old workers still end their requests; nothing fails. A reload cannot be taken back anyway.
                         return now
                     raise Failed(trouble)
             time.sleep(_PAUSE)

@@ -8,11 +8,11 @@ from doctor.engine.rule import Safety
 from doctor.facts.systemd import Unit
 from doctor.facts.topology import App, Facts
 from doctor.facts.value import Absent, Known, Unknown
+from doctor.fixes.plan import NGINX
 
 _GRACEFUL = frozenset({"hup", "graceful"})
 _GUNICORN_IS_MAIN = frozenset({"direct", "module", "shell-exec", "env", "uv"})
 """Ways to start in which the main process is Gunicorn, or one that hands HUP on. A wrapper shell dies of it."""
-NGINX = "nginx.service"
 
 
 def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:

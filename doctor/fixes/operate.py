@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doctor.fixes.plan import Operation, Verb
+from doctor.fixes.plan import NGINX, Operation, Verb
 from doctor.fixes.record import UnitState
 from doctor.hosts.base import Missing, Output, Unseen
 from doctor.hosts.commands import Command, journal
@@ -33,7 +33,7 @@ class Operator:
         """Carry out one operation. Raises Failed."""
         if operation.verb is Verb.NGINX_RELOAD:
             self.test_nginx()
-            self.systemctl("reload", "nginx.service")
+            self.systemctl("reload", NGINX)
         else:
             self.systemctl(operation.verb.value, operation.unit)
 

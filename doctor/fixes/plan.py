@@ -18,6 +18,9 @@ from doctor.fixes import dropin, nginx
 from doctor.frozen import frozen
 from doctor.hosts.hidden import TOKEN
 
+NGINX = "nginx.service"
+"""The unit that a reload of nginx is about."""
+
 
 class Verb(str, Enum):
     """What is run once the files are as they should be."""

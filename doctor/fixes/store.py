@@ -18,6 +18,7 @@ from pathlib import Path
 
 from doctor import __version__
 from doctor.errors import UserError
+from doctor.fixes.disk import write_all
 from doctor.fixes.record import RunRecord, digest, from_json, to_json
 
 HOME = Path("/var/lib/flaskdoctor")
@@ -145,9 +146,7 @@ def _write(folder: Path, name: str, content: bytes) -> None:
     temporary = folder / f".{name}.new"
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(file, view) :]
+        write_all(file, content)
         os.fsync(file)
     finally:
         os.close(file)

@@ -10,14 +10,13 @@ from doctor.facts.systemd import Unit
 from doctor.fixes import rehearsal
 from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.operate import Failed, Operator
-from doctor.fixes.plan import Operation, Verb
+from doctor.fixes.plan import NGINX, Operation, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, Step, UnitState
 from doctor.fixes.steps import Conflict, take, take_back
 from doctor.fixes.store import Store
 from doctor.frozen import frozen
 from doctor.grammar.ours import DROP_IN
 
-NGINX = "nginx.service"
 _UP = frozenset({"active", "reloading", "activating"})
 _STARTS = frozenset({Verb.START, Verb.RESTART})
 _LOADS_CODE = frozenset({Verb.RELOAD, Verb.RESTART})

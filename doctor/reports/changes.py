@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from doctor.engine.rule import Safety
-from doctor.reports.layout import BLANK, Line, line, paragraph, rows
+from doctor.reports.layout import BLANK, Line, diff_lines, line, paragraph
 from doctor.reports.model import AppliedFixReport
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ _MARKS = {
 }
 _WORDS = {"begun": "interrupted", "left": "in part"}
 """How the state of a fix is told, where its own name would not do."""
-_STYLES = {"+": "add", "-": "remove"}
-"""Of the lines of a diff, by their first character."""
 
 
 def fixed_lines(fixes: Sequence[AppliedFixReport], width: int) -> list[Line]:
@@ -51,8 +49,7 @@ def planned_lines(planned: Sequence[Planned], *, unsafe: bool, more: int) -> lis
         out.append(line((head, "title")))
         if item.objection:
             out.append(line((f"# left alone: {item.objection}", "dim")))
-        for text in rows(fix.diff):
-            out.append(line((text, _STYLES.get(text[:1], ""))))
+        out += diff_lines(fix.diff)
         out += [line((command, "command")) for command in fix.commands]
         out.append(BLANK)
     count = sum(1 for item in planned if not item.objection)
@@ -69,7 +66,7 @@ def question_lines(planned: Planned, width: int) -> list[Line]:
     out += paragraph(finding.message, width, 3)
     drops = " Requests may fail while it is made." if fix.safety is Safety.UNSAFE else ""
     out += paragraph(f"Fix ({fix.safety.value}): {fix.title}.{drops}", width, 3)
-    out += [line(("     ", ""), (text, {"+": "add", "-": "remove"}.get(text[:1], ""))) for text in rows(fix.diff)]
+    out += diff_lines(fix.diff, 5)
     return [*out, *(line(("     ", ""), (command, "command")) for command in fix.commands)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from doctor.engine.rule import Severity
-from doctor.reports.layout import BLANK, Line, clean, columns, line, paragraph, rows
+from doctor.reports.layout import BLANK, Line, clean, columns, diff_lines, line, paragraph
 from doctor.reports.model import EvidenceReport, FindingReport, FixReport
 
 _WORDS = {
@@ -82,9 +82,7 @@ def _last(fact: str) -> str:
 def _fix_lines(fix: FixReport, word: str, width: int) -> list[Line]:
     """The title wrapped; diff and commands as they are, for they are to be copied."""
     out = paragraph(f"{word} ({fix.safety.value}): {fix.title}", width, 3)
-    for text in rows(fix.diff) if fix.diff else ():
-        style = {"+": "add", "-": "remove"}.get(text[:1], "")
-        out.append(line(("     ", ""), (text, style)))
+    out += diff_lines(fix.diff or "", 5)
     out += [step for text in fix.steps for step in paragraph(text, width, 5)]
     out += [line(("     ", ""), (command, "command")) for command in fix.commands]
     return out

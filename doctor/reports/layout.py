@@ -22,6 +22,8 @@ _ASCII = str.maketrans({"✓": "+", "✗": "x", "·": "-", "×": "x", "…": "..
 _NARROW = 40
 """Columns below which wrapped text is hard to read."""
 _SIGNS = "✓✗·×…"
+_CHANGES = {"+": "add", "-": "remove"}
+"""Styles of the lines of a diff, by their first character."""
 
 
 def clean(text: str) -> str:
@@ -44,6 +46,11 @@ def line(*spans: Span) -> Line:
 def rows(text: str) -> list[str]:
     """The lines of a text. Only a newline ends one: `str.splitlines` breaks at signs that a file may hold, too."""
     return [row.removesuffix("\r") for row in text.removesuffix("\n").split("\n")] if text else []
+
+
+def diff_lines(diff: str, indent: int = 0) -> list[Line]:
+    """A unified diff as it is, for it is to be copied; what comes and what goes are told apart by style."""
+    return [line((" " * indent, ""), (row, _CHANGES.get(row[:1], ""))) for row in rows(diff)]
 
 
 def wrap(text: str, width: int) -> list[str]:

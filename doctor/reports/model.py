@@ -200,7 +200,7 @@ class AppliedFixReport:
     """applied: the finding is gone and nothing new fails. rolled-back: all is as before. failed: see `detail`.
     skipped: left alone."""
     detail: str
-    """Why it was not applied; "" for one that was."""
+    """Why it was not applied; of one that was, what could not be seen afterwards, "" when nothing."""
     undo: str | None
     """The run that takes it back, for `flaskdoctor undo RUN`; null when there is nothing to take back."""
     name: str

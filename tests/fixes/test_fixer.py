@@ -422,6 +422,20 @@ def test_what_cannot_be_seen_yet_is_waited_for(world: World, file: Path) -> None
     assert world.looks == 7
 
 
+def test_what_is_never_seen_to_be_cured_is_taken_back(world: World, file: Path) -> None:
+    world.fault("fault", permit(file), outcome=steady(Outcome.FAIL, Outcome.UNKNOWN))
+    attempt = world.fix(unsafe=True)["fault"]
+    assert (attempt.result, attempt.detail) == (Result.ROLLED_BACK, "whether it is cured could not be seen")
+    assert mode(file) == 0o600
+
+
+def test_a_reload_whose_old_workers_go_on_is_made_and_says_what_was_not_seen(world: World) -> None:
+    reload = act("systemd.reload", unit="shop.service")
+    world.fault("fault", a_fix(reload, safety=Safety.UNSAFE), outcome=steady(Outcome.FAIL, Outcome.UNKNOWN))
+    attempt = world.fix(unsafe=True)["fault"]
+    assert (attempt.result, attempt.detail) == (Result.APPLIED, "whether it is cured could not be seen")
+
+
 @pytest.mark.parametrize("outcome", [Outcome.ERROR, Outcome.FAIL])
 def test_a_rule_that_breaks_proves_no_cure(world: World, file: Path, outcome: Outcome) -> None:
     world.fault("fault", permit(file), outcome=steady(Outcome.FAIL, outcome))
