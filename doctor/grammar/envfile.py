@@ -106,6 +106,7 @@ class _Parser:
     def __init__(self, token: Callable[[str, str], str]) -> None:
         self.assignments: list[EnvAssignment] = []
         self.oddities: list[EnvOddLine] = []
+        self._names = set(_IN_EVERY_SHELL)  # what a shell could put in for `$NAME`
         self._token = token
         self._state = _State.PRE_KEY
         self._line = 1
@@ -246,6 +247,7 @@ class _Parser:
                 self._note(EnvOddity.UNTERMINATED_QUOTE)
             if not _CONTROL.search(value):
                 self.assignments.append(EnvAssignment(key, self._token(key, value), self._start))
+                self._names.add(key)
         elif key.startswith("\ufeff"):
             key = key[1:]
             self._note(EnvOddity.BYTE_ORDER_MARK)
@@ -262,12 +264,10 @@ class _Parser:
 
         Any other `$` is taken for a part of a password.
         """
-        known = _IN_EVERY_SHELL | {item.name for item in self.assignments}
         names = [match["braced"] or match["plain"] for match in _REFERENCE.finditer(text)]
-        return any(name is None or name in known for name in names)
+        return any(name is None or name in self._names for name in names)
 
     def _report(self, oddity: EnvOddity, name: str) -> None:
         """A line that went wrong may be the middle of a key or certificate: only what looks like a name is shown."""
-        known = _NAME.fullmatch(name) and any(item.name == name for item in self.assignments)
-        shown = name if known or _SHOWABLE.fullmatch(name) else ""
+        shown = name if name in self._names or _SHOWABLE.fullmatch(name) else ""
         self.oddities.append(EnvOddLine(self._start, oddity, shown))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cProfile
 import os
 import subprocess
 from pathlib import Path
@@ -151,3 +152,16 @@ def test_file_from_disk_is_the_same(tmp_path: Path) -> None:
     answer = LiveHost().env_file(str(path))
     assert repr(answer).count("<hidden:") == 1
     assert "8000" in repr(answer)
+
+
+def test_a_long_file_is_read_in_one_pass() -> None:
+    """Twice the lines, twice the calls: a variable or a line that went wrong is not looked up in all before it."""
+    assert _calls(2000) < 2.5 * _calls(1000)
+
+
+def _calls(lines: int) -> int:
+    """Function calls that a file takes in which each second line refers to a variable and each other one is odd."""
+    text = "".join(f"A{number}=$A{number - 1}\nodd {number}\n" for number in range(lines)).encode()
+    profile = cProfile.Profile()
+    profile.runcall(parse_env_file, text, clear)
+    return sum(entry.callcount for entry in profile.getstats())
