@@ -121,13 +121,13 @@ class Fixer:
             return Attempt(finding, fix, result, detail, run)
 
         try:
-            transaction, record, contents, planned = self._begin(finding, fix, look)
+            transaction, planned = self._begin(finding, fix, look)
         except (CannotPlan, Refused) as error:
             return ended(Result.SKIPPED, str(error)), look
         except OSError as error:
             return ended(Result.FAILED, f"nothing was changed: {_told(error)}"), look
         try:
-            transaction.apply(contents, _runners(look))
+            transaction.apply(_runners(look))
             cured = self._settled(finding, look, planned)
             transaction.commit()
         except (Failed, Unready, Refused, OSError) as error:
@@ -135,7 +135,7 @@ class Fixer:
             reason = _told(error)
             if left:
                 return ended(Result.FAILED, f"{reason}; not taken back: {'; '.join(left)}", self._run.run), self._look()
-            if not record.steps and record.begun:
+            if not transaction.record.steps and transaction.record.begun:
                 return ended(Result.FAILED, reason), self._look()
             return ended(Result.ROLLED_BACK, reason), self._look()
         except KeyboardInterrupt:
@@ -147,7 +147,7 @@ class Fixer:
             raise
         return ended(Result.APPLIED, _UNSEEN if is_unsure(finding, cured) else "", self._run.run), cured
 
-    def _begin(self, finding: Finding, fix: FixPreview, look: Look) -> tuple[Transaction, FixRecord, list[bytes], Plan]:
+    def _begin(self, finding: Finding, fix: FixPreview, look: Look) -> tuple[Transaction, Plan]:
         planned = plan(fix.actions, _raw)
         _as_seen(planned, look.host, self._fresh())
         steps = prepare(planned.changes, self._run.run, lambda content: self._store.keep(self._run, content))
@@ -161,8 +161,8 @@ class Fixer:
             operations=planned.operations,
             units=units_of(planned.operations, self._operator),
         )
-        transaction = Transaction(self._store, self._run, record, self._operator)
-        return transaction, record, [content for _, content in steps], planned
+        contents = [content for _, content in steps]
+        return Transaction(self._store, self._run, record, contents, self._operator), planned
 
     def _settled(self, finding: Finding, before: Look, planned: Plan) -> Look:
         """The look in which it is cured for good. Raises Failed when it is not in time, or something else breaks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from doctor.facts.systemd import Unit
@@ -41,31 +41,37 @@ def units_of(operations: Iterable[Operation], operator: Operator) -> dict[str, U
 
 
 class Transaction:
-    """One fix of a run. Whatever happens after `record` is saved can be taken back by `revert`."""
+    """One fix of a run. Whatever happens after `record` is saved can be taken back by `revert`.
 
-    def __init__(self, store: Store, run: RunRecord, record: FixRecord, operator: Operator) -> None:
+    `contents` are the bytes that its steps write, in their order.
+    """
+
+    def __init__(
+        self, store: Store, run: RunRecord, record: FixRecord, contents: Sequence[bytes], operator: Operator
+    ) -> None:
+        self.record = record
         self._store = store
         self._run = run
-        self._record = record
+        self._contents = contents
         self._operator = operator
 
-    def apply(self, contents: Iterable[bytes], runners: Mapping[str, Runner]) -> None:
+    def apply(self, runners: Mapping[str, Runner]) -> None:
         """Make the changes, judge the files, run the operations. Raises Failed, Unready, Refused or OSError."""
-        units = [unit for step in self._record.steps if (unit := _dropin_of(step))]
+        units = [unit for step in self.record.steps if (unit := _dropin_of(step))]
         before = {unit: self._operator.complaints(unit) for unit in units}
-        self._run.fixes.append(self._record)
+        self._run.fixes.append(self.record)
         self._store.save(self._run)
-        for step, content in zip(self._record.steps, contents, strict=True):
+        for step, content in zip(self.record.steps, self._contents, strict=True):
             take(step, content)
         for unit in units:
             new = sorted(self._operator.complaints(unit) - before[unit])
             if new:
                 raise Failed(f"systemd does not take it: {new[0]}")
-        for number, operation in enumerate(self._record.operations, 1):
+        for number, operation in enumerate(self.record.operations, 1):
             runner = runners.get(operation.unit)
             if operation.verb in _LOADS_CODE and runner is not None and runner.preflight:
                 rehearsal.rehearse(runner.unit, runner.preflight, self._operator)
-            self._record.begun = number
+            self.record.begun = number
             self._store.save(self._run)
             self._operator.do(operation)
 
@@ -77,14 +83,14 @@ class Transaction:
         """Everything as before; sentences about what could not be."""
         with suppress(OSError):
             rehearsal.clean()
-        left = revert(self._record, self._operator, lambda name: self._store.kept(self._run, name))
+        left = revert(self.record, self._operator, lambda name: self._store.kept(self._run, name))
         # Where it cannot be written down, the next run goes the same way once more and finds every file in place.
         with suppress(OSError):
             self._end(State.LEFT if left else State.ROLLED_BACK)
         return left
 
     def _end(self, state: State) -> None:
-        self._record.state = state
+        self.record.state = state
         self._store.save(self._run)
 
 

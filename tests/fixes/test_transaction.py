@@ -252,10 +252,10 @@ class Fix:
         units = {SHOP: UnitState("active", "")}
         self.record = FixRecord("R", "r", "s", "t", "safe", tuple(s for s, _ in made), operations, units)
         self.contents = [content for _, content in made]
-        self.transaction = Transaction(store, self.run, self.record, machine)
+        self.transaction = Transaction(store, self.run, self.record, self.contents, machine)
 
     def apply(self, **runners: Runner) -> None:
-        self.transaction.apply(self.contents, {f"{name}.service": runner for name, runner in runners.items()})
+        self.transaction.apply({f"{name}.service": runner for name, runner in runners.items()})
 
     def written(self) -> FixRecord:
         return self.store.load(self.run.run).fixes[-1]
@@ -405,8 +405,8 @@ def test_a_copy_is_looked_for_in_its_own_run(store: Store, etc: Path) -> None:
         made = steps.prepare((Rewrite(str(file), "old", "new"),), run.run, lambda content: store.keep(run, content))
         record = FixRecord("R", "r", "s", "t", "unsafe", tuple(s for s, _ in made), (), {})
         machine: Any = Machine()
-        its = Transaction(store, run, record, machine)
-        its.apply([content for _, content in made], {})
+        its = Transaction(store, run, record, [content for _, content in made], machine)
+        its.apply({})
         assert file.read_text() == "new"
         assert its.roll_back() == []
     assert file.read_text() == "old"
