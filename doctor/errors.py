@@ -17,5 +17,7 @@ class UserError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        first = f"{self.what}: {self.where}" if self.where else self.what
+        # A name that somebody chose must not look like a line of ours.
+        where = self.where.replace("\r", "\\r").replace("\n", "\\n")
+        first = f"{self.what}: {where}" if where else self.what
         return f"{first}\n  {self.advice}" if self.advice else first

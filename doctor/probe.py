@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import http.client
 import socket
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 from doctor.facts.address import Address, AddressKind
@@ -18,6 +20,9 @@ from doctor.reports.model import ProbeReport
 
 TIMEOUT = 5.0
 """Seconds to wait for each answer."""
+
+_SHOWN = 200
+"""Characters of what a stranger answers."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -60,18 +65,41 @@ def to_gunicorn(name: str, address: Address, host: str) -> ProbeReport:
 
 
 def _request(asked: ProbeReport, address: Address, host: str, *, tls: bool = False) -> ProbeReport:
+    over = threading.Event()
     try:
         with closing(_connected(address)) as plain, closing(_wrapped(plain, host) if tls else plain) as connected:
             connection = _Connection(connected, host)
-            connection.request("GET", "/", headers={"Host": host, "User-Agent": "flaskdoctor", "Connection": "close"})
-            answer = connection.getresponse()
-            return replace(asked, status=answer.status, detail=answer.reason)
-    except TimeoutError:
-        return replace(asked, detail=f"timed out after {TIMEOUT:g} s")
-    except OSError as error:
-        return replace(asked, detail=error.strerror or str(error))
-    except http.client.HTTPException as error:
-        return replace(asked, detail=f"no HTTP: {error!r}")
+            with _deadline(connected, over):
+                headers = {"Host": host, "User-Agent": "flaskdoctor", "Connection": "close"}
+                connection.request("GET", "/", headers=headers)
+                answer = connection.getresponse()
+            if over.is_set():  # the head has no end but the one that we made
+                raise TimeoutError
+            return replace(asked, status=answer.status, detail=answer.reason[:_SHOWN])
+    except (OSError, http.client.HTTPException) as error:
+        if over.is_set() or isinstance(error, TimeoutError):
+            return replace(asked, detail=f"timed out after {TIMEOUT:g} s")
+        if isinstance(error, OSError):
+            return replace(asked, detail=error.strerror or str(error))
+        return replace(asked, detail=f"no HTTP: {error!r}"[:_SHOWN])
+
+
+@contextmanager
+def _deadline(connected: socket.socket, over: threading.Event) -> Iterator[None]:
+    """Hang up when time is over: the time-out of a socket begins anew with each byte that comes."""
+
+    def hang_up() -> None:
+        over.set()
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(TIMEOUT, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _wrapped(connected: socket.socket, host: str) -> socket.socket:
@@ -105,7 +133,20 @@ def _loopback(address: Address) -> Address:
 
 
 def _local(address: Address) -> bool:
-    return address.kind in (AddressKind.UNIX, AddressKind.ABSTRACT, AddressKind.TCP)
+    """An address of this machine. What Gunicorn is told to bind to, the owner of the app may have written."""
+    if address.kind is not AddressKind.TCP:
+        return address.kind in (AddressKind.UNIX, AddressKind.ABSTRACT)
+    host = _loopback(address).host
+    if host == "localhost":
+        return True
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.inet_pton(family, host)  # no name is looked up
+        with socket.socket(family, socket.SOCK_DGRAM) as tried:
+            tried.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def host_header(server: Server | None) -> str:

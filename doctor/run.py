@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,13 +138,21 @@ def open_host(options: Options) -> Host:
 
 
 def _existing(target: str) -> Path:
+    """A folder or a file that can be read: one that cannot would look like one that holds nothing."""
     path = Path(target)
-    if not os.path.lexists(path):
-        raise UserError(
-            "no such file or folder",
-            target,
-            "Give a folder or files of configuration, a recording (*.snapshot.json), or nothing for this machine.",
-        )
+    advice = "Give a folder or files of configuration, a recording (*.snapshot.json), or nothing for this machine."
+    try:
+        os.path.abspath(path)
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        what = "no such file or folder" if error.filename else "the working directory was removed, and with it"
+        raise UserError(what, target, advice) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot be read ({str(getattr(error, 'strerror', error)).lower()})", target, advice) from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise UserError("neither a file nor a folder", target, advice)
+    if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
+        raise UserError("cannot be read (permission denied)", target, "Run it as somebody who may read it.")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -11,6 +12,8 @@ import typer
 from doctor.cli import check, explain, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
 from doctor.errors import UserError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = typer.Typer(
     name="flaskdoctor",
@@ -60,6 +63,12 @@ def main() -> int:
         if interrupt.args:
             complain(f"flaskdoctor: {interrupt}")
         return 130
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            return _bug(error)
+        # Typer's own words, such as those of --help.
+        complain(f"flaskdoctor: cannot write ({(error.strerror or str(error)).lower()})")
+        return 2
     except Exception as error:
         return _bug(error)
     return 0

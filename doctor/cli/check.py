@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doctor.cli.options import FailOn, Format, Level, seconds, words
+from doctor.cli.options import FailOn, Format, Level, given, seconds, words
 from doctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def check(
         ),
     ] = None,
     app: Annotated[
-        str, typer.Option(metavar="NAME", envvar="FLASKDOCTOR_APP", help="Only this app (its name or its unit).")
-    ] = "",
+        str | None, typer.Option(metavar="NAME", envvar="FLASKDOCTOR_APP", help="Only this app (its name or its unit).")
+    ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,13 +66,13 @@ def check(
         ),
     ] = None,
     since: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="TIME",
             envvar="FLASKDOCTOR_SINCE",
             help="How far back logs count (90s, 30m, 1h, 2d). Default: since the last start.",
         ),
-    ] = "",
+    ] = None,
     probe: Annotated[
         bool,
         typer.Option(
@@ -107,13 +107,13 @@ def check(
         bool, typer.Option("--demo", envvar="FLASKDOCTOR_DEMO", help="Examine a recorded broken machine.")
     ] = False,
     root: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="DIR",
             envvar="FLASKDOCTOR_ROOT",
             help="Examine the files of a machine below this folder, such as an unpacked image.",
         ),
-    ] = "",
+    ] = None,
 ) -> None:
     """Say what is broken, or will break, on this machine, in a folder of configuration or in a recording.
 
@@ -124,14 +124,14 @@ def check(
     from doctor import run
 
     options = run.Options(
-        targets=tuple(targets or ()),
+        targets=tuple(given(target, "TARGET") for target in targets or ()),
         demo=demo,
-        root=root,
-        app=app,
-        since=seconds(since, "--since") if since else None,
-        select=words(select),
-        ignore=words(ignore),
-        extend_select=words(extend_select),
+        root=given(root, "--root"),
+        app=given(app, "--app"),
+        since=seconds(given(since, "--since"), "--since") if since is not None else None,
+        select=words(select, "--select"),
+        ignore=words(ignore, "--ignore"),
+        extend_select=words(extend_select, "--extend-select"),
         min_severity=min_severity.value,
         probe=probe,
     )

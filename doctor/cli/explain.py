@@ -27,12 +27,12 @@ def explain(rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id or 
 
 def explanation(rule: str, width: int) -> list[Line]:
     """What `explain` prints of a rule, by its id or its name. Raises UserError when there is no such rule."""
-    from doctor.engine.yaml import parse
+    from doctor.engine.yaml import parse, text_of
     from doctor.reports.catalogue import explained
 
     path = _find(rule)
     # As text, not compiled: the fact model that compiling checks against takes longer to import than there is time.
-    document = _plain(parse(str(path), path.read_text(encoding="utf-8")))
+    document = _plain(parse(str(path), text_of(path)))
     return explained(document, width)
 
 
@@ -56,7 +56,7 @@ def _find(word: str) -> Path:
         return paths[word.lower()]
     ids: dict[str, Path] = {}
     for path in paths.values():
-        found = _ID.search(path.read_text(encoding="utf-8"))
+        found = _ID.search(path.read_text(encoding="utf-8", errors="replace"))
         if found:
             ids[found[1]] = path
     if word.upper() in ids:

@@ -50,6 +50,19 @@ def seconds(text: str, option: str) -> float:
     raise UserError(f"{text!r} is no duration", option, "Write a number and a unit: 90s, 30m, 1h or 2d.")
 
 
-def words(values: list[str] | None) -> tuple[str, ...]:
+def given(value: str | None, option: str) -> str:
+    """The value of an option, "" where it was left out. An empty one, as of a variable that is not set, is refused:
+
+    it would stand for all apps, or for this machine in the place of a folder.
+    """
+    if value is not None and not value.strip():
+        raise UserError("an empty value", option, "Give one, or leave the option out.")
+    return value or ""
+
+
+def words(values: list[str] | None, option: str) -> tuple[str, ...]:
     """Values of a repeatable option, each of which may hold several, separated by commas or spaces."""
-    return tuple(word for value in values or () for word in value.replace(",", " ").split())
+    found = tuple(word for value in values or () for word in value.replace(",", " ").split())
+    if values and not found:
+        given("", option)
+    return found

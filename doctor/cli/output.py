@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -57,14 +59,18 @@ def emit_text(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Say something on standard error, which is no part of the report."""
-    for row in text.splitlines():
-        sys.stderr.write(f"{clean(row)}\n")
+    """Say something on standard error, which is no part of the report. Where nobody can hear it, the code tells all."""
+    try:
+        for row in text.splitlines():
+            sys.stderr.write(f"{clean(row)}\n")
+        sys.stderr.flush()
+    except OSError:
+        _to_nowhere(sys.stderr)
 
 
 def _hang_up(error: OSError) -> None:
     """Nothing can be written any more: let the interpreter's last flush go nowhere instead of complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _to_nowhere(sys.stdout)
     if not isinstance(error, BrokenPipeError):
         reason = (error.strerror or str(error)).lower()
         raise UserError(
@@ -72,17 +78,27 @@ def _hang_up(error: OSError) -> None:
         ) from error
 
 
+def _to_nowhere(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def write_file(path: str, text: str) -> None:
     """Write `text` to the file `path`; UserError when that cannot be done.
 
-    A link at the end of `path` is not followed: root may be writing into a folder that others can write too.
+    A link at the end of `path` is not followed, nor a FIFO waited for: root may be writing into a folder that others
+    can write too.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.ENXIO, "is no regular file")
+            os.truncate(descriptor, 0)
             file.write(text)
     except OSError as error:
         reason = "is a symbolic link" if os.path.islink(path) else (error.strerror or str(error)).lower()
+        if error.errno == errno.ENXIO:
+            reason = "is no regular file"
         raise UserError(
             f"cannot write the output file ({reason})",
             path,

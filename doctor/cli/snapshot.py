@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from doctor.cli.options import seconds
+from doctor.cli.options import given, seconds
 
 
 def snapshot(
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--output", "-o", metavar="FILE", envvar="FLASKDOCTOR_SNAPSHOT_OUTPUT", help="Default: standard output."
         ),
-    ] = "",
+    ] = None,
     since: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="TIME", envvar="FLASKDOCTOR_SINCE", help="How far back logs count (90s, 30m, 1h, 2d)."),
-    ] = "",
+    ] = None,
 ) -> None:
     """Record this machine, so that `flaskdoctor check FILE` can examine it anywhere.
 
@@ -29,10 +29,11 @@ def snapshot(
     from doctor.cli.progress import progress
     from doctor.run import record, save
 
-    window = seconds(since, "--since") if since else None
+    path = given(output, "--output")
+    window = seconds(given(since, "--since"), "--since") if since is not None else None
     with progress("flaskdoctor is recording …"):
         recording = record(window)
-    if output:
-        save(recording, output)
+    if path:
+        save(recording, path)
     else:
         emit_text(recording.text())

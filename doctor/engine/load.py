@@ -17,7 +17,7 @@ from doctor.engine.subjects import SUBJECTS
 from doctor.engine.suggest import did_you_mean
 from doctor.engine.template import Field, Template, parse_field, parse_template
 from doctor.engine.types import Scope, check, is_path, require_bool
-from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse
+from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse, text_of
 from doctor.engine.yaml import Node as YamlNode
 from doctor.facts.edit import Edit
 
@@ -33,7 +33,7 @@ def load_rules(directory: Path | None = None, *, trusted: bool = False) -> tuple
     """
     folder = directory or rules_directory()
     loaded = [
-        _load(path, path.read_text(encoding="utf-8"), layer.name, trusted=trusted)
+        _load(path, text_of(path), layer.name, trusted=trusted)
         for layer in sorted(entry for entry in folder.iterdir() if entry.is_dir())
         for path in sorted(layer.glob("*.yaml"))
     ]
@@ -43,7 +43,7 @@ def load_rules(directory: Path | None = None, *, trusted: bool = False) -> tuple
 
 def load_rule(path: Path, text: str | None = None) -> Rule:
     """One rule file, checked by itself: the rules it explains are not looked up. Raises `RuleError`."""
-    return _load(path, path.read_text(encoding="utf-8") if text is None else text, path.parent.name)[0]
+    return _load(path, text_of(path) if text is None else text, path.parent.name)[0]
 
 
 def _check_together(loaded: Iterable[tuple[Rule, RuleShape]]) -> None:

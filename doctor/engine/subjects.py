@@ -42,7 +42,7 @@ def _of_apps(
     word: str, pick: Callable[[App], Iterable[Any]], name: Callable[[Any], str]
 ) -> Callable[[Facts], Iterator[Instance]]:
     def expand(facts: Facts) -> Iterator[Instance]:
-        for app in facts.apps:
+        for app in _judged(facts):
             for item in pick(app):
                 yield Instance(name(item), app.name, {"host": facts, "app": app, word: item})
 
@@ -53,8 +53,12 @@ def _host(facts: Facts) -> Iterator[Instance]:
     yield Instance(facts.name, "", {"host": facts})
 
 
+def _judged(facts: Facts) -> Iterator[App]:
+    return (app for app in facts.apps if not app.resting)
+
+
 def _apps(facts: Facts) -> Iterator[Instance]:
-    for app in facts.apps:
+    for app in _judged(facts):
         yield Instance(app.name, app.name, {"host": facts, "app": app})
 
 

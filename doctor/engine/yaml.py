@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
@@ -18,6 +19,9 @@ from doctor.errors import UserError
 from doctor.frozen import frozen
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEPTH = 40
+"""Lists and mappings in one another: no rule goes deeper than a fifth of it."""
+
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -117,6 +121,17 @@ class Mapping(_Placed):
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
+def text_of(path: Path) -> str:
+    """The text of a rule file. Raises `RuleError` where it is no UTF-8."""
+    data = path.read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise RuleError(str(path), line, column, "not UTF-8", "save the file as UTF-8") from None
+
+
 def parse(path: str, text: str) -> Node:
     """The one document in `text`; `path` is only for messages. Raises `RuleError`."""
     source = Source(path, tuple(_BREAK.split(text)))
@@ -139,6 +154,7 @@ class _Builder:
     def __init__(self, source: Source, following: Callable[[], Any]) -> None:
         self._source = source
         self._next = following
+        self._depth = 0
 
     def document(self) -> Node:
         self._next()  # start of the stream
@@ -167,10 +183,14 @@ class _Builder:
         line, column = mark.line + 1, mark.column + 1
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(self._source, line, column, event.value, event.style or "")
+        if self._depth >= _DEPTH:
+            raise self._error(event, "nested too deeply", "a rule is flat")
+        self._depth += 1
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []
             while not isinstance(event := self._next(), yaml.SequenceEndEvent):
                 items.append(self._node(event))
+            self._depth -= 1
             return Sequence(self._source, line, column, tuple(items))
         mapping: dict[str, tuple[Scalar, Node]] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
@@ -181,4 +201,5 @@ class _Builder:
                 first = mapping[key.text][0].line
                 raise key.error(f"duplicate key {key.text!r}", f"first on line {first}")
             mapping[key.text] = (key, self._node(self._next()))
+        self._depth -= 1
         return Mapping(self._source, line, column, mapping)

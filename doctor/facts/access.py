@@ -85,7 +85,9 @@ def grant(
         kept out for good reason; Unknown where a path could not be looked at.
     """
     found: dict[tuple[str, str], Known[Obstacle]] = {}
+    led: set[int] = set()
     for path, want in wanted:
+        led.update(part.stat.uid for part in resolve(host, path).components if part.stat.type is FileType.LINK)
         for stop in _obstacles(host, path, uid, gids, want):
             if isinstance(stop, Unknown):
                 return stop
@@ -94,6 +96,8 @@ def grant(
         return Absent()
     (stop,) = found.values()
     at = stop.value
+    if led - {0, at.uid}:  # whoever may turn a link must not choose what is opened
+        return Absent(stop.places)
     if not (_is_asset(at.path) if at.right == "r" else _may_be_opened(host, at, on_the_way)):
         return Absent(stop.places)
     shift = 6 if at.uid == uid else 3 if at.gid in gids else 0

@@ -6,6 +6,9 @@ from enum import Enum
 
 from doctor.frozen import frozen
 
+LONGEST = 107
+"""Bytes of a socket's path (unix(7): sun_path holds 108 with the byte that ends it)."""
+
 
 class AddressKind(str, Enum):
     """What an address is made of: a path, a name of the abstract namespace, host and port, an inherited descriptor."""
@@ -136,6 +139,8 @@ def parse_upstream(text: str, default_port: int = 80) -> Address:
         path = text[5:].partition(":")[0]
         if not path:
             raise ValueError(f'no path in the unix domain socket "{text}"')
+        if len(path.encode()) > LONGEST:
+            raise ValueError(f'too long path in the unix domain socket "{text}"')
         return unix(path, "/")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -155,11 +160,12 @@ def is_loopback(address: Address) -> bool:
     return address.host in ("localhost", "::1") or _is_ipv4(address.host, "127.")
 
 
-def reaches(upstream: Address, bind: Address) -> bool:
+def reaches(upstream: Address, bind: Address, *, here: bool = False) -> bool:
     """A connect to `upstream` arrives at a socket bound to `bind` on the same machine.
 
-    A wildcard bind answers at every address that is known to be local, and at none that may be elsewhere.
-    [::] takes IPv4 too (net.ipv6.bindv6only is 0 on every distribution). `localhost` is both 127.0.0.1 and ::1.
+    A wildcard bind answers at every address that is known to be local, and at none that may be elsewhere; `here`:
+    that of `upstream` is one of this machine. [::] takes IPv4 too (net.ipv6.bindv6only is 0 on every distribution).
+    `localhost` is both 127.0.0.1 and ::1.
     """
     if AddressKind.TCP not in (upstream.kind, bind.kind):
         return upstream == bind
@@ -169,13 +175,25 @@ def reaches(upstream: Address, bind: Address) -> bool:
         return True
     targets = ("127.0.0.1", "::1") if upstream.host == "localhost" else (upstream.host or "127.0.0.1",)
     sources = ("127.0.0.1", "::1") if bind.host == "localhost" else (bind.host,)
-    return any(_answers(target, source) for target in targets for source in sources)
+    return any(_answers(target, source, here) for target in targets for source in sources)
 
 
-def _answers(target: str, source: str) -> bool:
+def same_port(one: Address, other: Address) -> bool:
+    """Both are of TCP, with one port."""
+    return one.kind is other.kind is AddressKind.TCP and one.port == other.port
+
+
+def clash(wanted: Address, held: Address) -> bool:
+    """A bind to the one fails because of the other; a wildcard takes every address of its port."""
+    return same_port(wanted, held) and (
+        "" in (wanted.host, held.host) or reaches(wanted, held) or reaches(held, wanted)
+    )
+
+
+def _answers(target: str, source: str, here: bool) -> bool:
     if target.startswith("::ffff:"):
         target = target.removeprefix("::ffff:")
-    local = target in ("::1", "::") or _is_ipv4(target, "127.")
+    local = here or target in ("::1", "::") or _is_ipv4(target, "127.")
     if source == "::":
         return local
     if source == "":

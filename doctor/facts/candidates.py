@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from doctor.facts.address import Address
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.routing import Assigned, Candidate
-from doctor.facts.socket import Listener, Sockets
+from doctor.facts.socket import CONTROL_SOCKET, Listener, Sockets
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Fact, Known, Place
+from doctor.facts.topology import PeerState
+from doctor.facts.value import Absent, Fact, Known, Place
 
 
 def unit_names(candidate: Candidate) -> frozenset[str]:
@@ -112,14 +113,17 @@ def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, sockets: Sockets) ->
     return tuple(
         listener
         for listener in sockets.listeners.value
-        if (isinstance(listener.pids, Known) and pids & set(listener.pids.value)) or str(listener.address) in activated
+        if not listener.address.path.endswith(CONTROL_SOCKET)
+        and (
+            (isinstance(listener.pids, Known) and pids & set(listener.pids.value)) or str(listener.address) in activated
+        )
     )
 
 
 def _configured(g: Gunicorn, unit: Unit) -> Fact[tuple[Address, ...]]:
     """Socket activation makes Gunicorn ignore --bind (gunicorn/arbiter.py: LISTEN_FDS)."""
     for socket_unit in unit.triggered_by:
-        if isinstance(socket_unit.listen, Known):
+        if not isinstance(socket_unit.listen, Absent):
             return socket_unit.listen
     return g.settings.bind
 
@@ -129,7 +133,7 @@ def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> l
     merged: list[Candidate] = []
     at: dict[Place, int] = {}
     for candidate in found:
-        groups = {a.target.upstream.place for a in routes[candidate.name] if a.target.upstream.group}
+        groups = {a.target.upstream.place for a in routes[candidate.name] if a.target.upstream.group and not _astray(a)}
         index = min((at[group] for group in groups if group in at), default=len(merged))
         for group in groups:
             at.setdefault(group, index)
@@ -151,6 +155,11 @@ def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> l
     return merged
 
 
+def _astray(assigned: Assigned) -> bool:
+    """Another app answers in the place of the one it was meant for: not a sign that they belong together."""
+    return isinstance(assigned.state, Known) and assigned.state.value is PeerState.STRANGER
+
+
 def _joined(a: Fact[tuple[Address, ...]], b: Fact[tuple[Address, ...]]) -> Fact[tuple[Address, ...]]:
     if isinstance(a, Known) and isinstance(b, Known):
         return Known(a.value + b.value, a.places + b.places, a.origin)
@@ -158,11 +167,17 @@ def _joined(a: Fact[tuple[Address, ...]], b: Fact[tuple[Address, ...]]) -> Fact[
 
 
 def _common_name(units: Sequence[Unit], fallback: str) -> str:
-    """shop@1.service and shop@2.service → shop; shop-blue and shop-green → shop."""
+    """shop@1.service and shop@2.service → shop; shop-blue and shop-black → shop; app@8001 and app@8002 → app."""
     names = [unit.name.removesuffix(".service") for unit in units]
     first = names[0]
     length = next((i for i in range(len(first)) if any(n[i : i + 1] != first[i] for n in names)), len(first))
-    return first[:length].rstrip("@-_.") or fallback
+    common = first[:length]
+    following = {name[len(common) : len(common) + 1] for name in names}
+    for run in (str.isdigit, str.isalpha):
+        # The names part within a number or word, which belongs to what differs.
+        while common and run(common[-1]) and any(run(sign) for sign in following):
+            common = common[:-1]
+    return common.rstrip("@-_.") or fallback
 
 
 def is_rival_of(g: Gunicorn, candidate: Candidate) -> bool:

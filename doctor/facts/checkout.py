@@ -7,22 +7,30 @@ because people copy them from a folder of their own (contrib/gunicorn.py → /op
 
 from __future__ import annotations
 
+import difflib
 import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from doctor.facts.appcode.walk import binds
+from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.arguments import parse
 from doctor.facts.gunicorn.config import DEFAULT_NAME
 from doctor.facts.gunicorn.plan import Plan, plan
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Known, Place
+from doctor.grammar.outline import Outline
 from doctor.hosts.base import DocumentKind, Host, Missing, Repository, Stat
 
 T = TypeVar("T")
 _TAIL = 3
 """Names at the end of a directory that a folder of the repository may have too: /opt/shop/backend → backend."""
+_LONG = 6
+"""Letters from which on the likeness of two names is no chance."""
+_SIMILAR = 0.85
+"""Share of two names that is the same (difflib): of pyshop_app and pypyshop_app 0.92."""
 _ABOVE = 6
 """Folders looked at from the unit file upwards."""
 
@@ -51,6 +59,24 @@ def relocated(value: T, where: Callable[[str], str]) -> T:
         changed = {name: item for name, part in old.items() if (item := relocated(part, where)) is not part}
         new = replace(value, **changed) if changed else value
     return new if new != value else value
+
+
+def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | None:
+    """What is wrong with the module that Gunicorn is told to load: it is nowhere near, and one of nearly its name is.
+
+    Of a module that is merely not there nothing is said, for it may be made on the machine.
+    """
+    wsgi_app = gunicorn.settings.wsgi_app
+    if not isinstance(wsgi_app, Known):
+        return None
+    module, _, name = wsgi_app.value.partition(":")
+    name = name.partition("(")[0].strip() or "application"
+    directory = gunicorn.logical_directory.value if isinstance(gunicorn.logical_directory, Known) else ""
+    path = _Finder(host).nearest(module, directory, unit)
+    outline = host.outline(path) if path else None
+    if not path or not isinstance(outline, Outline) or not binds(outline, (), name, posixpath.basename(path)[:-3]):
+        return None
+    return Known(f"the repository has no {module}; {path} defines {name}", (*wsgi_app.places, Place(path=path)))
 
 
 class _Finder:
@@ -124,6 +150,19 @@ class _Finder:
                 return folder
         below = [folder for folder in self._below() if self._holds(folder, relative)]
         return below[0] if len(below) == 1 else None
+
+    def nearest(self, module: str, directory: str, unit: Unit) -> str:
+        """The only file whose name is nearly that of a module that no folder has, "" where there is none."""
+        folders = dict.fromkeys((*self._likely(directory, unit), *self._below()))
+        listed = {folder: names for folder in folders if isinstance(names := self._host.list(folder), tuple)}
+        stems = {name.removesuffix(".py") for names in listed.values() for name in names}
+        if "." in module or len(module) < _LONG or module in stems:
+            return ""
+        near = difflib.get_close_matches(module, stems, 2, _SIMILAR)
+        found = [
+            posixpath.join(folder, f"{near[0]}.py") for folder in listed if near and f"{near[0]}.py" in listed[folder]
+        ]
+        return posixpath.normpath(found[0]) if len(near) == len(found) == 1 else ""
 
     def _holds(self, folder: str, relative: str) -> bool:
         path = posixpath.join(folder, relative)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from doctor.facts import access
+from doctor.facts import access, untouched
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.arguments import Arguments
 from doctor.facts.gunicorn.arguments import parse as parse_arguments
-from doctor.facts.gunicorn.launch import Launch, Setting, direct, parse
+from doctor.facts.gunicorn.launch import Launch, Setting, direct, is_shell, parse
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
-from doctor.hosts.base import Host, Stat
+from doctor.hosts.base import Content, Host, Stat
 
 _TOKEN = "<hidden:"
 _VARIABLE = ("$", "`")
+_FIRST_LINES = 256
 _CHANGES_USER = frozenset(("sudo", "su", "runuser", "setpriv", "gosu", "su-exec", "chpst", "setuidgid"))
 
 Changes = dict[str, Place]
@@ -30,7 +31,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[tuple[str,
     """Differences that only a restart brings into force, each a phrase such as "workers 5 (it runs with 3)".
 
     Settings are compared, not texts. Absent: none, or nothing runs. Unknown where the command line of the process
-    cannot be compared: it is a title (setproctitle), comes from a script, or depends on variables.
+    cannot be compared (it is a title, comes from a script, or depends on variables) and the unit was touched since.
     """
     if not isinstance(unit, Known) or not isinstance(gunicorn.master, Known):
         return Unknown(gunicorn.master.reason) if isinstance(gunicorn.master, Unknown) else Absent()
@@ -40,17 +41,18 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[tuple[str,
     changes: Changes = {}
     command = _command(host, of, master, changes)
     accounts = Accounts(host)
-    doubts = [
-        command,
-        _user(accounts, of, master, changes),
-        _group(accounts, of, master, changes),
-        _directory(host, of, gunicorn, master, changes),
-    ]
+    doubts = [command]
+    # Another program may start it as whom it likes.
+    if not isinstance(gunicorn.launcher, Known) or gunicorn.launcher.value != "other":
+        doubts += [_user(accounts, of, master, changes), _group(accounts, of, master, changes)]
+    doubts.append(_directory(host, of, gunicorn, master, changes))
+    doubt = next(filter(None, doubts), "")
+    if (changes or doubt) and untouched.since(host, of, master.started):
+        return Absent()
     if changes:
         running = Place(note=f"pid {master.pid} command line", text=_line(master))
         places = tuple(dict.fromkeys(changes.values()))
         return Known(tuple(changes), (*places, running) if running.text else places, Origin.COMPUTED)
-    doubt = next(filter(None, doubts), "")
     return Unknown(doubt) if doubt else Absent()
 
 
@@ -72,9 +74,23 @@ def _command(host: Host, unit: Unit, master: Process, changes: Changes) -> str:
         if not word.startswith(_VARIABLE):
             changes[f"{word} (it runs {was.application.value})"] = _holding(word, places)
     for new, old in ((planned.program, running.program), (planned.python, running.python)):
-        if new.startswith("/") and old.startswith("/") and new != old and not any(sign in new for sign in _VARIABLE):
+        if not (new.startswith("/") and old.startswith("/")) or new == old or any(sign in new for sign in _VARIABLE):
+            continue
+        if not _is_shell_script(host, new):
             changes[f"{new} (it runs {old})"] = _holding(new, places)
     return f"its command line depends on {now.opaque}" if now.opaque else ""
+
+
+def _is_shell_script(host: Host, program: str) -> bool:
+    """A gunicorn that only looks for another one and becomes it, such as pyenv's.
+
+    Not pip's own, which begins as one where a path is too long for the first line, or has a blank in it.
+    """
+    head = host.read(program, limit=_FIRST_LINES)
+    text = head.text if isinstance(head, Content) else ""
+    line, _, rest = text.partition("\n")
+    words = line[2:].split() if line.startswith("#!") else []
+    return any(is_shell(word) for word in words[:2]) and not rest.startswith("'''exec'")
 
 
 def _planned(host: Host, unit: Unit) -> Launch | None:

@@ -7,16 +7,19 @@ changes nothing of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from doctor.facts import untouched
 from doctor.facts.process import Process
 from doctor.facts.systemd import EnvironmentFileRef, Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile, EnvOddity
 from doctor.grammar.execline import shell_commands, shell_script
-from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
+from doctor.hosts.base import FileType, Host, Missing, Output, Stat, TargetKind, Unseen
+from doctor.hosts.commands import show_manager_environment
 
 STANDARD_NAMES = frozenset((
     "PATH", "LANG", "LANGUAGE", "USER", "LOGNAME", "HOME", "SHELL", "TERM", "TZ", "INVOCATION_ID", "JOURNAL_STREAM",
@@ -132,6 +135,8 @@ def collect(host: Host, unit: Fact[Unit], master: Fact[Process], required: Fact[
     declared = _declare(unit.value, looked)
     launcher = _launcher(unit.value)
     changed = _changed(host, declared, launcher, running, master, tuple(state for state, _ in looked))
+    if isinstance(changed, Unknown) and _as_at_the_start(host, unit.value, master, looked):
+        changed = Absent()
     expected = _expected(declared, launcher, running, changed)
     files = tuple(state for state, _ in looked)
     odd = tuple(_misread(files, declared, expected, required))
@@ -389,14 +394,37 @@ def _changed(
             places[name] = place
     if touched and not launcher.opaque:
         usual = STANDARD_NAMES | _OF_A_LAUNCHER | declared.passed | launcher.sets
-        for name in sorted(set(environ) - set(declared.values) - usual):
-            if not name.startswith(("LC_", "XDG_", "SYSTEMD_")):
-                places[name] = Place(
-                    note=f"{name} is in the environment of pid {master.value.pid}, and set nowhere now"
-                )
+        left = set(environ) - set(declared.values) - usual
+        left = {name for name in left if not name.startswith(("LC_", "XDG_", "SYSTEMD_"))}
+        given = _given_to_all(host) if left else frozenset()
+        if isinstance(given, Unknown) and not places:
+            return given
+        for name in sorted(left - given) if not isinstance(given, Unknown) else ():
+            places[name] = Place(note=f"{name} is in the environment of pid {master.value.pid}, and set nowhere now")
     if not places:
         return Absent(running.places)
     return Known(tuple(sorted(places)), tuple(places[name] for name in sorted(places)), Origin.COMPUTED)
+
+
+def _given_to_all(host: Host) -> frozenset[str] | Unknown:
+    """Names that the manager passes to every service."""
+    answer = host.run(show_manager_environment())
+    if not isinstance(answer, Output) or answer.status:
+        reason = answer.reason if isinstance(answer, Unseen) else "systemd does not say what it passes to all services"
+        return Unknown(reason)
+    return frozenset(re.findall(r"(?:^Environment=|\s)[\"']?([A-Za-z_]\w*)=", answer.stdout))
+
+
+def _as_at_the_start(
+    host: Host, unit: Unit, master: Fact[Process], looked: list[tuple[EnvFileState, EnvFile | None]]
+) -> bool:
+    """Nobody has touched what makes the environment, so that it need not be compared."""
+    if not isinstance(master, Known) or not untouched.since(host, unit, master.value.started):
+        return False
+    return all(
+        isinstance(_stat(host, state.path), (Stat, Missing)) and not _touched_after(host, state, master.value.started)
+        for state, _ in looked
+    )
 
 
 def _touched_after(host: Host, state: EnvFileState, started: float) -> bool:

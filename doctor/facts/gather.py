@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 from doctor.facts import (
     appcode,
@@ -17,16 +19,19 @@ from doctor.facts import (
     placement,
     release,
     reread,
+    resting,
     runtimedir,
     socket,
+    socketfile,
+    stalled,
     static,
     supervision,
     systemd,
 )
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.candidates import candidates, is_rival_of, merge_groups, owned, unit_names
+from doctor.facts.checkout import misspelt, relocated
 from doctor.facts.checkout import placed as in_place
-from doctor.facts.checkout import relocated
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.mixed import mixed_releases
 from doctor.facts.nginx import families, limits
@@ -41,6 +46,9 @@ from doctor.later import Later
 
 _ABSENT = Absent()
 _DAY = 86400.0
+
+_Prefixes: TypeAlias = Mapping[Place, Mapping[str, Sequence[str]]]
+"""URL prefixes that each server block hands to each app, by where the block stands and by the app's name."""
 
 
 @frozen
@@ -59,19 +67,27 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     table = Later(host.processes)
     manager = systemd.collect(host)
     table.result()
-    nginx_unit = next((u for u in manager.units if u.name == "nginx.service"), None)
+    unfamiliar = gunicorn.services(host).difference(unit.name for unit in manager.units)
+    if unfamiliar:
+        manager = systemd.collect(host, unfamiliar)
+    nginx_unit = _nginx_unit(manager.units)
     web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else Absent()))
     repository = in_place(host, manager.units)
     gunicorns = gunicorn.collect(repository or host, manager.units)
+    gunicorns = relocated(gunicorns, repository.origin) if repository is not None else gunicorns
     sockets = socket.collect(host)
     web = web_server.result()
     found = candidates(manager.units, gunicorns, sockets)
     routes, orphans = assign(web, found, sockets.listeners)
     found = merge_groups(found, routes)
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
+    prefixes = _prefixes(routes)
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     building = [
-        Later(partial(_app, host, repository, c, routes[c.name], gunicorns, web, options, manager.units), now=at_once)
+        Later(
+            partial(_app, host, repository, c, routes[c.name], gunicorns, web, options, manager.units, prefixes),
+            now=at_once,
+        )
         for c in wanted
     ]
     apps = [later.result() for later in building]
@@ -85,11 +101,35 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         machine=Unknown(machine.reason) if isinstance(machine, Unseen) else Known(machine),
         systemd=manager,
         nginx=web,
-        apps=tuple(sorted(apps, key=lambda app: app.name)),
+        apps=resting.marked(apps),
         strays=tuple(g for g in gunicorns if not owned(g, manager.units)),
-        unreadable=(*_unreadable(web, gunicorns), *(_refused(manager.units) if host.kind is TargetKind.TREE else ())),
+        unreadable=(
+            *_unreadable(web, gunicorns),
+            *(_refused(manager.units) if host.kind is TargetKind.TREE else ()),
+            *(Unknown(reason) for reason in (host.overlooked() if isinstance(host, Repository) else ())),
+        ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
     )
+
+
+def _prefixes(routes: Mapping[str, Sequence[Assigned]]) -> _Prefixes:
+    found: dict[Place, dict[str, list[str]]] = {}
+    for name, assigned in routes.items():
+        for a in assigned:
+            found.setdefault(a.target.server.place, {}).setdefault(name, []).append(a.target.location.pattern)
+    return found
+
+
+def _nginx_unit(units: Sequence[Unit]) -> Unit | None:
+    """The service that starts nginx: of the distribution, or one's own; one that runs before one that does not."""
+    found = [u for u in units if u.name == "nginx.service" or _starts_nginx(u)]
+    found.sort(key=lambda u: (not isinstance(u.main_pid, Known), u.name != "nginx.service"))
+    return next(iter(found), None)
+
+
+def _starts_nginx(unit: Unit) -> bool:
+    commands = unit.exec_start.value if isinstance(unit.exec_start, Known) else ()
+    return any(posixpath.basename(command.argv[0]) in ("nginx", "openresty") for command in commands)
 
 
 def _app(
@@ -101,6 +141,7 @@ def _app(
     web: Nginx,
     options: Options,
     everybody: Sequence[Unit],
+    prefixes: _Prefixes,
 ) -> App:
     """Everything of one app that needs more than one source. `repository`: where its code is found, if in one."""
     unit, placed = _worst_unit(candidate.units), repository or host
@@ -109,15 +150,17 @@ def _app(
     since = host.now() - options.since if options.since is not None else None
     # In a repository nothing serves.
     others = () if host.kind is TargetKind.TREE else gunicorns
-    code_release = release.collect(host, own, unit_fact, _served_elsewhere(others, candidate))
     declared = environment.collect(placed, unit_fact, own.master, Absent())
-    directory = own.logical_directory if host.kind is TargetKind.TREE else code_release.configured
+    directory = own.logical_directory if host.kind is TargetKind.TREE else release.configured(host, own, unit_fact)
     code = appcode.collect(placed, own, unit_fact, directory, declared.expected)
+    served = _served_elsewhere(others, candidate)
+    code_release = release.collect(host, own, unit_fact, served, code.imports)
     variables = environment.collect(placed, unit_fact, own.master, code.missing_variables)
     unit_log = log.collect_unit(host, unit, since, own.settings.error_log) if unit else absent_all(log.UnitLog)
+    if repository is not None and unit is not None and (wrong := misspelt(repository, unit, own)) is not None:
+        code = replace(code, entry_problem=wrong)
     if repository is not None and _moved(repository, own, variables):
         code, variables = relocated(code, repository.origin), relocated(variables, repository.origin)
-        own = relocated(own, repository.origin)
     servers = _distinct_servers(assigned)
     nginx_log = _nginx_log(host, web, assigned, own, options, unit_log.hups)
     return App(
@@ -133,6 +176,7 @@ def _app(
         changed_since_start=drift.collect(host, unit_fact, own),
         placement=placement.collect(host, unit_fact, own, code_release),
         unsupervised=supervision.collect(host, unit_fact, own),
+        stalled=stalled.collect(own, unit_log, host.now()),
         pidfile_problem=pidfile.collect(host, unit_fact, own),
         mixed_releases=mixed_releases(host, candidate, assigned),
         release=code_release,
@@ -141,7 +185,16 @@ def _app(
         static=tuple(
             path
             for server in servers
-            for path in static.collect(host, web, server, code_release.running, code.static_folder, code.static_url)
+            for path in static.collect(
+                host,
+                web,
+                server,
+                code_release.running,
+                code.static_folder,
+                code.static_url,
+                own=prefixes[server.place].get(candidate.name, ()),
+                others=[p for name, its in prefixes[server.place].items() if name != candidate.name for p in its],
+            )
         ),
         log=unit_log,
         nginx_log=nginx_log,
@@ -196,7 +249,7 @@ def _route(host: Host, assigned: Assigned, web: Nginx, candidate: Candidate | No
     address = target.peer.address
     socket_file: Fact[socket.SocketFile] = Absent()
     if isinstance(address, Known) and address.value.kind is AddressKind.UNIX:
-        file = socket.socket_file(host, address.value, web.uid, web.gids)
+        file = socketfile.socket_file(host, address.value, web.uid, web.gids)
         closed = runtimedir.closed(host, file.path, units, web.uid, web.gids)
         socket_file = computed(replace(file, next_obstacle=closed), target.peer.place)
     return Route(
@@ -211,6 +264,7 @@ def _route(host: Host, assigned: Assigned, web: Nginx, candidate: Candidate | No
         configured=assigned.configured,
         unanswered=unanswered,
         literal=families.literal(target.peer, unanswered),
+        spared=assigned.spared,
     )
 
 
@@ -225,6 +279,8 @@ def _nginx_log(
     """Lines of a day at most, since nginx and the app were last started or reloaded: older faults may be gone."""
     if host.kind is TargetKind.TREE:
         return log.collect_nginx(host, (), 0.0, (), ())
+    if isinstance(web.main_file, Absent):
+        return log.collect_nginx(host, web.main_file, 0.0, (), ())
     workers = web.workers.value if isinstance(web.workers, Known) and options.since is None else ()
     starts = [host.now() - _DAY]
     starts += [x.value.started for x in (web.master, own.master if own else _ABSENT) if isinstance(x, Known)]
@@ -272,6 +328,7 @@ def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Opt
         changed_since_start=Absent(),
         placement=absent_all(placement.Placement),
         unsupervised=Absent(),
+        stalled=Absent(),
         pidfile_problem=Absent(),
         mixed_releases=Absent(),
         release=absent_all(release.Release),

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 
 from doctor.facts import access
 from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.gunicorn.launch import interpreter
 from doctor.facts.release import Release
 from doctor.facts.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, absent_all, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import Host, Missing, Stat, TargetKind
+from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, Unseen
 
 _SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Where systemd looks for a program without a slash (systemd.exec(5), ExecSearchPath=)."""
 _VENVS = ("venv", ".venv", "env", "virtualenv")
+_SHEBANG_LIMIT = 1024
 _REPOSITORY = "a repository does not tell what is on the server"
 
 
@@ -33,6 +36,10 @@ class Placement:
     """The first path that the unit's user needs and may not use."""
     project_venv: Fact[str]
     """A virtual environment of the app with a Gunicorn of its own, while another one is started."""
+    old_venv: Fact[str]
+    """The virtual environment that Gunicorn runs in, when the command of its unit leads to another one by now."""
+    old_venv_gone: Fact[bool]
+    """It was removed."""
 
 
 def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn, release: Release) -> Placement:
@@ -41,16 +48,48 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn, release: Release) 
         return absent_all(Placement)
     if host.kind is TargetKind.TREE:
         nothing = Unknown(_REPOSITORY)
-        return Placement(nothing, nothing, nothing, nothing)
+        return Placement(nothing, nothing, nothing, nothing, nothing, nothing)
     if isinstance(unit.value.root_directory, Known):
         elsewhere = Unknown("it runs in a root directory of its own", unit.value.root_directory.places)
-        return Placement(elsewhere, elsewhere, elsewhere, elsewhere)
+        return Placement(elsewhere, elsewhere, elsewhere, elsewhere, elsewhere, elsewhere)
+    old = _old_venv(host, unit.value, gunicorn, release)
+    if isinstance(old, Known):
+        # What runs is not what the next start would run.
+        nothing = Unknown("its next start would use another virtual environment", old.places)
+        gunicorn = replace(gunicorn, program=nothing, python=nothing, venv=nothing)
     return Placement(
         missing_directory=_missing_directory(host, unit.value, gunicorn),
         missing_program=_missing_program(host, unit.value, gunicorn),
         obstacle=_obstacle(host, unit.value, gunicorn),
-        project_venv=_project_venv(host, gunicorn, release),
+        project_venv=Absent(old.places) if isinstance(old, Known) else _project_venv(host, gunicorn, release),
+        old_venv=old,
+        old_venv_gone=_gone(host, old),
     )
+
+
+def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> Fact[str]:
+    """A virtual environment in each release: a reload brings the new code, and keeps the old interpreter."""
+    if not isinstance(gunicorn.master, Known) or not isinstance(release.folder, Known):
+        return Absent()
+    if not isinstance(gunicorn.venv, Known) or not isinstance(unit.exec_start, Known):
+        return Absent() if isinstance(gunicorn.venv, Absent) else Unknown("its virtual environment is not known")
+    running = gunicorn.venv.value
+    named = isinstance(release.configured, Known) and _entry(release.configured.value, release.folder.value)
+    if not named or _entry(running, release.folder.value) in ("", named):
+        return Absent(gunicorn.venv.places)
+    program = unit.exec_start.value[0].argv[0]
+    content = host.read(program, limit=_SHEBANG_LIMIT)
+    python = interpreter(content.text) if isinstance(content, Content) else ""
+    if not python.startswith("/") or python.startswith(f"{running}/") or not isinstance(host.stat(python), Stat):
+        return Absent(gunicorn.venv.places)
+    return Known(running, (*gunicorn.venv.places, Place(path=program, line=1, text=f"#!{python}")))
+
+
+def _gone(host: Host, venv: Fact[str]) -> Fact[bool]:
+    if not isinstance(venv, Known):
+        return venv if isinstance(venv, Unknown) else Absent()
+    stat = host.stat(venv.value)
+    return Unknown(stat.reason) if isinstance(stat, Unseen) else computed(isinstance(stat, Missing), *venv.places)
 
 
 def _missing_directory(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
@@ -108,6 +147,8 @@ def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
         (fact.value, "x") for fact in (unit.working_directory, gunicorn.settings.chdir) if isinstance(fact, Known)
     ]
     needed = needed[1:] if optional else needed
+    # A file where a directory is meant stops everybody, whatever its mode.
+    needed = [(path, right) for path, right in needed if not _is_file(host, path)]
     needed += [(path, "x") for path, _ in _programs(unit, gunicorn)]
     doubt: Unknown | None = None
     for path, right in dict.fromkeys(needed):
@@ -120,6 +161,12 @@ def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
         if isinstance(found, Unknown) and isinstance(access.physical(host, path), Known):
             doubt = doubt or found
     return doubt or Absent(unit.user.places)
+
+
+def _is_file(host: Host, path: str) -> bool:
+    real = access.physical(host, path)
+    stat = host.stat(real.value) if isinstance(real, Known) else None
+    return isinstance(stat, Stat) and stat.type is FileType.FILE
 
 
 def _project_venv(host: Host, gunicorn: Gunicorn, release: Release) -> Fact[str]:

@@ -7,23 +7,23 @@ can only have been meant for. More than one candidate: to none, rather than to a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from doctor.facts.address import Address, AddressKind, reaches
+from doctor.facts.affinity import affinity
+from doctor.facts.correction import address_of, correction, redirection
 from doctor.facts.edit import Edit
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.socket import Listener
 from doctor.facts.systemd import Unit
 from doctor.facts.topology import PeerState
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, computed
+from doctor.facts.value import Absent, Fact, Known, Origin, Unknown, computed
 from doctor.frozen import frozen
 
 _NOTHING = Absent()
-_GENERIC_WORDS = frozenset(
-    {"app", "application", "backend", "default", "flask", "gunicorn", "server"}
-    | {"service", "site", "upstream", "web", "wsgi", "www"}
-)
+_ITS_NAME = 3
+"""The affinity of a target that bears an app's very name."""
 _SPOKEN = frozenset({"http", "https"})
 """What Gunicorn speaks: php-fpm or uWSGI at an address of its own is nobody's mistake."""
 
@@ -68,23 +68,25 @@ class Assigned:
     correction: Fact[Edit]
     configured: Fact[bool] = _NOTHING
     """The app is set up to listen there."""
+    spared: bool = False
+    """Another server of the same group is the app's own, and answers."""
 
 
 def targets(nginx: Nginx) -> tuple[Target, ...]:
-    """Every local peer of every location that proxies."""
+    """Every peer of every location that proxies; of those marked down only where all of a group are."""
     return tuple(
         Target(server, location, location.upstream.value, peer)
         for server in nginx.servers
         for location in server.locations
         if isinstance(location.upstream, Known)
         for peer in location.upstream.value.peers
-        if peer.local and not peer.down
+        if not peer.down or all(other.down for other in location.upstream.value.peers)
     )
 
 
-def listener_at(address: Address, listeners: Iterable[Listener]) -> Listener | None:
-    """The socket that a connection to `address` meets."""
-    return next((at for at in listeners if reaches(address, at.address) and not at.displaced), None)
+def _listener_at(peer: Peer, address: Address, listeners: Iterable[Listener]) -> Listener | None:
+    """The socket that a connection meets."""
+    return next((at for at in listeners if reaches(address, at.address, here=peer.local) and not at.displaced), None)
 
 
 def assign(
@@ -96,14 +98,25 @@ def assign(
     strangers: list[tuple[Target, Listener]] = []
     known_listeners = listeners.value if isinstance(listeners, Known) else ()
     set_up = _by_address(candidates)
+    unsettled: list[tuple[Target, Unknown]] = []
     for target in targets(nginx):
-        address = target.peer.address
-        if not isinstance(address, Known):
-            _assign_unresolved(target, candidates, routes)
+        address, turned = target.peer.address, target.location.turned_away
+        if isinstance(listeners, Known) and isinstance(turned, Known) and _redirects(turned.value):
             continue
-        listener = listener_at(address.value, known_listeners)
+        state = _unsettled(target, live=isinstance(listeners, Known))
+        if state is not None or not isinstance(address, Known):
+            if state is not None or isinstance(listeners, Known):  # the name of a container says nothing of a machine
+                unsettled.append((target, state or Unknown("the address is not written down")))
+            continue
+        if not target.peer.local:
+            continue
+        listener = _listener_at(target.peer, address.value, known_listeners)
         holding = candidates if known_listeners else ()
-        holder = next((c for c in holding if _answers(c, address.value, listener)), None)
+        holder = next((c for c in holding if _answers(c, target.peer, address.value, listener)), None)
+        if holder is None and target.peer.chosen and isinstance(listeners, Known):
+            said = f"the target {target.upstream.name} is chosen for each request"
+            unsettled.append((target, Unknown(said, (target.peer.place,))))
+            continue
         if holder is not None:
             who = holder.units[0].name if holder.units else holder.name
             routes[holder.name].append(
@@ -112,12 +125,12 @@ def assign(
                     computed(PeerState.OURS, target.peer.place),
                     computed(who),
                     Absent(),
-                    _is_configured(holder, address.value),
+                    _is_configured(holder, target.peer),
                 )
             )
             continue
         near = set_up.get(_meeting_point(address.value), ())
-        configured = next((c for c in near if _configured_at(c, address.value)), None)
+        configured = next((c for c in near if _configured_at(c, target.peer)), None)
         if configured is not None:
             routes[configured.name].append(_meets(target, listener, listeners, configured))
         elif target.upstream.scheme not in _SPOKEN:
@@ -132,14 +145,41 @@ def assign(
     orphans = _assign_pending(pending, candidates, routes, listeners)
     _assign_strangers(strangers, candidates, routes)
     _reclaim(candidates, routes)
+    _assign_unsettled(unsettled, candidates, routes)
     return routes, orphans
 
 
-def _answers(candidate: Candidate, address: Address, listener: Listener | None) -> bool:
+def _redirects(turned_away: str) -> bool:
+    """What is written beside a redirect of all requests is not in use."""
+    word, _, rest = turned_away.partition(" ")
+    return word == "return" and (rest.startswith("30") or not rest[:1].isdigit())
+
+
+def _unsettled(target: Target, *, live: bool) -> Unknown | None:
+    """Why nobody can tell, or need, who answers there; None where it can be told. Of files alone: of addresses only."""
+    peer, turned = target.peer, target.location.turned_away
+    if isinstance(peer.address, Unknown):
+        return Unknown(peer.address.reason, (peer.place,)) if live or peer.local else None
+    if not live:
+        return None
+    if isinstance(turned, Known):
+        return Unknown(f"Nginx answers every request there itself: {turned.value}", turned.places)
+    if peer.down:
+        return Unknown(f"every server of {target.upstream.name} is marked down: Nginx asks none", (peer.place,))
+    if peer.local:
+        return None
+    return Unknown(f"{_shown(peer)} is on another machine: who answers there cannot be seen from here", (peer.place,))
+
+
+def _shown(peer: Peer) -> str:
+    return str(peer.address.value) if isinstance(peer.address, Known) else peer.host
+
+
+def _answers(candidate: Candidate, peer: Peer, address: Address, listener: Listener | None) -> bool:
     """One of its sockets meets the connection. A unix path leads to one socket only, whoever else was bound to it."""
     if address.kind is AddressKind.UNIX:
         return listener is not None and listener.inode in candidate.inodes
-    return any(reaches(address, held) for held in candidate.holds)
+    return any(reaches(address, held, here=peer.local) for held in candidate.holds)
 
 
 def _by_address(candidates: Sequence[Candidate]) -> dict[str | int, list[Candidate]]:
@@ -157,10 +197,10 @@ def _meeting_point(address: Address) -> str | int:
     return address.port if address.kind is AddressKind.TCP else str(address)
 
 
-def _is_configured(candidate: Candidate, address: Address) -> Fact[bool]:
+def _is_configured(candidate: Candidate, peer: Peer) -> Fact[bool]:
     if not isinstance(candidate.configured, Known):
         return candidate.configured
-    return computed(_configured_at(candidate, address), *candidate.configured.places)
+    return computed(_configured_at(candidate, peer), *candidate.configured.places)
 
 
 def _elsewhere(candidate: Candidate) -> Fact[bool]:
@@ -170,8 +210,11 @@ def _elsewhere(candidate: Candidate) -> Fact[bool]:
     return candidate.configured
 
 
-def _configured_at(candidate: Candidate, address: Address) -> bool:
-    return isinstance(candidate.configured, Known) and any(reaches(address, a) for a in candidate.configured.value)
+def _configured_at(candidate: Candidate, peer: Peer) -> bool:
+    if not isinstance(candidate.configured, Known) or not isinstance(peer.address, Known):
+        return False
+    address = peer.address.value
+    return any(reaches(address, bind, here=peer.local) for bind in candidate.configured.value)
 
 
 def _meets(
@@ -207,14 +250,32 @@ def _describe(listener: Listener) -> Fact[str]:
     return Known(service, listener.units.places) if service else listener.holder
 
 
-def _assign_unresolved(target: Target, candidates: Sequence[Candidate], routes: dict[str, list[Assigned]]) -> None:
-    """A target whose address only a running nginx could tell goes to the app it is named after, if there is one."""
-    address = target.peer.address
-    reason = address.reason if isinstance(address, Unknown) else "the address is not written down"
-    candidate = _only_best(target, candidates)
-    if candidate is not None:
-        unknown = Unknown(reason, (target.peer.place,))
-        routes[candidate.name].append(Assigned(target, unknown, unknown, Absent()))
+def _assign_unsettled(
+    unsettled: list[tuple[Target, Unknown]],
+    candidates: Sequence[Candidate],
+    routes: dict[str, list[Assigned]],
+) -> None:
+    """Targets of which nobody can tell who answers go to an app without a route.
+
+    To the one that is set up for the address or named after the target, or to the only app that is left, if it is the
+    only such target. Where requests reach an app on another way, they are nothing to it.
+    """
+    unrouted = [c for c in candidates if not routes[c.name]]
+    near = {target.peer.place for target, _ in unsettled if not _is_remote(target.peer)}
+    for target, state in unsettled:
+        if target.server.unasked or target.upstream.scheme not in _SPOKEN:
+            continue
+        candidate = next((c for c in unrouted if _configured_at(c, target.peer)), None)
+        candidate = candidate or _only_best(target, unrouted)
+        if candidate is None and len(unrouted) == len(near) == 1 and target.peer.place in near:
+            candidate = unrouted[0]
+        if candidate is None or (_is_remote(target.peer) and affinity(target, candidate) < _ITS_NAME):
+            continue
+        routes[candidate.name].append(Assigned(target, state, state, Absent()))
+
+
+def _is_remote(peer: Peer) -> bool:
+    return isinstance(peer.address, Known) and not peer.local
 
 
 def _assign_pending(
@@ -227,8 +288,15 @@ def _assign_pending(
     unrouted = [c for c in candidates if not routes[c.name]]
     orphans = []
     for target in pending:
+        neighbour = _neighbour(target, candidates, routes) if isinstance(listeners, Known) else None
+        if neighbour is not None:
+            nobody = computed(PeerState.NOBODY, target.peer.place)
+            routes[neighbour.name].append(
+                Assigned(target, nobody, Absent(), Absent(), _elsewhere(neighbour), spared=True)
+            )
+            continue
         candidate = _only_best(target, unrouted)
-        if candidate is None and len(unrouted) == 1 and len({str(_address(t)) for t in pending}) == 1:
+        if candidate is None and len(unrouted) == 1 and len({str(address_of(t)) for t in pending}) == 1:
             candidate = unrouted[0]
         if candidate is None:
             orphans.append(target)
@@ -238,8 +306,27 @@ def _assign_pending(
             why = f": {candidate.configured.reason}" if isinstance(candidate.configured, Unknown) else ""
             state = Unknown(f"where Gunicorn will listen could not be told{why}", (target.peer.place,))
         elsewhere = _elsewhere(candidate)
-        routes[candidate.name].append(Assigned(target, state, Absent(), _correction(target, candidate), elsewhere))
+        routes[candidate.name].append(Assigned(target, state, Absent(), correction(target, candidate), elsewhere))
     return orphans
+
+
+def _neighbour(
+    target: Target, candidates: Sequence[Candidate], routes: Mapping[str, Sequence[Assigned]]
+) -> Candidate | None:
+    """The app that answers at another server of the same group."""
+    if not target.upstream.group:
+        return None
+    return next(
+        (
+            c
+            for c in candidates
+            for a in routes[c.name]
+            if a.target.upstream.place == target.upstream.place
+            and isinstance(a.state, Known)
+            and a.state.value is PeerState.OURS
+        ),
+        None,
+    )
 
 
 def _assign_strangers(
@@ -254,7 +341,7 @@ def _assign_strangers(
                     target,
                     computed(PeerState.STRANGER, target.peer.place),
                     _describe(listener),
-                    _correction(target, candidate),
+                    correction(target, candidate),
                 )
             )
 
@@ -271,17 +358,20 @@ def _reclaim(candidates: Sequence[Candidate], routes: dict[str, list[Assigned]])
         for other in candidates:
             for assigned in tuple(routes[other.name]):
                 target = assigned.target
-                better = affinity(target, candidate) >= 3 and affinity(target, candidate) > affinity(target, other)
+                better = affinity(target, candidate) >= _ITS_NAME and affinity(target, candidate) > affinity(
+                    target, other
+                )
                 if other is candidate or not better:
                     continue
                 routes[other.name].remove(assigned)
+                shared = any(a.target.peer.place == target.peer.place for a in routes[other.name])
                 who = other.units[0].name if other.units else other.name
                 routes[candidate.name].append(
                     Assigned(
                         target,
                         computed(PeerState.STRANGER, target.peer.place),
                         computed(who, target.peer.place),
-                        _correction(target, candidate),
+                        redirection(target, candidate) if shared else correction(target, candidate),
                     )
                 )
 
@@ -292,81 +382,3 @@ def _only_best(target: Target, candidates: Sequence[Candidate]) -> Candidate | N
     if not ranked or ranked[0][0] == 0 or (len(ranked) > 1 and ranked[1][0] == ranked[0][0]):
         return None
     return ranked[0][1]
-
-
-def affinity(target: Target, candidate: Candidate) -> int:
-    """How strongly a target looks meant for a candidate: its exact name 3, or a part of it 1; its directory 2 more."""
-    words = _words(target)
-    name = _bare(candidate.name)
-    score = 0
-    if name and name in words:
-        score += 3
-    elif name and any(name in word or word in name for word in words if len(word) > 2):
-        score += 1
-    if any(_under(path, candidate) for path in _served_paths(target.server)):
-        score += 2
-    return score
-
-
-def _words(target: Target) -> frozenset[str]:
-    """Names a person gave: labels of the server names, the upstream group, the site file, the socket path."""
-    raw: list[str] = []
-    for name in target.server.names:
-        raw.extend(name.split(".")[:-1] or [name])
-    if target.upstream.group:
-        raw.append(target.upstream.name)
-    raw.append(target.server.place.path.rsplit("/", 1)[-1].removesuffix(".conf"))
-    address = _address(target)
-    if address is not None and address.kind is AddressKind.UNIX:
-        raw.extend(part.removesuffix(".sock") for part in address.path.split("/"))
-    return frozenset(word for word in map(_bare, raw) if word and word not in _GENERIC_WORDS)
-
-
-def _bare(name: str) -> str:
-    return name.lower().replace("_", "-").strip("-")
-
-
-def _served_paths(server: Server) -> Iterable[str]:
-    for location in server.locations:
-        for fact in (location.alias, location.root):
-            if isinstance(fact, Known):
-                yield fact.value
-
-
-def _under(path: str, candidate: Candidate) -> bool:
-    for gunicorn in candidate.gunicorns:
-        for fact in (gunicorn.logical_directory, gunicorn.directory):
-            if isinstance(fact, Known) and len(fact.value) > 1:
-                base = fact.value.rstrip("/")
-                parent = base.rsplit("/", 1)[0] if base.endswith("/current") else base
-                if path == parent or path.startswith(parent + "/"):
-                    return True
-    return False
-
-
-def _address(target: Target) -> Address | None:
-    return target.peer.address.value if isinstance(target.peer.address, Known) else None
-
-
-def _correction(target: Target, candidate: Candidate) -> Fact[Edit]:
-    """The nginx line with this app's address in the place of the wrong one; only where there is exactly one address."""
-    addresses = candidate.holds or (candidate.configured.value if isinstance(candidate.configured, Known) else ())
-    wrong = _address(target)
-    if len(addresses) != 1 or wrong is None:
-        return Absent()
-    place: Place = target.peer.place
-    written = next((w for w in _spellings(wrong, target.peer) if w in place.text), None)
-    if written is None:
-        return Absent()
-    right = str(addresses[0]).replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")
-    if wrong.kind is AddressKind.TCP and addresses[0].kind is AddressKind.UNIX and not target.upstream.group:
-        right = f"{right}:" if place.text.split(written, 1)[1].startswith("/") else right
-    after = place.text.replace(written, right, 1)
-    return computed(Edit(place.path, place.line, place.text, after), place)
-
-
-def _spellings(address: Address, peer: Peer) -> tuple[str, ...]:
-    """How an address may stand in an nginx file."""
-    if address.kind is AddressKind.UNIX:
-        return (str(address), f"unix:/var{address.path}", f"unix:{address.path.lstrip('/')}")
-    return (f"{peer.host}:{address.port}", str(address), peer.host)

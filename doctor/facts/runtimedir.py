@@ -6,7 +6,7 @@ service, and removes it with all that lies in it at each stop (systemd.exec(5));
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from doctor.facts import access
 from doctor.facts.address import Address, AddressKind
@@ -14,9 +14,12 @@ from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known, Unknown, computed
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import Host, Missing, TargetKind, Unseen
+from doctor.grammar.unitfile import parse
+from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
+
+_ADMINISTRATORS = ("/etc/systemd/system", "/usr/local/lib/systemd/system")
 
 
 @frozen
@@ -82,7 +85,10 @@ def _judged(host: Host, directory: str, unit: Unit, uid: Fact[int], gids: Fact[f
 def doomed(
     host: Host, units: Iterable[Unit], gunicorns: Sequence[Gunicorn], everybody: Sequence[Unit]
 ) -> Fact[DoomedSocket]:
-    """The socket of an app's `units` that a stop of one of `everybody` removes; one that is gone before others."""
+    """The socket of an app's `units` that a stop of one of `everybody` removes; one that is gone before others.
+
+    Of one that is gone, a unit that has nothing to do with the web may have removed the directory as well.
+    """
     found: Known[DoomedSocket] | None = None
     unsure: Unknown | None = None
     for kept in _listeners(units, gunicorns):
@@ -96,6 +102,10 @@ def doomed(
                 if isinstance(fact.value.gone, Known) and fact.value.gone.value:
                     return fact
                 found = found or fact
+        if found is None and unsure is None:
+            removed = _removed_by_another(host, kept, {unit.name for unit in everybody})
+            if removed is not None:
+                return removed
     return found or unsure or Absent()
 
 
@@ -132,6 +142,39 @@ def _removed(host: Host, kept: _Kept, unit: Unit) -> Fact[DoomedSocket]:
         value = DoomedSocket(address.path, directory, unit.name, kept.listener, not kept.own, gone)
         return computed(value, *directories.places, *kept.addresses.places)
     return Absent(directories.places)
+
+
+def _removed_by_another(host: Host, kept: _Kept, known: Collection[str]) -> Known[DoomedSocket] | None:
+    """A unit of the administrator, none of the `known`, whose own runtime directory the missing socket lay in."""
+    if not kept.listens or not isinstance(kept.addresses, Known):
+        return None
+    for address in kept.addresses.value:
+        if address.kind is not AddressKind.UNIX or not address.path.startswith("/run/"):
+            continue
+        if not isinstance(host.stat(address.path), Missing):
+            continue
+        for folder in _ADMINISTRATORS:
+            for name in _names(host, folder):
+                content = host.read(f"{folder}/{name}", TextKind.UNIT) if name not in known else None
+                if not isinstance(content, Content) or "RuntimeDirectory=" not in content.text:
+                    continue
+                lines = [x for x in parse(content.text, f"{folder}/{name}").assignments if x.section == "Service"]
+                if any(x.key == "RuntimeDirectoryPreserve" and x.value not in ("no", "false", "0") for x in lines):
+                    continue
+                for line in lines:
+                    own = [f"/run/{word}" for word in line.value.split() if line.key == "RuntimeDirectory"]
+                    directory = next((each for each in own if address.path.startswith(f"{each}/")), None)
+                    if directory is not None:
+                        place = Place(path=line.path, line=line.line, text=line.text)
+                        gone = computed(True, Place(path=address.path, text="no such file"))
+                        value = DoomedSocket(address.path, directory, name, kept.listener, not kept.own, gone)
+                        return computed(value, place, *kept.addresses.places)
+    return None
+
+
+def _names(host: Host, folder: str) -> Iterator[str]:
+    entries = host.list(folder)
+    yield from (name for name in (entries if isinstance(entries, tuple) else ()) if name.endswith(".service"))
 
 
 def _gone(host: Host, path: str, kept: _Kept) -> Fact[bool]:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from doctor.facts import access, process
+from doctor.facts import process
 from doctor.facts.address import Address, AddressKind, tcp, unix
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import (
     Connection,
     Content,
-    FileType,
     Host,
-    Missing,
     ProcessLine,
     ProcessRecord,
-    Stat,
     TextKind,
     Unseen,
 )
@@ -92,6 +88,8 @@ class Row:
     place: Place
 
 
+CONTROL_SOCKET = "/gunicorn.ctl"
+"""How the path of the socket ends by which Gunicorn 25.1 and later is asked about itself: no request goes there."""
 _LISTEN = "0A"
 _ACCEPTS = 0x10000
 """__SO_ACCEPTCON in the flags of /proc/net/unix (unix_seq_show, net/unix/af_unix.c)."""
@@ -206,105 +204,8 @@ def owners(host: Host, inodes: Iterable[int]) -> Mapping[int, Fact[tuple[int, ..
     }
 
 
-def socket_file(host: Host, address: Address, uid: Fact[int], gids: Fact[frozenset[int]]) -> SocketFile:
-    """A unix socket in the file system as somebody who connects meets it. `uid`, `gids`: nginx's workers."""
-    path = address.path
-    state = _state(host, address)
-    barrier: Fact[Obstacle]
-    if isinstance(uid, Unknown) or isinstance(gids, Unknown):
-        barrier = uid if isinstance(uid, Unknown) else Unknown(gids.reason if isinstance(gids, Unknown) else "")
-    elif isinstance(uid, Known) and isinstance(gids, Known):
-        barrier = access.obstacle(host, path, uid.value, gids.value, "w")
-        if isinstance(barrier, Unknown) and any(isinstance(host.stat(at.path), Missing) for at in barrier.places):
-            # What is not there keeps nobody out. What could not be looked at on the way to it stays unknown.
-            barrier = Absent()
-    else:
-        barrier = Unknown("the user of nginx is not known")
-    return SocketFile(path, state, barrier, _bound(host, path))
-
-
-def _state(host: Host, address: Address) -> Fact[str]:
-    path = address.path
-    real = access.physical(host, path)
-    if isinstance(real, Absent):
-        return Known("missing", (Place(path=path, text="no such file"),))
-    match Unseen(real.reason) if isinstance(real, Unknown) else host.stat(real.value):
-        case Missing():
-            return Known("missing", (Place(path=path, text="no such file"),))
-        case Unseen(reason):
-            return Unknown(reason, (Place(path=path),))
-        case Stat(type=FileType.SOCKET):
-            return _answer(host, address)
-        case Stat() as other:
-            return Known("not-a-socket", (Place(path=path, text=f"a {other.type.value}"),))
-
-
-def _answer(host: Host, address: Address) -> Fact[str]:
-    """Connecting is the proof; where that is not possible, what the kernel lists as bound to the path.
-
-    A socket that only systemd holds is not connected to: that would start its service (systemd.socket(5)).
-    """
-    place = Place(note=f"connect to {address}")
-    bound = _bound(host, address.path)
-    if isinstance(bound, Known) and bound.value and not _served(host, bound.value):
-        return Known("listening", bound.places)
-    tried = host.connect(str(address))
-    if not isinstance(tried, Unseen):
-        match tried.errno:
-            case 0 | errno.EAGAIN | errno.ETIMEDOUT:  # a full queue is one that somebody listens on
-                return Known("listening", (place,))
-            case errno.ECONNREFUSED:
-                return Known("dead", (Place(note=place.note, text="111: Connection refused"),))
-            case errno.ENOENT:
-                return Known("missing", (Place(note=place.note, text="2: No such file or directory"),))
-            case _:
-                pass
-    if not isinstance(bound, Known):
-        return bound if isinstance(bound, Unknown) else Unknown("the sockets of this machine were not listed")
-    return Known("listening" if bound.value else "dead", bound.places)
-
-
-def _served(host: Host, inodes: tuple[int, ...]) -> bool:
-    """Each socket is seen to be held by a process besides PID 1."""
-    return all(isinstance(pids, Known) and set(pids.value) - {1} for pids in owners(host, inodes).values())
-
-
-def _bound(host: Host, path: str) -> Fact[tuple[int, ...]]:
-    """The sockets that were bound to a path, under whatever name it had then: relative, or through a link."""
-    rows = table(host)
-    if not isinstance(rows, Known):
-        return rows
-    wanted = unix(path)
-    name = posixpath.basename(path)
-    matching = [
-        row
-        for row in rows.value.values()
-        if row.address == wanted
-        or (
-            row.address.kind is AddressKind.UNIX
-            and posixpath.basename(row.address.path) == name
-            and _same_file(host, _full_path(host, row), path)
-        )
-    ]
-    places = tuple(row.place for row in matching) or (Place(path="/proc/net/unix"),)
-    return Known(tuple(row.inode for row in matching), places)
-
-
-def _full_path(host: Host, row: Row) -> str:
-    if row.address.path.startswith("/"):
-        return row.address.path
-    return _located(host, row, owners(host, (row.inode,)).get(row.inode)).path
-
-
-def _same_file(host: Host, one: str, other: str) -> bool:
-    """Two paths with the same last component lead into the same directory."""
-    if not (one.startswith("/") and other.startswith("/")):
-        return False
-    first, second = (access.physical(host, posixpath.dirname(path)) for path in (one, other))
-    return isinstance(first, Known) and isinstance(second, Known) and first.value == second.value
-
-
-def _located(host: Host, row: Row, pids: Fact[tuple[int, ...]] | None) -> Address:
+def address_of(host: Host, row: Row, pids: Fact[tuple[int, ...]] | None) -> Address:
+    """Where a socket was bound; a relative path begins where one of its holders, `pids`, runs."""
     if row.address.path.startswith("/") or not isinstance(pids, Known):
         return row.address
     for pid in pids.value:
@@ -327,7 +228,7 @@ def _listener(host: Host, row: Row, pids: Fact[tuple[int, ...]] | None) -> Liste
     if row.queue is not None:
         queue = Known(row.queue, (row.place,))
     return Listener(
-        address=_located(host, row, pids),
+        address=address_of(host, row, pids),
         inode=row.inode,
         pids=held,
         units=_units(host, held),

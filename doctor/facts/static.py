@@ -56,8 +56,10 @@ def collect(
     running: Fact[str],
     static_folder: Fact[str],
     static_url: Fact[str],
+    own: Sequence[str] = (),
+    others: Sequence[str] = (),
 ) -> tuple[StaticPath, ...]:
-    """Every location of a server that answers from files.
+    """Every location of a server that answers from files of the app.
 
     Args:
         host: where to look.
@@ -66,12 +68,19 @@ def collect(
         running: physical directory the workers run in.
         static_folder: the app's own folder of static files.
         static_url: the URL prefix of that folder.
+        own: URL prefixes that this server hands to the app.
+        others: those that it hands to other apps.
     """
     return tuple(
         _static_path(host, nginx, server, location, running, static_folder, static_url)
         for location in server.locations
-        if _serves_files(location)
+        if _serves_files(location) and _reach(own, location.pattern) >= _reach(others, location.pattern)
     )
+
+
+def _reach(prefixes: Sequence[str], url: str) -> int:
+    """Length of the longest prefix of a URL: its app is the one that would answer if there were no such file."""
+    return max((len(prefix) for prefix in prefixes if url.startswith(prefix)), default=0)
 
 
 def _serves_files(location: Location) -> bool:

@@ -80,6 +80,8 @@ class Route:
     """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
     literal: Fact[Edit] = _NOTHING
     """The line with the one address of that name at which it does."""
+    spared: bool = False
+    """Another server of the same upstream group is this app's, and answers."""
 
 
 @frozen
@@ -104,6 +106,8 @@ class App:
     placement: Placement
     unsupervised: Fact[str]
     """What it was started from, when nobody starts it again from there: a login session, cron. Absent otherwise."""
+    stalled: Fact[str]
+    """Why none of its workers takes a request though its master runs, one phrase; Absent when nothing shows."""
     pidfile_problem: Fact[str]
     """What is wrong with its PID file, one sentence without a full stop; Absent when nothing is."""
     mixed_releases: Fact[str]
@@ -117,6 +121,8 @@ class App:
     limits: Limits
     unread_config: Fact[UnreadConfig] = _NOTHING
     """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
+    resting: bool = False
+    """Stopped and kept for later: nobody asks it, nothing starts it, and other apps do the work. No rule judges it."""
     doomed_socket: Fact[DoomedSocket] = _NOTHING
     """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
 

@@ -390,6 +390,10 @@ class _Reader:
                 self._set.add(first.value)
             elif full.endswith(".add_url_rule") and first.value.startswith("/"):
                 self.routes.append(first.value)
+        elif full == "os.environ.update" and not context.uncertain and not context.deferred:
+            self._set.update(keyword.arg for keyword in node.keywords if keyword.arg)
+            keys = first.keys if isinstance(first, ast.Dict) else []
+            self._set.update(key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
         written = _dotted(node.func)
         self.dynamic_names |= written in _DYNAMIC_CALLS and not context.deferred
         if _last(node.func) in _CALLS:

@@ -308,6 +308,10 @@ class Repository(Host):
         """The folders it is made of, as they were given; none where the paths are the machine's own after all."""
 
     @abstractmethod
+    def overlooked(self) -> tuple[str, ...]:
+        """Why configuration may lie in it that is not among its documents; a phrase each."""
+
+    @abstractmethod
     def placed(self, places: Mapping[str, str | None]) -> Repository:
         """The same, knowing where its folders and files lie on the machine: path there → path here.
 

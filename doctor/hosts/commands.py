@@ -58,18 +58,28 @@ def show_units(units: tuple[str, ...]) -> Command:
     return Command("systemctl", ("show", "--no-pager", f"--property={','.join(UNIT_PROPERTIES)}", "--", *units))
 
 
+def show_manager_environment() -> Command:
+    """What the manager passes to every service: DefaultEnvironment= and `systemctl set-environment`."""
+    return Command("systemctl", ("show", "--no-pager", "--property=Environment"))
+
+
 def cat_units(units: tuple[str, ...]) -> Command:
     """Unit files and drop-ins as they lie on disk, each under a `# /path` line."""
     return Command("systemctl", ("cat", "--no-pager", "--", *units))
 
 
-def journal(unit: str, since: float, lines: int) -> Command:
-    """The last `lines` journal entries of a unit, no older than `since` (seconds since the epoch), as JSON lines."""
+def journal(unit: str, since: float, lines: int, *, newest: bool = False) -> Command:
+    """At most `lines` journal entries of a unit, no older than `since` (seconds since the epoch), as JSON lines.
+
+    Of more, the first ones: `--lines=` counts from `--since=` on (seen with systemd 252). `newest`: the last ones,
+    which come newest first.
+    """
     return Command(
         "journalctl",
         (
             f"--unit={unit}", f"--since=@{int(since)}", f"--lines={lines}", "--output=json", "--no-pager", "--quiet",
             "--output-fields=MESSAGE,_PID,_SYSTEMD_INVOCATION_ID,INVOCATION_ID,PRIORITY,_COMM",
+            *(("--reverse",) if newest else ()),
         ),
     )  # fmt: skip
 

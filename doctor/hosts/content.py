@@ -10,6 +10,9 @@ from doctor.hosts.redact import Redactor
 
 _ENV_FILE_LIMIT = 1 << 18
 
+CODE_LIMIT = 4 << 20
+"""Bytes of Python that are parsed."""
+
 
 def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Redactor) -> Content | Missing | Unseen:
     """A file of this machine as `Host.read` gives it."""
@@ -27,7 +30,7 @@ def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Re
 
 def read_env_file(path: str, redactor: Redactor) -> EnvFile | Missing | Unseen:
     """A file of this machine as `Host.env_file` gives it."""
-    answer = files.read_bytes(path, _ENV_FILE_LIMIT)
+    answer = files.read_bytes(path, _ENV_FILE_LIMIT, shown=False)
     if isinstance(answer, (Missing, Unseen)):
         return answer
     data, truncated = answer
@@ -37,15 +40,28 @@ def read_env_file(path: str, redactor: Redactor) -> EnvFile | Missing | Unseen:
     return EnvFile(parsed.assignments, parsed.oddities, truncated)
 
 
-def read_outline(path: str, shown: str, redactor: Redactor) -> Outline | Missing | Unseen:
-    """A file of this machine as `Host.outline` gives it; `shown` is its name on the examined machine.
+class Outliner:
+    """Outlines files of this machine as `Host.outline` gives them, up to a bound on what is parsed in one run.
 
-    Half a file may not compile: of one that is too large nothing is said but that.
+    Whoever owns the code of an app decides how much there is of it, and parsing takes up to a second for a megabyte.
     """
-    answer = files.read_bytes(path, READ_LIMIT)
-    if isinstance(answer, (Missing, Unseen)):
-        return answer
-    data, truncated = answer
-    if truncated:
-        return Outline(error=None, dynamic_names=True, truncated=True)
-    return redactor.outline(outline(data, shown))
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._left = CODE_LIMIT
+
+    def outline(self, path: str, shown: str) -> Outline | Missing | Unseen:
+        """`shown` is the name of the file on the examined machine.
+
+        Half a file may not compile: of one that is too large nothing is said but that.
+        """
+        answer = files.read_bytes(path, READ_LIMIT)
+        if isinstance(answer, (Missing, Unseen)):
+            return answer
+        data, truncated = answer
+        if truncated:
+            return Outline(error=None, dynamic_names=True, truncated=True)
+        if len(data) > self._left:
+            return Unseen(f"{shown} was not looked at: there is more code than {CODE_LIMIT >> 20} MB")
+        self._left -= len(data)
+        return self._redactor.outline(outline(data, shown))

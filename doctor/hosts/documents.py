@@ -8,16 +8,22 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections import deque
 from collections.abc import Iterator
 
+from doctor.frozen import frozen
+from doctor.grammar.gaps import marked
 from doctor.hosts import files
-from doctor.hosts.base import Document, DocumentKind
+from doctor.hosts.base import Document, DocumentKind, Missing, Unseen
 
 FILE_LIMIT = 1 << 20
 """Larger files are no configuration."""
 
-WALK_LIMIT = 20_000
+WALK_LIMIT = 100_000
 """Names looked at in one repository."""
+
+_LEFT_OUT = files.SKIPPED_DIRECTORIES - {"env", "logs", "log"} | {"bower_components", "third_party", "vendor"}
+"""Folders whose content is not of the repository, or not written by its people."""
 
 _LOOK = 1 << 16
 """Bytes of a file that decide what it is."""
@@ -67,9 +73,6 @@ _JINJA = re.compile(r"\{\{(?!\{)[^\n]*?\}\}|\{%[^\n]*?%\}|<%[^\n]*?%>")
 _ENVSUBST = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}|\$[A-Z_][A-Z0-9_]{2,}\b|(?<![\w@.])@[A-Z_][A-Z0-9_]*@")
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z0-9_])__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__(?![A-Za-z0-9_])")
 """What packagers replace by hand: __INSTALL_DIR__."""
-_BLANK = re.compile(r"^[ \t]*[A-Z]\w*[ \t]*=[ \t]*<[^<>\n]+>", re.MULTILINE)
-"""A value left to the reader: User=<your user>."""
-_UNIT_VALUE = re.compile(r"^[ \t]*(?!Exec|Environment)[A-Z]\w*[ \t]*=([^\n]*)", re.MULTILINE)
 _RENDERED = frozenset(
     {
         DocumentKind.UNIT, DocumentKind.SOCKET, DocumentKind.DROPIN, DocumentKind.NGINX, DocumentKind.GUNICORN,
@@ -82,27 +85,46 @@ _NAMED = re.compile(r"\.(?:service|socket|nginx)$|nginx|gunicorn|supervisor")
 """Names of templates whose content cannot be told before they are rendered (`{% extends … %}`)."""
 
 
-def find_documents(paths: tuple[str, ...]) -> tuple[Document, ...]:
-    """Documents among files and below folders, sorted by path, each path begun as it was given."""
-    found = {}
+@frozen
+class Documents:
+    """What was found, sorted by path, and why something else may have been overlooked."""
+
+    found: tuple[Document, ...]
+    overlooked: tuple[str, ...]
+
+
+def find_documents(paths: tuple[str, ...]) -> Documents:
+    """Documents among files and below folders, each path begun as it was given."""
+    kinds: dict[str, DocumentKind] = {}
+    overlooked: list[str] = []
     for path in paths:
-        names = _walk(path) if os.path.isdir(path) else iter((path,))
-        for name in names:
-            if kind := classify_file(name):
-                found[name] = kind
-    return tuple(Document(path, kind) for path, kind in sorted(found.items()))
+        for name in _walk(path, overlooked) if os.path.isdir(path) else (path,):
+            kind = classify_file(name)
+            if isinstance(kind, Unseen):
+                overlooked.append(kind.reason)
+            elif kind is not None:
+                kinds[name] = kind
+    return Documents(tuple(Document(path, kind) for path, kind in sorted(kinds.items())), tuple(overlooked))
 
 
-def _walk(folder: str) -> Iterator[str]:
-    """Files below a folder; no link is followed, environments and caches are left out."""
-    waiting = [folder]
+def _walk(folder: str, overlooked: list[str]) -> Iterator[str]:
+    """Files below a folder, those that lie higher first; no link is followed.
+
+    Environments, caches and code of others are left out.
+    """
+    waiting = deque([folder])
     left = WALK_LIMIT
-    while waiting and left > 0:
-        here = waiting.pop()
+    while waiting:
+        if left <= 0:
+            overlooked.append(f"{folder} holds more than {WALK_LIMIT} files: {waiting[0]} and more were not looked at")
+            return
+        here = waiting.popleft()
         try:
             with os.scandir(here) as entries:
                 children = sorted(entries, key=lambda entry: entry.name)
-        except OSError:
+        except OSError as error:
+            answer = files.failure(error, here)
+            overlooked.extend([answer.reason] if isinstance(answer, Unseen) else [])
             continue
         if here != folder and any(entry.name == "pyvenv.cfg" for entry in children):
             continue
@@ -111,7 +133,7 @@ def _walk(folder: str) -> Iterator[str]:
             path = entry.name if here == "." else posixpath.join(here, entry.name)
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in files.SKIPPED_DIRECTORIES or entry.name in ("env", "logs", "log"):
+                    if entry.name not in _LEFT_OUT:
                         waiting.append(path)
                 elif entry.is_file(follow_symlinks=False) and entry.stat().st_size <= FILE_LIMIT:
                     yield path
@@ -119,12 +141,14 @@ def _walk(folder: str) -> Iterator[str]:
                 continue
 
 
-def classify_file(path: str) -> DocumentKind | None:
-    """What a file of this machine is, None when it is nothing that is looked at."""
+def classify_file(path: str) -> DocumentKind | Unseen | None:
+    """What a file of this machine is, None when it is nothing that is looked at; Unseen when it may not be read."""
     if path.lower().rstrip().endswith(_FOREIGN_SUFFIXES):
         return None
     answer = files.read_bytes(path, _LOOK)
-    if not isinstance(answer, tuple) or b"\0" in answer[0]:
+    if isinstance(answer, Unseen):
+        return answer
+    if isinstance(answer, Missing) or b"\0" in answer[0]:
         return None
     return classify(path, answer[0].decode("utf-8", "replace"))
 
@@ -152,12 +176,12 @@ def _needs_rendering(kind: DocumentKind, name: str, text: str, template: bool) -
             return _JINJA.search(text) is not None
         # An f-string may hold doubled braces.
         return re.search(r"\{%[^\n]*?%\}|^[^#\n\"']*\{\{", text, re.MULTILINE) is not None
+    if kind in (DocumentKind.UNIT, DocumentKind.SOCKET, DocumentKind.DROPIN):
+        return marked(text) is None
     if _JINJA.search(text) or _PLACEHOLDER.search(text):
         return True
     if kind is DocumentKind.NGINX:  # variables of nginx itself are written in lower case
         return _ENVSUBST.search(re.sub(r"#[^\n]*", "", text)) is not None
-    if kind in (DocumentKind.UNIT, DocumentKind.SOCKET, DocumentKind.DROPIN):
-        return bool(_BLANK.search(text)) or any(_ENVSUBST.search(value) for value in _UNIT_VALUE.findall(text))
     return False
 
 

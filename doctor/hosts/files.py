@@ -17,8 +17,13 @@ from doctor.hosts.base import FileType, Missing, Scan, ScannedFile, Stat, Unseen
 LIST_LIMIT = 10_000
 """Names taken from one directory."""
 
+EARLIEST, LATEST = -62135596800.0, 253402300799.0
+"""The years 1 to 9999."""
+
 NEWEST = 20
 """Files named by a scan."""
+
+_LINK_LIMIT = 40
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -71,12 +76,12 @@ def _kernel_devices() -> frozenset[int]:
 
 
 def read_bytes(
-    path: str, limit: int, *, tail: bool = False, kernel: bool = False
+    path: str, limit: int, *, tail: bool = False, kernel: bool = False, shown: bool = True
 ) -> tuple[bytes, bool] | Missing | Unseen:
     """At most `limit` bytes of a regular file and whether more were there.
 
     A bounded read is cut at a line boundary where there is one. `kernel` allows files of /proc and /sys, which
-    are refused otherwise wherever a link leads.
+    are refused otherwise wherever a link leads. `shown`: text of it may be shown, not only names and tokens.
     """
     try:
         descriptor = os.open(path, _OPEN_FLAGS)
@@ -88,6 +93,8 @@ def read_bytes(
             return Unseen(f"{path} is a {file_type(status.st_mode).value}, not a regular file")
         if not kernel and status.st_dev in _kernel_devices():
             return Unseen(f"{path} is a file of the kernel")
+        if shown and not kernel and status.st_uid == 0 == os.geteuid() and _lent(path, status):
+            return Unseen(f"{path} leads to a file of root by a link of somebody who may not read it")
         skipped = max(0, status.st_size - limit) if tail else 0
         if skipped:
             os.lseek(descriptor, skipped, os.SEEK_SET)
@@ -102,6 +109,55 @@ def read_bytes(
         data = data[:limit]
         return data[: data.rfind(b"\n") + 1] or data, True
     return data, False
+
+
+def _lent(path: str, status: os.stat_result) -> bool:
+    """Whether a link of somebody else leads to this file of root, which that somebody could not read.
+
+    What root looks at is shown, recorded and sent around: a link in the folder of an app must not choose /etc/shadow.
+    """
+    here, waiting = "/", _parts(os.path.join(os.getcwd(), path))
+    passed: list[os.stat_result] = []
+    links: list[os.stat_result] = []
+    while waiting and len(links) <= _LINK_LIMIT:
+        part = waiting.pop()
+        if part == "..":
+            here = os.path.dirname(here)
+            continue
+        step = os.path.join(here, part)
+        found = os.lstat(step)
+        if stat_module.S_ISLNK(found.st_mode):
+            target = os.readlink(step)
+            here = "/" if target.startswith("/") else here
+            waiting.extend(_parts(target))
+            links.append(found)
+        else:
+            here = step
+            passed.append(found)
+    if not passed or not os.path.samestat(passed[-1], status):
+        return True  # the link was turned while we looked
+    return any(link.st_uid != 0 and not all(_readable(each, link) for each in passed) for link in links)
+
+
+def _groups(link: os.stat_result) -> set[int]:
+    import pwd
+
+    try:
+        return {link.st_gid, *os.getgrouplist(pwd.getpwuid(link.st_uid).pw_name, link.st_gid)}
+    except KeyError:
+        return {link.st_gid}
+
+
+def _parts(path: str) -> list[str]:
+    """The names in a path, the last first."""
+    return [part for part in path.split("/") if part not in ("", ".")][::-1]
+
+
+def _readable(found: os.stat_result, link: os.stat_result) -> bool:
+    """Whether the owner of a link may pass this directory, or read this file."""
+    need = 0o1 if stat_module.S_ISDIR(found.st_mode) else 0o4
+    shift = 6 if found.st_uid == link.st_uid else 3 if found.st_gid in _groups(link) else 0
+    return bool(found.st_mode & need << shift)
 
 
 def _read_all(descriptor: int, limit: int) -> bytes:
@@ -131,13 +187,18 @@ def stat_path(path: str) -> Stat | Missing | Unseen:
         uid=status.st_uid,
         gid=status.st_gid,
         size=status.st_size,
-        mtime=status.st_mtime,
-        ctime=status.st_ctime,
+        mtime=_time(status.st_mtime),
+        ctime=_time(status.st_ctime),
         inode=status.st_ino,
         device=status.st_dev,
         acl=kind is not FileType.LINK and _has_acl(path),
         target=target,
     )
+
+
+def _time(seconds: float) -> float:
+    """Anybody can give a file a time that no calendar has."""
+    return min(max(seconds, EARLIEST), LATEST)
 
 
 def _has_acl(path: str) -> bool:
@@ -193,7 +254,9 @@ def scan_tree(path: str, suffixes: tuple[str, ...], limit: int) -> Scan | Missin
                         waiting.append(entry.path)
                 elif (not suffixes or entry.name.endswith(suffixes)) and entry.is_file(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
-                    files.append(ScannedFile(entry.path, status.st_mtime, status.st_ctime, status.st_size))
+                    files.append(
+                        ScannedFile(entry.path, _time(status.st_mtime), _time(status.st_ctime), status.st_size)
+                    )
             except OSError:
                 continue  # gone since it was listed
         if len(files) >= limit or names_left <= 0:

@@ -31,7 +31,7 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.commands import Command
-from doctor.hosts.content import read_content, read_env_file, read_outline
+from doctor.hosts.content import Outliner, read_content, read_env_file
 from doctor.hosts.execute import execute
 from doctor.hosts.processes import ProcessTable, boot_time
 from doctor.hosts.redact import Redactor
@@ -53,6 +53,7 @@ class LiveHost(Host):
     def __init__(self, redactor: Redactor | None = None) -> None:
         self.name = os.uname().nodename
         self._redactor = redactor or Redactor()
+        self._outliner = Outliner(self._redactor)
         self._memo = _Memo()
         self._generation = 0
         self._now = time.time()
@@ -102,7 +103,7 @@ class LiveHost(Host):
         return self._memo.get(("env_file", path), lambda: read_env_file(path, self._redactor))
 
     def outline(self, path: str) -> Outline | Missing | Unseen:
-        return self._memo.get(("outline", path), lambda: read_outline(path, path, self._redactor))
+        return self._memo.get(("outline", path), lambda: self._outliner.outline(path, path))
 
     def stat(self, path: str) -> Stat | Missing | Unseen:
         return self._memo.get(("stat", path), lambda: files.stat_path(path))

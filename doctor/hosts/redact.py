@@ -13,6 +13,7 @@ import hmac
 import json
 import os
 import re
+from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from doctor.hosts import secrets
 from doctor.hosts.base import TextKind
 from doctor.hosts.hidden import TOKEN
 from doctor.hosts.redact_nginx import redact_nginx
+from doctor.hosts.redact_process import is_stranger, stranger
 from doctor.hosts.redact_python import redact_python
 from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, WORD, CommandLine, redact_unit, shell_assignments
 
@@ -44,11 +46,18 @@ _SHELL_LINE = re.compile(
 """A line of a script that sets variables of the environment, or one with a telling name."""
 
 
+_KNOWN_LIMIT = 4000
+"""Secrets that are looked for in logs."""
+
+
 class Redactor:
     """Takes secrets out. One for a whole run, so that equal values have equal tokens wherever they are seen."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key if key is not None else os.urandom(32)
+        self._known: dict[str, str] = {}
+        """Values of variables, in all the ways they are written, with their tokens: a program that fails may print one
+        without its name."""
 
     def hide(self, value: str) -> str:
         """The token of a value. A token stays what it is."""
@@ -63,7 +72,35 @@ class Redactor:
             return value
         if name in secrets.COMMAND_LINES:
             return self.command_line(value)
+        for secret in secrets.unmistakable(name, value):
+            self._remember(secret)
         return self.hide(value)
+
+    def _remember(self, secret: str) -> None:
+        if secret not in self._known and len(self._known) < _KNOWN_LIMIT:
+            token = self.hide(secret)
+            data = secret.encode("utf-8", "surrogateescape")
+            quoted = "".join(c if c.isalnum() or c in "_.-~" else f"%{ord(c):02X}" for c in data.decode("latin-1"))
+            for written in (secret, repr(secret)[1:-1], quoted, b2a_base64(data, newline=False).decode()):
+                self._known[written] = token
+
+    def _forgotten(self, text: str) -> str:
+        """A text of a log without the values that are known to be secret, and without long random words in quotes."""
+        for secret, token in self._known.copy().items():
+            if secret in text:
+                text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", token, text)
+        return secrets.QUOTED_WORD.sub(self._random, text)
+
+    def _random(self, match: re.Match[str]) -> str:
+        return self._value(match) if secrets.RANDOM.fullmatch(match["value"]) else match.group()
+
+    def log(self, text: str) -> str:
+        """Lines of a log."""
+        if secrets.REFUSED_SIGN in text:
+            text = secrets.ENVIRONMENT_REFUSED.sub(
+                lambda match: match.group("head") + self.hide(match.group("value")), text
+            )
+        return self._forgotten(self.generic(text))
 
     def text(self, kind: TextKind, text: str) -> str:
         """Text of a file or of a command, with its number of lines."""
@@ -75,9 +112,10 @@ class Redactor:
         return clean
 
     def argv(self, words: tuple[str, ...]) -> tuple[str, ...]:
-        """The words of a command line."""
+        """The words of the command line of a process."""
         state = CommandLine(self)
-        return tuple(state.word(word) for word in words)
+        clean = tuple(state.word(word) for word in words)
+        return stranger(self, clean) if is_stranger(words) else clean
 
     def command_line(self, text: str) -> str:
         """A command line as it is written in a unit or a variable; quotes, blanks and continuations stay."""
@@ -148,7 +186,7 @@ class Redactor:
         assignment = ENV_ASSIGNMENT.fullmatch(value)
         if assignment and assignment.group(1).isupper():
             return f"{assignment.group(1)}={self.token(assignment.group(1), assignment.group(2))}"
-        return self.generic(value)
+        return self.hide(value) if secrets.RANDOM.fullmatch(value) else self.generic(value)
 
     def generic(self, text: str, *, colon: bool = True) -> str:
         """Names and shapes that look secret in any text. `colon`: `name: value` counts as well as `name=value`."""
@@ -181,12 +219,23 @@ class Redactor:
             line = secrets.SCHEME.sub(self._value, line)
         if has(secrets.QUERY_SIGNS):
             line = secrets.QUERY.sub(self._value, line)
+        if has(secrets.PROGRAM_SIGNS):
+            line = secrets.PROGRAM.sub(self._unless_plain, line)
+        if has(secrets.REFUSED_VALUE_SIGNS):
+            line = secrets.REFUSED_VALUE.sub(self._unless_plain, line)
         if has(secrets.SECRET_WORDS):
             line = secrets.ASSIGNMENT.sub(lambda match: self._named(match, colon), line)
         return line
 
     def _value(self, match: re.Match[str]) -> str:
         return match.group("head") + self.quoted(match.group("value"))
+
+    def _unless_plain(self, match: re.Match[str]) -> str:
+        return (
+            match.group()
+            if secrets.PLAIN_VALUE.fullmatch(match["value"])
+            else match["head"] + self.hide(match["value"])
+        )
 
     def _block(self, match: re.Match[str]) -> str:
         """A block of a key, several lines long, of which the number stays."""
@@ -198,7 +247,9 @@ class Redactor:
 
     def _named(self, match: re.Match[str], colon: bool) -> str:
         name, between, value = match.group("name"), match.group("between"), match.group("value")
-        if not secrets.is_secret_name(secrets.whole_name(match)) or (not colon and "=" not in between):
+        if not secrets.is_secret_name(secrets.whole_name(match)):
+            return match.group()
+        if not colon and "=" not in between and not between.startswith(("'", '"')):
             return match.group()
         if match.string[match.end() : match.end() + 1] in ("(", "[") and secrets.EXPRESSION.fullmatch(value):
             return match.group()
@@ -233,18 +284,10 @@ def _plain(redactor: Redactor, text: str) -> str:
     return redactor.generic(_YAML_SECRET.sub(secret, text))
 
 
-def _log(redactor: Redactor, text: str) -> str:
-    if secrets.REFUSED_SIGN in text:
-        text = secrets.ENVIRONMENT_REFUSED.sub(
-            lambda match: match.group("head") + redactor.hide(match.group("value")), text
-        )
-    return redactor.generic(text)
-
-
 _STRUCTURES: dict[TextKind, Callable[[Redactor, str], str]] = {
     TextKind.PLAIN: _plain,
     TextKind.UNIT: redact_unit,
     TextKind.NGINX: redact_nginx,
     TextKind.PYTHON: redact_python,
-    TextKind.LOG: _log,
+    TextKind.LOG: Redactor.log,
 }

@@ -64,11 +64,19 @@ class _Parts:
         between = _PYTHON_NEXT.fullmatch(self._text, self._end, start) if self._hidden else None
         if between is None or (between["comma"] and not self._listed):
             before = self._text[max(0, start - 160) : start]
-            given = _PYTHON_GIVEN.search(before)
+            given = _PYTHON_GIVEN.search(before) if _may_be_given(before) else None
             named = not _PYTHON_NAME.search(before) and given and secrets.is_secret_name(given.group("name"))
             self._listed = before.rstrip("rbfuRBFU \t\r\n").endswith(("[", "(", "{"))
             self._hidden = self._secret or bool(named)
         return self._hidden
+
+
+def _may_be_given(before: str) -> bool:
+    """Whether it ends as what _PYTHON_GIVEN finds does, which is soon seen; the search takes its time."""
+    end = before.rstrip().rstrip("rbfuRBFU").rstrip()
+    if end.endswith(("(", "[", "{")):
+        end = end[:-1].rstrip()
+    return end.endswith((":", "=", ","))
 
 
 def _same_lines(text: str, clean: Callable[[str], str]) -> str:

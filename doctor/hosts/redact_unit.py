@@ -71,6 +71,8 @@ class CommandLine:
             announced = self._redactor.hide
         elif name in ("-u", "--user"):
             announced = self._credentials
+        elif name.startswith("--") and name.endswith(secrets.OPTION_ENDINGS):
+            announced = self._unless_plain
         else:
             return word if value is None else f"{name}={self._plain(value)}"
         if value is None:
@@ -78,6 +80,9 @@ class CommandLine:
             return word
         self._in_value = self._unquoted
         return f"{name}={announced(value)}"
+
+    def _unless_plain(self, word: str) -> str:
+        return word if secrets.PLAIN_VALUE.fullmatch(word) else self._redactor.hide(word)
 
     def _credentials(self, word: str) -> str:
         user, colon, password = word.partition(":")

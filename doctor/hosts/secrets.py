@@ -79,7 +79,9 @@ KNOWN_SHAPE = re.compile(
     r"(?P<head>)(?P<value>\beyJ[\w-]{8,}\.[\w-]{4,}\.?[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\b[sr]k_(?:live|test)_\w{10,}"
     r"|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
-    r"|\bnpm_\w{30,}|\bpypi-[\w-]{30,})"
+    r"|\bnpm_\w{30,}|\bpypi-[\w-]{30,}"
+    # The secret half of a key of AWS, where the other half is seen.
+    r"|(?<![\w/+=])(?=[^a-z\s]*[a-z])(?=[^A-Z\s]*[A-Z])(?=\D*\d)(?!/)[A-Za-z0-9/+]{40}(?![\w/+=]))"
 )
 PRIVATE_KEY = re.compile(
     r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(?P<value>[\s\S]*?)(?P<end>-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
@@ -98,9 +100,33 @@ SCHEME_SIGNS = ("bearer", "basic", "token", "apikey")
 HEADER_SIGNS = ("authorization", "cookie")
 QUERY_SIGNS = ("?", "&")
 
+OPTION_ENDINGS = ("pass", "pw", "auth", "authtoken", "key")
+"""Of an option whose value is secret unless it is a path or a number: `--key`, `--requirepass`."""
+
+PROGRAM = re.compile(
+    r"(?P<head>\b(?:(?:mysql|mariadb)[\w-]*\b[^\n;|&]{0,300}?[ \t]-p|redis-cli\b[^\n;|&]{0,300}?[ \t]-a[ \t]+"
+    r"|sshpass[ \t]+-p[ \t]*))(?P<value>[^\s\"';|&]+)"
+)
+"""Passwords in the command lines of programs that take them by a letter."""
+
+REFUSED_VALUE = re.compile(
+    r"(?P<head>\binput_value=|\bURL from (?:given URL )?string )(?P<value>.+?)(?=, input_type=|$)", re.MULTILINE
+)
+"""What Pydantic and SQLAlchemy say of a setting that they refuse."""
+
+PROGRAM_SIGNS = ("mysql", "mariadb", "redis-cli", "sshpass")
+REFUSED_VALUE_SIGNS = ("input_value=", "url from")
+
 REFUSED_SIGN = "nvironment assignment"
 
-SIGNS = tuple(dict.fromkeys((*SECRET_WORDS, *SHAPE_SIGNS, *SCHEME_SIGNS, *HEADER_SIGNS, *QUERY_SIGNS, "@")))
+SIGNS = tuple(
+    dict.fromkeys(
+        (
+            *SECRET_WORDS, *SHAPE_SIGNS, *SCHEME_SIGNS, *HEADER_SIGNS, *QUERY_SIGNS, *PROGRAM_SIGNS,
+            *REFUSED_VALUE_SIGNS, "@",
+        )
+    )
+)  # fmt: skip
 """A line that holds none of these (in lower case) holds no secret that could be told."""
 
 PLAIN_VALUE = re.compile(
@@ -108,6 +134,18 @@ PLAIN_VALUE = re.compile(
     re.IGNORECASE,
 )
 """What is no secret unless its name says so: numbers, paths, addresses, references."""
+
+RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=(?:\D*\d){2})[A-Za-z0-9+_=-]{20,}")
+"""What nobody would think up: small and capital letters and digits in one long word."""
+
+_MIXED = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[A-Za-z0-9+_=-]{12,}")
+"""The same as the value of a variable, where fewer things are named."""
+
+QUOTED_WORD = re.compile(r"(?P<head>[\"'])(?P<value>[A-Za-z0-9+_=-]{20,})(?=[\"'])")
+"""A long word in quotes, which `RANDOM` may match."""
+
+_NAME = re.compile(r"(?:[a-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::\w+)?|[A-Za-z_-]{1,11}")
+"""Names of hosts, modules and things."""
 
 ENVIRONMENT_REFUSED = re.compile(
     r"(?P<head>(?:Ignoring invalid environment assignment '|Invalid environment assignment, ignoring: )[^='\n]*=)"
@@ -146,3 +184,18 @@ def is_secret_name(name: str) -> bool:
 def is_harmless(name: str) -> bool:
     """Whether the value of this environment variable may be shown."""
     return name in HARMLESS or name.startswith(HARMLESS_PREFIXES)
+
+
+def unmistakable(name: str, value: str) -> tuple[str, ...]:
+    """Parts of the value of a variable that are secret wherever else they are seen: nothing that may be a name."""
+    if "://" in value:
+        return tuple(match["value"] for match in URL_PASSWORD.finditer(value) if _rare(match["value"]))
+    if _MIXED.fullmatch(value) or (is_secret_name(name) and _rare(value)):
+        return (value,)
+    return ()
+
+
+def _rare(value: str) -> bool:
+    return 6 <= len(value) <= 512 and not (
+        PLAIN_VALUE.fullmatch(value) or _NAME.fullmatch(value) or "<hidden:" in value
+    )

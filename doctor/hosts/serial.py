@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from doctor.grammar.outline import Expression
 from doctor.hosts.base import Missing, Unseen
+from doctor.hosts.files import EARLIEST, LATEST
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -132,7 +133,9 @@ def _fields(kind: type[Any]) -> dict[str, Any]:
 
 
 def _decode_scalar(data: Json, kind: Any) -> Any:
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+    if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool):
+        if not EARLIEST <= data <= LATEST:  # a NaN neither
+            raise FormError(f"{_shown(data)} is out of range")
         return float(data)
     if kind is type(None) and data is None:
         return None

@@ -42,6 +42,9 @@ SCHEMA_VERSION = 1
 SIZE_LIMIT = 1 << 28
 """Bytes of a recording, after decompression."""
 
+VALUE_LIMIT = 1 << 23
+"""Commas and brackets in it, those of texts too: in memory a value is up to thirty times as large as when written."""
+
 NOT_RECORDED = Unseen("not in this recording")
 
 _RECORD_COMMAND = "flaskdoctor snapshot"
@@ -263,8 +266,12 @@ def _key(question: str, arguments: tuple[Json, ...]) -> tuple[Any, ...]:
 def _answers(observations: Json) -> dict[tuple[Any, ...], object]:
     """Every recorded answer by its question; questions of a later minor version are left out."""
     answers: dict[tuple[Any, ...], object] = {}
-    for item in cast("list[dict[str, Json]]", observations):
-        question, *arguments = cast("list[Json]", item["ask"])
+    if not isinstance(observations, list):
+        raise FormError("the observations are no list")
+    for item in observations:
+        if not isinstance(item, dict) or not isinstance(ask := item["ask"], list) or not ask:
+            raise FormError("an observation without a question")
+        question, *arguments = ask
         if isinstance(question, str) and question in _ANSWERS:
             answers[_key(question, tuple(arguments))] = decode(item["answer"], _ANSWERS[question])
     return answers
@@ -281,16 +288,18 @@ def _compact(value: object) -> str:
 
 def _load(path: str) -> dict[str, Json]:
     data = _read(path)
+    if sum(map(data.count, (b",", b"[", b"{"))) > VALUE_LIMIT:
+        raise SnapshotError(path, "it holds more than a recording can", _RECORD_AGAIN)
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
         raise SnapshotError(path, "this is not a whole recording", _RECORD_AGAIN) from None
     schema = document.get("schema") if isinstance(document, dict) else None
     name, _, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
-    if name != SCHEMA_NAME or not version.isdecimal():
+    if name != SCHEMA_NAME or not (version.isascii() and version.isdecimal()):
         raise SnapshotError(path, "this is not a recording", f"give a file written by {_RECORD_COMMAND}")
-    if int(version) != SCHEMA_VERSION:
-        what = f"it was written by a newer flaskdoctor ({schema})"
+    if version != str(SCHEMA_VERSION):
+        what = f"it was written by a newer flaskdoctor ({str(schema)[:60]})"
         raise SnapshotError(path, what, "update flaskdoctor, or record the machine with this version")
     return cast("dict[str, Json]", document)
 

@@ -36,8 +36,8 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.commands import Command
-from doctor.hosts.content import read_content, read_env_file, read_outline
-from doctor.hosts.documents import find_documents
+from doctor.hosts.content import Outliner, read_content, read_env_file
+from doctor.hosts.documents import Documents, find_documents
 from doctor.hosts.redact import Redactor
 
 T = TypeVar("T")
@@ -63,8 +63,9 @@ class TreeHost(Repository):
         self._root = os.path.realpath(root) if root is not None else None
         self._inside = tuple(os.path.realpath(path) for path in paths)
         self._redactor = redactor or Redactor()
+        self._outliner = Outliner(self._redactor)
         self._now = time.time()
-        self._documents: tuple[Document, ...] | None = None
+        self._documents: Documents | None = None
         self._places: dict[str, str | None] = {}
 
     def now(self) -> float:
@@ -92,7 +93,7 @@ class TreeHost(Repository):
 
     def outline(self, path: str) -> Outline | Missing | Unseen:
         real = self._find(path)
-        return _shown(read_outline(real, path, self._redactor), real, path) if isinstance(real, str) else real
+        return _shown(self._outliner.outline(real, path), real, path) if isinstance(real, str) else real
 
     def stat(self, path: str) -> Stat | Missing | Unseen:
         real = self._find(path, follow=False)
@@ -130,21 +131,30 @@ class TreeHost(Repository):
 
     def documents(self) -> tuple[Document, ...]:
         """Found once. Of a root file system those in the places where configuration lies."""
+        return self._looked_through().found
+
+    def overlooked(self) -> tuple[str, ...]:
+        return self._looked_through().overlooked
+
+    def _looked_through(self) -> Documents:
         if self._documents is None:
             self._documents = self._find_documents()
         return self._documents
 
-    def _find_documents(self) -> tuple[Document, ...]:
+    def _find_documents(self) -> Documents:
         if self._root is None:
             return find_documents(self._paths)
         found: dict[str, Document] = {}
+        overlooked: list[str] = []
         for folder in self._paths or _ROOT_FOLDERS:
             real = self._find(folder)
             if isinstance(real, str) and os.path.exists(real):
-                for document in find_documents((real,)):
+                below = find_documents((real,))
+                overlooked += (reason.replace(real, folder) for reason in below.overlooked)
+                for document in below.found:
                     path = posixpath.normpath(posixpath.join(folder, os.path.relpath(document.path, real)))
                     found[document.path] = found.get(document.path) or replace(document, path=path)
-        return tuple(sorted(found.values(), key=lambda document: document.path))
+        return Documents(tuple(sorted(found.values(), key=lambda document: document.path)), tuple(overlooked))
 
     def folders(self) -> tuple[str, ...]:
         return tuple(path for path in self._paths if os.path.isdir(path)) if self._root is None else ()

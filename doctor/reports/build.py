@@ -104,6 +104,8 @@ def _app(app: App, facts: Facts, findings: Sequence[Finding]) -> AppReport:
             known = worst.get(finding.hop.value, finding.severity)
             worst[finding.hop.value] = min(known, finding.severity, key=lambda severity: severity.rank)
     unit = app.unit.value.name if isinstance(app.unit, Known) else None
+    if app.resting:
+        return AppReport(app.name, unit, (), resting=True)
     return AppReport(app.name, unit, request_path(app, facts, worst), url(app))
 
 

@@ -77,6 +77,8 @@ class AppReport:
     path: tuple[HopReport, ...]
     url: str | None = None
     """Where people reach it, from nginx; null when nginx does not serve it."""
+    resting: bool = False
+    """It is stopped, no boot starts it and nobody asks it, while other apps run: it was not judged, and has no path."""
 
 
 @frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from doctor.engine.rule import Severity
-from doctor.facts.address import AddressKind
+from doctor.facts.address import Address, AddressKind, reaches
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.topology import App, Facts, Hop, PeerState, Route
@@ -46,17 +46,19 @@ def _state(sight: _Sight, worst: Mapping[str, Severity]) -> HopState:
 
 
 def url(app: App) -> str | None:
-    """Where people reach the app: the first name of the first server block that routes to it."""
+    """Where people reach the app: the first name of the server block, and the prefix of a location below "/"."""
     route = _chosen(app)
     if route is None:
         return None
     name = _server_name(route)
     listen = next((each for each in route.server.listens if each.tls), None) or next(iter(route.server.listens), None)
+    below = route.location.pattern if route.location.modifier in ("", "^~") else ""
+    below = "" if below == "/" else below
     if listen is None:
-        return f"http://{name}"
+        return f"http://{name}{below}"
     scheme, usual = ("https", 443) if listen.tls else ("http", 80)
     port = "" if listen.address.port in (usual, 0) else f":{listen.address.port}"
-    return f"{scheme}://{name}{port}"
+    return f"{scheme}://{name}{port}{below}"
 
 
 def _server_name(route: Route) -> str:
@@ -64,9 +66,12 @@ def _server_name(route: Route) -> str:
 
 
 def _chosen(app: App) -> Route | None:
-    """The route that does not arrive, or else the first."""
-    astray = (r for r in app.routes if isinstance(r.state, Known) and r.state.value is not PeerState.OURS)
-    return next(astray, None) or next(iter(app.routes), None)
+    """The route that does not arrive, unless others do in its place; or else the one of the main location."""
+    routes = [r for r in app.routes if not r.spared]
+    astray = (r for r in routes if isinstance(r.state, Known) and r.state.value is not PeerState.OURS)
+    main = app.limits.main
+    usual = (r for r in routes if isinstance(main, Known) and r.location is main.value)
+    return next(astray, None) or next(usual, None) or next(iter(routes), None)
 
 
 def _sights(app: App, facts: Facts) -> Iterator[_Sight]:
@@ -115,9 +120,9 @@ def _socket(app: App, route: Route | None) -> Iterator[_Sight]:
     """Where Gunicorn listens, or would; the state of a socket file is known where nginx goes to it."""
     if not isinstance(app.binds, Known) or not app.binds.value:
         return
-    address = app.binds.value[0]
+    met = next((bind for bind in app.binds.value if route is not None and _arrives(route, bind)), None)
+    address, asked = met or app.binds.value[0], met is not None
     label = address.path if address.kind is AddressKind.UNIX else str(address)
-    asked = route is not None and isinstance(route.peer.address, Known) and route.peer.address.value == address
     if asked and route is not None and isinstance(route.socket_file, Known):
         state = route.socket_file.value.state
         if isinstance(state, Known):
@@ -129,9 +134,16 @@ def _socket(app: App, route: Route | None) -> Iterator[_Sight]:
             return
     running = isinstance(app.gunicorn, Known) and isinstance(app.gunicorn.value.master, Known)
     if running or app.socket_activated:
-        yield _Sight(Hop.SOCKET, label, "listening" if asked or route is None else "listening, nobody asks")
+        unsure = asked or route is None or isinstance(route.state, Unknown)
+        yield _Sight(Hop.SOCKET, label, "listening" if unsure else "listening, nobody asks")
     else:
         yield _Sight(Hop.SOCKET, label, "", up=None)
+
+
+def _arrives(route: Route, bind: Address) -> bool:
+    """A connect of the route ends there."""
+    address = route.peer.address
+    return isinstance(address, Known) and reaches(address.value, bind, here=route.peer.local)
 
 
 def _unit(app: App) -> Iterator[_Sight]:
@@ -150,13 +162,19 @@ def _unit(app: App) -> Iterator[_Sight]:
     yield _Sight(Hop.UNIT, unit.name, detail, up=good and unit.active_state.value != "failed")
 
 
+def _is_woken(app: App) -> bool:
+    """A socket unit listens for it, or nobody could see whether one does."""
+    states = [socket.active_state for unit in app.units for socket in unit.triggered_by]
+    return any(not isinstance(state, Known) or state.value not in ("inactive", "failed") for state in states)
+
+
 def _processes(gunicorn: Gunicorn, app: App, now: float) -> Iterator[_Sight]:
     version = _first(gunicorn.version_running, gunicorn.version_installed)
     match gunicorn.master:
         case Known(value=master):
             yield _Sight(Hop.MASTER, ", ".join(part for part in (version, f"master {master.pid}") if part), "")
         case Absent():
-            sleeping = app.socket_activated
+            sleeping = app.socket_activated and _is_woken(app)
             detail = "starts with the first request" if sleeping else "does not run"
             yield _Sight(Hop.MASTER, version or gunicorn.name, detail, up=sleeping)
             return

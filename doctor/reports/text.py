@@ -94,6 +94,8 @@ def _grouped(report: Report) -> tuple[list[_Group], list[AppReport]]:
 
 def _mark(report: Report, app: AppReport) -> tuple[str, str]:
     """In front of an app without a fault: whether everything about it, and about the machine, could be checked."""
+    if app.resting:
+        return ("· ", "dim")
     unsure = any(unknown.app in (app.name, None) for unknown in report.unknown)
     return ("? ", "unknown") if unsure else ("✓ ", "ok")
 
@@ -101,6 +103,8 @@ def _mark(report: Report, app: AppReport) -> tuple[str, str]:
 def _title(app: AppReport) -> list[tuple[str, str]]:
     spans = [(app.name, "title")]
     spans += [(f" · {part}", "") for part in (app.unit, app.url) if part]
+    if app.resting:
+        spans.append((" · stopped; no boot starts it, and nobody asks it", "dim"))
     return spans
 
 

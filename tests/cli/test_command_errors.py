@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shutil
 from pathlib import Path
@@ -27,10 +28,24 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("binary.json").write_bytes(b"\x00\xff\xfe")
     Path("cut.json.gz").write_bytes(gzip.compress(b"{}" * 100)[:-9])
     Path("loop").symlink_to("loop")
+    Path("astray").symlink_to("nowhere")
+    os.mkfifo("pipe")
 
 
 BAD = [
     (("check", "nowhere"), ("no such file or folder", "nowhere", "recording")),
+    (("check", "astray"), ("no such file or folder", "astray", "recording")),
+    (("check", "loop"), ("too many levels", "loop", "recording")),
+    (("check", "pipe"), ("neither a file nor a folder", "pipe", "recording")),
+    (("check", "/dev/zero"), ("neither a file nor a folder", "/dev/zero", "recording")),
+    (("check", ""), ("an empty value", "TARGET", "Give one")),
+    (("check", "--root", ""), ("an empty value", "--root", "leave the option out")),
+    (("check", "--fix", "--app", ""), ("an empty value", "--app", "leave the option out")),
+    (("check", "--fix", "--select", ","), ("an empty value", "--select", "leave the option out")),
+    (("check", "folder", "--ignore", " "), ("an empty value", "--ignore", "leave the option out")),
+    (("check", "folder", "--since", ""), ("an empty value", "--since", "leave the option out")),
+    (("snapshot", "-o", ""), ("an empty value", "--output", "leave the option out")),
+    (("check", "a\nb"), (r"a\nb",)),
     (("check", "--root", "nowhere"), ("no such file or folder", "nowhere", "")),
     (("check", "--root", "file.conf"), ("not a folder", "--root file.conf", "Name the folder")),
     (("check", "--demo", "folder"), ("more than one thing", "--demo", "only one")),
@@ -128,3 +143,39 @@ def test_typo_in_a_rule_file(command, old, new, what, hint, doctor, tmp_path, mo
     assert re.search(rf"{re.escape(str(path))}:\d+:\d+: ", done.err), done.err
     assert what in done.err
     assert hint in done.err
+
+
+def test_removed_working_directory(doctor, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for target in (".", "x"):
+        done = doctor("check", target)
+        assert (done.code, done.out) == (2, "")
+        assert "working directory was removed" in done.err
+
+
+@pytest.mark.parametrize("name", ["r.json", "r.txt"])
+def test_output_into_a_pipe_waits_for_nobody(name: str, doctor) -> None:  # type: ignore[no-untyped-def]
+    os.mkfifo(name)
+    done = doctor("check", "--demo", "--output", name)
+    assert done.code == 2
+    assert f"cannot write the output file (is no regular file): {name}" in done.err
+    reader = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    done = doctor("check", "--demo", "--output", name)
+    os.close(reader)
+    assert "is no regular file" in done.err
+
+
+def test_output_replaces_a_longer_file(doctor) -> None:  # type: ignore[no-untyped-def]
+    path = Path("r.json")
+    path.write_text("x" * 1_000_000)
+    assert doctor("check", "--demo", "--output", "r.json").code == 1
+    assert path.read_text().endswith("}\n")
+
+
+def test_empty_variables_are_no_options(doctor, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    for name in ("APP", "ROOT", "SELECT", "IGNORE", "SINCE", "OUTPUT", "FORMAT", "FIX"):
+        monkeypatch.setenv(f"FLASKDOCTOR_{name}", "")
+    assert doctor("check", "--demo").code == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +108,53 @@ def test_silence_is_timed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = probe.to_gunicorn("shop", tcp(silent.getsockname()[1]), "shop.test")
     assert (found.status, found.detail) == (None, "timed out after 0.3 s")
+
+
+@pytest.mark.parametrize("drop", [b"HTTP/1.1 200 OK\r\n", b"x"], ids=["lines", "bytes"])
+def test_an_answer_that_never_ends_is_timed(drop: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                for _ in range(60):
+                    connection.sendall(drop)
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        begun = time.monotonic()
+        found = probe.to_gunicorn("shop", tcp(server.getsockname()[1]), "shop.test")
+    assert (found.status, found.detail) == (None, "timed out after 0.3 s")
+    assert time.monotonic() - begun < 1.5
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True), ("", True), ("0.0.0.0", True), ("localhost", True),
+        ("192.0.2.1", False), ("shop.invalid", False), ("2001:db8::1", False), ("127.1", False),
+    ],
+)  # fmt: skip
+def test_only_this_machine_is_asked(host: str, local: bool) -> None:
+    assert probe._local(Address(AddressKind.TCP, host=host, port=80)) is local
+
+
+def test_a_long_answer_is_cut() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def shout() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 " + b"x" * 50_000 + b"\r\n\r\n")
+
+        thread = threading.Thread(target=shout)
+        thread.start()
+        found = probe.to_gunicorn("shop", tcp(server.getsockname()[1]), "shop.test")
+        thread.join()
+    assert found.status == 200
+    assert len(found.detail) == 200
 
 
 def test_another_protocol() -> None:

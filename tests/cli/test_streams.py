@@ -68,6 +68,18 @@ def test_full_disk_is_told(command: str) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_full_disk_is_told_by_help() -> None:
+    done = shell("$D check --help >/dev/full")
+    assert (done.returncode, done.stderr) == (2, "flaskdoctor: cannot write (no space left on device)\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("wrong", ["check nowhere", "check --since soon", "check --nosuch"])
+def test_an_error_that_cannot_be_told_changes_no_code(wrong: str) -> None:
+    assert shell(f"$D {wrong} 2>/dev/full").returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_full_output_keeps_no_file_from_being_written(tmp_path: Path) -> None:
     done = shell(f"$D check --demo --output {tmp_path}/r.json >/dev/full")
     assert done.returncode == 2

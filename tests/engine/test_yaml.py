@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doctor.engine import yaml as module
-from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse
+from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse, text_of
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"], autouse=True)
@@ -104,3 +105,21 @@ def test_every_word_of_a_block_is_found(lines: list[str], style: str) -> None:
     for number, line in enumerate(body):
         error = value.error_at(value.text.index(f"w{number}"), "here")
         assert (error.line, error.column) == (number + 2, 5 + line.index("w" + str(number)))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [("a: " + "[" * 5000, 1, 43), ("\n".join(" " * depth + "a:" for depth in range(1500)), 41, 41)],
+    ids=["lists", "mappings"],
+)
+def test_deep_nesting(text: str, line: int, column: int) -> None:
+    error = refuse(text)
+    assert (error.message, error.line, error.column) == ("nested too deeply", line, column)
+
+
+def test_other_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_bytes("id: X\nname: caf\xe9\n".encode("latin-1"))
+    with pytest.raises(RuleError, match="not UTF-8") as caught:
+        text_of(path)
+    assert (caught.value.line, caught.value.column) == (2, 10)

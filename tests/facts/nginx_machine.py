@@ -66,8 +66,8 @@ class MemoryHost(Host):
         self.files[path] = text
         self._put(path, FileType.FILE, mode, time, uid, gid)
 
-    def link(self, path: str, target: str, *, time: float = BOOT) -> None:
-        self._put(path, FileType.LINK, 0o777, time, target=target)
+    def link(self, path: str, target: str, *, time: float = BOOT, uid: int = 0) -> None:
+        self._put(path, FileType.LINK, 0o777, time, uid, target=target)
 
     def directory(self, path: str, *, time: float = BOOT, mode: int = 0o755, uid: int = 0, gid: int = 0) -> None:
         self._put(path, FileType.DIRECTORY, mode, time, uid, gid)
@@ -159,6 +159,8 @@ class MemoryHost(Host):
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
     ) -> Content | Missing | Unseen:
         real = self._real(path)
+        if real.startswith("/proc/") is not (text is TextKind.KERNEL):
+            return Unseen(f"{path} is a file of the kernel, or is none")
         if real in self.hidden:
             return Unseen(f"permission denied reading {path} (run with sudo)")
         if real in self.files:

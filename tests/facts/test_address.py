@@ -114,6 +114,12 @@ def test_reaches(upstream: str, bind: str, expected: bool) -> None:
     assert reaches(parse_upstream(upstream), parse_bind(bind)) is expected
 
 
+def test_a_wildcard_answers_at_every_address_of_the_machine() -> None:
+    for bind in ("0.0.0.0:8000", "[::]:8000"):
+        assert reaches(parse_upstream("10.0.0.7:8000"), parse_bind(bind), here=True)
+    assert not reaches(parse_upstream("10.0.0.7:8000"), parse_bind("127.0.0.1:8000"), here=True)
+
+
 def test_only_addresses_of_this_machine_are_loopback() -> None:
     assert is_loopback(unix("/run/a.sock"))
     assert is_loopback(tcp("127.0.1.1", 80))

@@ -19,8 +19,11 @@ LINE = Place(path="/etc/systemd/system/shop.service", line=5, text="ExecStart=â€
 FILES = {
     "/etc/passwd": "root:x:0:0::/root:/bin/sh\nshop:x:999:999::/:/bin/sh\ndeploy:x:1000:1000::/:/bin/sh\n",
     "/etc/group": "www-data:x:33:\nweb:x:44:\n",
+    "/srv/.pyenv/shims/gunicorn": "#!/usr/bin/env bash\nexec /srv/.pyenv/libexec/pyenv exec gunicorn $@\n",
     "/srv/shop/start.sh": f"#!/bin/sh\nexec {GUNICORN} --workers 5 wsgi:app\n",
 }
+
+DIRECT: Fact[str] = Known("direct")
 
 
 class FakeHost:
@@ -39,7 +42,13 @@ class FakeHost:
         return Stat(kind, 0o755, 0, 0, 10, self.changed, self.changed, 1, 1)
 
 
-def compare(*argv: str, running: tuple[str, ...] = RUNNING, changed: float = 2000.0, **more: Any) -> Fact[Any]:
+def compare(
+    *argv: str,
+    running: tuple[str, ...] = RUNNING,
+    changed: float = 2000.0,
+    launcher: Fact[str] = DIRECT,
+    **more: Any,
+) -> Fact[Any]:
     """A process of user shop in /srv/shop against a unit with this command; `more` are fields of the unit."""
     fields: dict[str, Any] = {
         "exec_start": Known((ExecCommand(argv),), (LINE,)),
@@ -58,7 +67,7 @@ def compare(*argv: str, running: tuple[str, ...] = RUNNING, changed: float = 200
         gids=Known(frozenset({33, 999})),
         cwd=Known(WorkingDirectory("/srv/shop", False, 1, 1)),
     )
-    gunicorn = blank(Gunicorn, master=Known(master), settings=blank(Settings), launcher=Known("direct"))
+    gunicorn = blank(Gunicorn, master=Known(master), settings=blank(Settings), launcher=launcher)
     return drift.collect(FakeHost(changed), Known(blank(Unit, name="shop.service", **fields)), gunicorn)  # type: ignore[arg-type]
 
 
@@ -114,6 +123,16 @@ def test_a_title_or_a_script_cannot_be_compared() -> None:
     assert isinstance(title, Unknown)
 
 
+def test_a_shim_becomes_the_gunicorn_that_it_finds() -> None:
+    shim = "/srv/.pyenv/shims/gunicorn"
+    assert isinstance(compare(shim, *RUNNING[2:]), Absent)
+    assert compare(shim, "-w", "5", *RUNNING[4:]).value == ("-w 5 (it runs with 3)",)  # type: ignore[union-attr]
+
+
+def test_what_nobody_wrote_to_did_not_change() -> None:
+    assert isinstance(compare("/srv/shop/env/bin/gunicorn", *RUNNING[2:], drop_ins=Known(()), changed=500.0), Absent)
+
+
 def test_another_user_or_group_is_a_change() -> None:
     assert compare(*SAME, user=Known("deploy", (LINE,))).value == ("User=deploy (it runs as uid 999)",)  # type: ignore[union-attr]
     assert compare(*SAME, user=Absent()).value == ("User=root (it runs as uid 999)",)  # type: ignore[union-attr]
@@ -135,6 +154,10 @@ def test_a_user_by_number_is_the_same_user() -> None:
 )
 def test_who_chooses_the_user_itself_is_not_compared(more: dict[str, Any]) -> None:
     assert isinstance(compare(*SAME, user=Absent(), **more), Absent)
+
+
+def test_a_program_that_starts_gunicorn_may_choose_the_user() -> None:
+    assert isinstance(compare(*SAME, user=Absent(), launcher=Known("other")), Absent)
 
 
 def test_another_directory_is_a_change_when_the_unit_was_written_since() -> None:

@@ -10,7 +10,8 @@ from doctor.facts.process import Process
 from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.grammar.envfile import EnvAssignment, EnvFile, EnvOddity, EnvOddLine
-from doctor.hosts.base import FileType, Missing, Stat, TargetKind, Unseen
+from doctor.hosts.base import FileType, Missing, Output, Stat, TargetKind, Unseen
+from doctor.hosts.commands import Command
 
 STARTED = 1000.0
 ENV = "/etc/shop/env"
@@ -21,6 +22,11 @@ class FakeHost:
         self.kind = kind
         self.files: dict[str, EnvFile | Missing | Unseen] = {ENV: env_file(*assignments)}
         self.mtime = mtime
+        self.manager: Output | Unseen = Output(0, "Environment=LANG=C.UTF-8\n", "")
+
+    def run(self, command: Command) -> Output | Unseen:
+        assert command.arguments[-1] == "--property=Environment"
+        return self.manager
 
     def env_file(self, path: str) -> EnvFile | Missing | Unseen:
         return self.files.get(path, Missing())
@@ -94,6 +100,21 @@ def test_removed_counts_only_when_the_file_was_touched_after_the_start() -> None
     running = master(A="t1", GONE="t2", HOME="/", PWD="/srv")
     assert names(compare(FakeHost(("A", "t1"), mtime=500), unit(), running).changed) is Absent
     assert names(compare(FakeHost(("A", "t1"), mtime=2000), unit(), running).changed) == ("GONE",)
+
+
+@pytest.mark.parametrize(
+    ("manager", "expected"),
+    [
+        (Output(0, "Environment=LANG=C GONE=t2 'TWO=a b'\n", ""), Absent),
+        (Output(0, "Environment=LANG=C\n", ""), ("GONE", "TWO")),
+        (Output(1, "", "Failed to connect to bus"), Unknown),
+        (Unseen("systemctl timed out"), Unknown),
+    ],
+)
+def test_what_every_service_is_given_was_not_removed(manager: Output | Unseen, expected: object) -> None:
+    host = FakeHost(("A", "t1"), mtime=2000)
+    host.manager = manager
+    assert names(compare(host, unit(), master(A="t1", GONE="t2", TWO="t3")).changed) == expected
 
 
 @pytest.mark.parametrize(

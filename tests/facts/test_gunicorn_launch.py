@@ -198,3 +198,23 @@ def test_a_development_server_of_a_unit() -> None:
     assert isinstance(found.settings.bind, Known)
     assert [str(address) for address in found.settings.bind.value] == ["0.0.0.0:8080"]
     assert isinstance(found.settings.workers, Absent)
+
+
+def test_a_misspelt_program() -> None:
+    found = launched(f"{VENV}/guincorn", "-w", "3", "wsgi:app")
+    assert found is not None
+    assert (found.kind, found.program) == ("direct", f"{VENV}/guincorn")
+    assert launched(f"{VENV}/guincorn", "--version") is None
+    assert launched("/usr/bin/unicorn_rails", "-c", "config.rb", "app:main") is None
+
+
+def test_a_script_without_its_first_line(tmp_path: Path) -> None:
+    """bash reads it, named as a command of its own systemd refuses it: either way it is what was meant."""
+    script = tmp_path / "start.sh"
+    script.write_text("cd /srv/shop\nexec gunicorn -w 3 wsgi:app\n")
+    for argv in (["/bin/bash", str(script)], [str(script)]):
+        found = launched(*argv)
+        assert found is not None
+        assert (found.kind, found.arguments) == ("shell-exec", ("-w", "3", "wsgi:app"))
+    script.write_bytes(b"\x7fELF\0gunicorn wsgi:app\n")
+    assert launched(str(script)) is None

@@ -51,6 +51,12 @@ def value(fact: Fact[Any]) -> Any:
     return fact.value
 
 
+def test_without_nginx_there_is_nothing_to_read() -> None:
+    log = collect_nginx(Zone("Etc/UTC"), Absent(), SINCE, PEERS, NAMES)
+    assert isinstance(log.refused, Absent)
+    assert isinstance(collect_nginx(Zone("Etc/UTC"), (), SINCE, PEERS, NAMES).refused, Unknown)
+
+
 @pytest.mark.parametrize(
     ("field", "message"),
     [

@@ -10,7 +10,7 @@ import pytest
 from blank import blank
 
 from doctor.facts.log import UnitLog, collect_unit
-from doctor.facts.systemd import Unit
+from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Content, Machine, Missing, Output, Stat, TextKind, Unseen
 from doctor.hosts.commands import Command
@@ -193,6 +193,14 @@ def test_chained_exceptions_tell_the_last() -> None:
     assert value(log.boot_error) == "RuntimeError: set DATABASE_URL"
     assert value(log.boot_error_place) == "/srv/shop/current/shop/__init__.py:7"
     assert value(log.boot_missing_variable) == "DATABASE_URL"
+
+
+def test_message_that_goes_on_below_ends_in_a_sentence() -> None:
+    """werkzeug.utils.ImportStringError lists what it tried."""
+    said = "ImportStringError: import_string() failed for 'config.Live'."
+    head = MISSING_MODULE.rpartition("ModuleNotFoundError")[0]
+    log = judge(lines(f"{head}werkzeug.utils.{said} Possible reasons are:\n\n- missing __init__.py in a package;\n"))
+    assert value(log.boot_error) == f"werkzeug.utils.{said}"
 
 
 def test_wrong_entry_point() -> None:
@@ -428,3 +436,133 @@ def test_since_bounds_the_look() -> None:
     host = Journal(said("WORKER TIMEOUT (pid:20)", at=-15))
     assert isinstance(collect_unit(host, unit(), NOW - 5).worker_timeouts, Absent)
     assert f"--since=@{int(NOW) - 5}" in host.asked[0].arguments
+
+
+def test_of_a_talkative_unit_the_end_counts() -> None:
+    """`journalctl --since --lines` of systemd 252 gives the first lines."""
+
+    class Full(Journal):
+        def run(self, command: Command) -> Output | Missing | Unseen:
+            self.asked.append(command)
+            count = int(next(word for word in command.arguments if word.startswith("--lines=")).partition("=")[2])
+            newest = "--reverse" in command.arguments
+            chosen = self.records[: -count - 1 : -1] if newest else self.records[:count]
+            return Output(0, "".join(json.dumps(record) + "\n" for record in chosen), "")
+
+    chatter = [record for _ in range(1600) for record in said("GET / 200", "INFO")]
+    host = Full([*chatter, *lines(MISSING_MODULE), *said("Reason: Worker failed to boot.")])
+    assert value(collect_unit(host, unit(), None).boot_traceback_missing_module) == "psycopg2"
+    quiet = Full(said("WORKER TIMEOUT (pid:20)"))
+    assert value(collect_unit(quiet, unit(), None).worker_timeouts).count == 1
+    assert len(quiet.asked) == 1
+
+
+def down(state: str = "failed", **more: Any) -> Unit:
+    fields = {
+        "name": "shop.service", "invocation": Known("b"), "exec_main_started": Known(NOW - 20),
+        "active_state": Known(state), **more,
+    }  # fmt: skip
+    return blank(Unit, **fields)
+
+
+def exited(status: str, at: float = -9, run: str = "b", which: str = "Main") -> list[dict[str, Any]]:
+    return systemd(f"shop.service: {which} process exited, code=exited, status={status}", at, run)
+
+
+@pytest.mark.parametrize(
+    ("records", "phrase"),
+    [
+        (
+            [*lines("PermissionError: [Errno 13] Permission denied: '/x.py'"), *exited("1/FAILURE")],
+            "it ended with status 1: PermissionError: [Errno 13] Permission denied: '/x.py'",
+        ),
+        (
+            [*lines(MISSING_MODULE), *said("Reason: Worker failed to boot."), *exited("3/NOTIMPLEMENTED")],
+            "it ended with status 3: ModuleNotFoundError: No module named 'psycopg2'",
+        ),
+        # A process may be heard after systemd has told of its end.
+        (
+            [*exited("1/FAILURE"), *lines("Error: class uri 'x' invalid or not found: \n\n]", at=-8)],
+            "it ended with status 1: Error: class uri 'x' invalid or not found: ",
+        ),
+        (
+            [
+                *systemd(
+                    "shop.service: Failed to set up mount namespacing: /srv/shop/uploads: No such file or directory"
+                ),
+                *systemd("shop.service: Failed at step NAMESPACE spawning /srv/g: No such file or directory"),
+                *exited("226/NAMESPACE"),
+            ],
+            "systemd could not set up its file system namespace (226/NAMESPACE): "
+            "Failed to set up mount namespacing: /srv/shop/uploads: No such file or directory",
+        ),
+        (
+            systemd("shop.service: Main process exited, code=killed, status=9/KILL"),
+            "it was killed by SIGKILL",
+        ),
+        (
+            [
+                *systemd(
+                    "shop.service: Got notification message from PID 9, but reception only permitted for main PID 8"
+                ),
+                *systemd("shop.service: start operation timed out. Terminating."),
+                *systemd("shop.service: Main process exited, code=killed, status=15/TERM"),
+            ],
+            "systemd waited in vain for it to say that it is ready, and ended it: "
+            "Got notification message from PID 9, but reception only permitted for main PID 8",
+        ),
+        (
+            systemd(
+                "shop.service - Shop was skipped because of an unmet condition check (ConditionPathExists=/srv/x)."
+            ),
+            "systemd did not start it, because a condition of its unit does not hold: ConditionPathExists=/srv/x",
+        ),
+    ],
+)
+def test_failure_in_words(records: list[dict[str, Any]], phrase: str) -> None:
+    assert value(judge(records, of=down()).failure).strip() == phrase.strip()
+
+
+def test_failure_of_a_step_before() -> None:
+    of = down(exec_start_pre=Known((ExecCommand(("/srv/migrate",)),)))
+    log = judge(lines("Error: No such command 'db'."), exited("2/INVALIDARGUMENT", which="Control"), of=of)
+    assert value(log.failure) == "ExecStartPre= ended with status 2: Error: No such command 'db'"
+
+
+def test_a_loop_fails_at_every_moment() -> None:
+    """The present try has not failed yet, and the one before says why."""
+    tries = [
+        record
+        for number, run in enumerate("xyz")
+        for record in (
+            *systemd("Starting shop.service", -9 + number * 2, run),
+            *lines("KeyError: 'X'", -8.5 + number * 2, run=run),
+            *exited("3/NOTIMPLEMENTED", -8.5 + number * 2, run),
+            *systemd("shop.service: Scheduled restart job, restart counter is at 1.", -7.5 + number * 2, run),
+        )
+    ]
+    begun = systemd("Starting shop.service", -1)
+    for state in ("activating", "active"):
+        log = judge(tries, begun, of=down(state))
+        assert value(log.failure) == "it ended with status 3: KeyError: 'X'", state
+    # It was killed once after a long time, and runs again.
+    once = [*systemd("Starting shop.service", -900, "x"), *exited("1/FAILURE", -3, "x")]
+    again = systemd("shop.service: Scheduled restart job, restart counter is at 1.", -2, "x")
+    assert isinstance(judge(once, again, begun, of=down("active")).failure, Absent)
+    stopped = systemd("shop.service: Deactivated successfully.")
+    assert isinstance(judge(stopped, of=down("inactive")).failure, Absent)
+
+
+def test_failure_without_a_journal() -> None:
+    foreign = {"/proc/self/status": "Gid:\t1000\nGroups:\t1000\n", "/etc/group": "adm:x:4:syslog\n"}
+    of = down(exec_main_status=Known(203), exec_main_code=Known("exited"))
+    assert value(judge(of=of, euid=1000, files=foreign).failure).startswith("it ended with status 203;")
+    assert isinstance(judge(of=down(), euid=1000, files=foreign).failure, Unknown)
+
+
+def test_what_journald_lost_was_said_before() -> None:
+    """The child that could not execute ended before journald had looked up its unit."""
+    said_once = systemd("shop.service: Failed to locate executable /srv/g: Permission denied", -14, "x")
+    again = systemd("shop.service: Scheduled restart job, restart counter is at 1.", -13, "x")
+    log = judge(said_once, exited("203/EXEC", -14, "x"), again, exited("203/EXEC"), of=down("activating"))
+    assert value(log.failure).endswith("(203/EXEC): Failed to locate executable /srv/g: Permission denied")

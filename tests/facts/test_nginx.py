@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from blank import blank
 from facts.nginx_machine import BOOT, MemoryHost, machine
 
 from doctor.facts.nginx import collect
+from doctor.facts.nginx.families import own_addresses
 from doctor.facts.nginx.model import Location, Nginx, Server
 from doctor.facts.nginx.parse import parse
 from doctor.facts.nginx.scope import seconds, size
@@ -101,7 +103,6 @@ def test_single_targets(config: str, address: str) -> None:
     [
         ("proxy_pass http://elsewhere.test:8000;", "DNS"),
         ("proxy_pass http://$host;", "chosen for each request"),
-        ("set $a 127.0.0.1:1; set $a 127.0.0.1:2; proxy_pass http://$a;", "chosen for each request"),
         ("proxy_pass $target;", "chosen for each request"),
     ],
 )
@@ -119,7 +120,77 @@ def test_a_map_with_one_value_is_that_value() -> None:
     host.add("/etc/nginx/conf.d/map.conf", "map $host $app { default 127.0.0.1:8000; }")
     assert addresses(locate(look(host), "/")) == ["127.0.0.1:8000"]
     host.add("/etc/nginx/conf.d/map.conf", "map $host $app { default 127.0.0.1:8000; b 127.0.0.1:8001; }")
-    assert addresses(locate(look(host), "/")) == ["?"]
+    location = locate(look(host), "/")
+    assert addresses(location) == ["127.0.0.1:8000", "127.0.0.1:8001"]
+    assert isinstance(location.upstream, Known)
+    assert [peer.chosen for peer in location.upstream.value.peers] == [False, True]
+
+
+def test_a_variable_leads_to_each_of_its_groups() -> None:
+    groups = "upstream a { server 127.0.0.1:1; server 127.0.0.1:2; }\nupstream b { server 127.0.0.1:3; }\n"
+    host = site("location / { set $pool a; if ($arg_x) { set $pool b; } proxy_pass http://$pool; }")
+    host.add("/etc/nginx/conf.d/groups.conf", groups)
+    location = locate(look(host), "/")
+    assert sorted(addresses(location)) == ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
+    assert isinstance(location.upstream, Known)
+    assert all(peer.chosen for peer in location.upstream.value.peers)
+
+
+FIB_TRIE = """Local:
+  +-- 0.0.0.0/0 2 0 2
+        |-- 10.1.2.3
+           /32 host LOCAL
+        |-- 10.1.2.255
+           /32 link BROADCAST
+"""
+
+
+def test_an_address_of_an_interface_is_local() -> None:
+    host = site("location / { proxy_pass http://10.1.2.3:8000; }\nlocation /far { proxy_pass http://10.1.2.4:8000; }")
+    host.add("/proc/net/fib_trie", FIB_TRIE)
+    host.add("/proc/net/if_inet6", "fd000000000000000000000000000002 04 40 00 82     eth0\n")
+    here, far = (locate(look(host), pattern).upstream for pattern in ("/", "/far"))
+    assert isinstance(here, Known)
+    assert isinstance(far, Known)
+    assert here.value.peers[0].local
+    assert not far.value.peers[0].local
+    assert own_addresses(host) == {"10.1.2.3", "fd00::2"}
+
+
+@pytest.mark.parametrize(
+    ("config", "answer"),
+    [
+        ("return 503; location / { proxy_pass http://127.0.0.1:1; }", "return 503"),
+        ("location / { return 404; proxy_pass http://127.0.0.1:1; }", "return 404"),
+        ("deny all; location / { proxy_pass http://127.0.0.1:1; }", "deny all"),
+        ("deny all; location / { allow all; proxy_pass http://127.0.0.1:1; }", ""),
+        ("allow 10.0.0.0/8; deny all; location / { proxy_pass http://127.0.0.1:1; }", ""),
+        ("satisfy any; deny all; location / { proxy_pass http://127.0.0.1:1; }", ""),
+        ("if ($arg_x) { return 503; } location / { proxy_pass http://127.0.0.1:1; }", ""),
+        ("rewrite ^/x / break; return 503; location / { proxy_pass http://127.0.0.1:1; }", ""),
+    ],
+)
+def test_what_answers_before_the_target_is_asked(config: str, answer: str) -> None:
+    turned = locate(look(site(config)), "/").turned_away
+    assert (turned.value if isinstance(turned, Known) else "") == answer
+
+
+def test_a_user_who_is_nobody() -> None:
+    host = site("location / { proxy_pass http://127.0.0.1:1; }")
+    host.add("/etc/passwd", "root:x:0:0::/root:/bin/sh\n")
+    host.add("/etc/nsswitch.conf", "passwd: files systemd\n")
+    refusal = look(host).refusal
+    assert isinstance(refusal, Known)
+    assert 'getpwnam("www-data") failed' in refusal.value
+    host.add("/etc/nsswitch.conf", "passwd: files ldap\n")
+    assert isinstance(look(host).refusal, Absent)
+
+
+def test_a_socket_path_that_is_too_long() -> None:
+    for length, refused in ((107, False), (108, True)):
+        path = "/" + "a" * (length - 1)
+        refusal = look(site(f"location / {{ proxy_pass http://unix:{path}; }}")).refusal
+        assert isinstance(refusal, Known) is refused
 
 
 def test_what_is_local() -> None:
@@ -536,6 +607,34 @@ def test_the_main_file_of_the_running_master() -> None:
     assert only(look(host)).names == ("opt.test",)
 
 
+def test_an_nginx_below_a_prefix_of_its_own() -> None:
+    """The nginx on the path is another one, or there is none: what that says of itself does not hold here."""
+    host = machine(SITE)
+    host.add("/opt/nginx/conf/nginx.conf", "error_log logs/e.log;\nhttp { include vhosts/*; }\n")
+    host.add("/opt/nginx/conf/vhosts/opt", "server { server_name opt.test; root html; }\n")
+    host.process_of(100, 1, "nginx: master process /opt/nginx/sbin/nginx", START)
+    found = look(host)
+    assert only(found).names == ("opt.test",)
+    assert isinstance(found.version, Unknown)
+    assert isinstance(found.error_log, Known)
+    assert found.error_log.value == "/opt/nginx/logs/e.log"
+    host.table.clear()
+    host.process_of(100, 1, "nginx: master process /opt/nginx/sbin/nginx -p /srv/web/ -c conf/shop.conf", START)
+    host.add("/srv/web/conf/shop.conf", "http { server { server_name web.test; } }\n")
+    found = look(host)
+    assert only(found).names == ("web.test",)
+    assert isinstance(found.error_log, Known)
+    assert found.error_log.value == "/srv/web/logs/error.log"
+
+
+def test_an_nginx_runs_whose_files_are_not_found() -> None:
+    host = MemoryHost()
+    host.process_of(100, 1, "nginx: master process /opt/nginx/sbin/nginx", START)
+    found = look(host)
+    assert isinstance(found.main_file, Unknown)
+    assert isinstance(found.error_log, Unknown)
+
+
 def test_no_nginx_at_all() -> None:
     host = MemoryHost()
     host.version = Missing()
@@ -579,7 +678,10 @@ def test_another_process_on_the_port() -> None:
     conflict = look(host).listen_conflict
     assert isinstance(conflict, Known)
     assert conflict.value == "port 80 is held by apache2 (pid 77)"
+    # It runs and was told of that port later: it reloads in vain.
     host.run_nginx(START)
+    assert isinstance(look(host).listen_conflict, Known)
+    host.table = [replace(record, sockets=(4242,)) if record.line.pid == 100 else record for record in host.table]
     assert isinstance(look(host).listen_conflict, Absent)
 
 

@@ -54,6 +54,13 @@ def test_the_main_location_and_the_roomiest() -> None:
     assert isinstance(limits.collect([], blank(NginxLog)).main, Absent)
 
 
+def test_the_location_that_was_told_to_wait_longest() -> None:
+    """Not one that waits as long as nginx does by itself: that is longer here, and nobody chose it."""
+    assert pattern(limits.collect(routes(look(machine(SITE))), blank(NginxLog)).patient) == "^/api/"
+    untold = SITE.replace("proxy_read_timeout 2s;", "").replace("proxy_read_timeout 5s;", "")
+    assert isinstance(limits.collect(routes(look(machine(untold))), blank(NginxLog)).patient, Absent)
+
+
 @pytest.mark.parametrize(
     ("path", "asked"),
     [("/api/x?y=1", "^/api/"), ("/health", "/health"), ("/healthy", "/"), ("/up%6Coad/1", "/upload"), ("/", "/")],

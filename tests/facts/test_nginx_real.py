@@ -333,16 +333,16 @@ def test_the_same_headers_arrive(tmp_path: Path) -> None:
     sock, app = tmp_path / "s", tmp_path / "app"
     target = f"proxy_pass http://unix:{app}:;"
     body = (
-        "proxy_set_header X-Server s;"
+        "proxy_set_header X-Server 1;"
         f"location /inherits {{ {target} }}"
-        f"location /own {{ {target} proxy_set_header X-Own o; }}"
+        f"location /own {{ {target} proxy_set_header X-Own 2; }}"
         f"location /included {{ {target} include params/proxy; }}"
-        f"location /nested {{ {target} proxy_set_header X-Outer o; location /nested/in {{ {target} }} }}"
+        f"location /nested {{ {target} proxy_set_header X-Outer 3; location /nested/in {{ {target} }} }}"
         f"location /files {{ root /nowhere; try_files $uri @app; }}"
-        f"location @app {{ {target} proxy_set_header X-Named n; }}"
+        f"location @app {{ {target} proxy_set_header X-Named 4; }}"
     )
-    sites = {"a": server(body, f"unix:{sock}"), "params/proxy": "proxy_set_header X-A a;\nproxy_set_header X-B b;\n"}
-    conf = write_config(tmp_path, sites, http="proxy_set_header X-Http h;", main="user root;")
+    sites = {"a": server(body, f"unix:{sock}"), "params/proxy": "proxy_set_header X-A 5;\nproxy_set_header X-B 6;\n"}
+    conf = write_config(tmp_path, sites, http="proxy_set_header X-Http 7;", main="user root;")
     (model,), errors = read(conf)
     assert not errors
     with echo(app), running_nginx(conf, sock):

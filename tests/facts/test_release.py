@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from blank import blank
 
 from doctor.facts import release
+from doctor.facts.appcode.model import Imports
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.process import Process, WorkingDirectory
 from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
-from doctor.hosts.base import TargetKind
+from doctor.hosts.base import Missing, Scan, TargetKind, Unseen
 from doctor.hosts.live import LiveHost
 
 NOW = time.time()
@@ -64,8 +66,25 @@ def gunicorn(logical: Path | str, *workers: Process, master: Process | None = No
     )
 
 
-def look(g: Gunicorn, unit: Fact[Unit] = Absent(), served: tuple[str, ...] = ()) -> release.Release:  # noqa: B008
-    return release.collect(LiveHost(), g, unit, served)
+def look(
+    g: Gunicorn,
+    unit: Fact[Unit] = Absent(),  # noqa: B008
+    served: tuple[str, ...] = (),
+    host: LiveHost | None = None,
+    imports: Fact[Imports] = Unknown("not asked"),  # noqa: B008
+) -> release.Release:
+    return release.collect(host or LiveHost(), g, unit, served, imports)
+
+
+class WrittenInPlace(LiveHost):
+    """Nobody can set a ctime: here it is the mtime, as of a file that was simply written."""
+
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+        found = super().scan(path, suffixes, limit=limit)
+        if not isinstance(found, Scan):
+            return found
+        newest = tuple(replace(file, ctime=file.mtime) for file in found.newest)
+        return replace(found, newest=newest, newest_change=newest[0] if newest else None)
 
 
 def test_link_and_folder(shop: Path) -> None:
@@ -303,13 +322,16 @@ def app(tmp_path: Path, seconds: float = 3600) -> Path:
 
 def test_stale_code(tmp_path: Path) -> None:
     folder = app(tmp_path)
-    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 5000))).stale_code, Absent)
+    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 5000)), host=WrittenInPlace()).stale_code, Absent)
     age(folder / "shop.py", -9000)
-    found = look(gunicorn(folder, process(20, folder, NOW + 5000)))
+    found = look(gunicorn(folder, process(20, folder, NOW + 5000)), host=WrittenInPlace())
     assert value(found.stale_code) == f"{folder}/shop.py"
     assert isinstance(found.stale_template, Absent)
     assert value(found.newest_code) == f"{folder}/shop.py"
-    assert isinstance(look(gunicorn(folder, process(20, folder, NOW + 5000), reload=Known(True))).stale_code, Absent)
+    assert isinstance(
+        look(gunicorn(folder, process(20, folder, NOW + 5000), reload=Known(True)), host=WrittenInPlace()).stale_code,
+        Absent,
+    )
 
 
 @pytest.mark.parametrize("path", ["tests/test_shop.py", "shop/migrations/0001_first.py", "gunicorn.conf.py", "web.py"])
@@ -319,15 +341,105 @@ def test_code_that_no_worker_loads_is_not_stale(tmp_path: Path, path: str) -> No
     (folder / path).write_text("x = 1\n")
     age(folder / path, -9000)
     g = gunicorn(folder, process(20, folder, NOW + 5000), config_file=Known(f"{folder}/web.py"))
-    assert isinstance(look(g).stale_code, Absent)
+    assert isinstance(look(g, host=WrittenInPlace()).stale_code, Absent)
 
 
 def test_stale_template(tmp_path: Path) -> None:
     folder = app(tmp_path)
     age(folder / "templates/index.html", -9000)
-    found = look(gunicorn(folder, process(20, folder, NOW + 5000)))
+    found = look(gunicorn(folder, process(20, folder, NOW + 5000)), host=WrittenInPlace())
     assert value(found.stale_template) == f"{folder}/templates/index.html"
     assert isinstance(found.stale_code, Absent)
+
+
+def test_time_of_modification_to_come_says_nothing(tmp_path: Path) -> None:
+    """Of an archive, or a clock that was set back; the ctime is before the start."""
+    folder = app(tmp_path)
+    age(folder / "shop.py", -9000)
+    found = look(gunicorn(folder, process(20, folder, NOW + 600)))
+    assert isinstance(found.stale_code, Absent)
+    assert value(found.newest_code_time) <= time.time()
+    assert value(look(gunicorn(folder, process(20, folder, NOW - 600))).stale_code) == f"{folder}/shop.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "loaded"),
+    [
+        ("shop.py", True),
+        ("plugins/pay.py", True),  # the entry module names both parts
+        ("manage.py", False),
+        ("scripts/pay.py", False),
+        ("releases/2026-11-01/shop.py", False),
+        ("shop.bak/shop.py", False),
+    ],
+)
+def test_code_that_nothing_in_the_app_leads_to_is_not_stale(tmp_path: Path, path: str, loaded: bool) -> None:
+    folder = app(tmp_path)
+    (folder / "wsgi.py").write_text('from shop import app\nPLUGINS = ["plugins.pay"]\n')
+    age(folder / "wsgi.py", 3600)
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text("x = 1\n")
+    age(folder / path, -9000)
+    files = frozenset({f"{folder}/wsgi.py", f"{folder}/shop.py"})
+    imports = Known(Imports(str(folder), files, (str(folder),)))
+    g = gunicorn(folder, process(20, folder, NOW + 5000))
+    assert isinstance(look(g, host=WrittenInPlace(), imports=imports).stale_code, Known if loaded else Absent)
+    # Crowded out by others, the files that are loaded are looked at one by one.
+    for number in range(30):
+        (folder / f"copy{number}.py").write_text("x = 1\n")
+        age(folder / f"copy{number}.py", -9500)
+    crowded = look(gunicorn(folder, process(20, folder, NOW - 600)), imports=imports)
+    assert isinstance(crowded.stale_code, Known if path == "shop.py" else Absent)
+
+
+def test_directory_that_was_renamed_under_the_workers(tmp_path: Path) -> None:
+    folder = app(tmp_path)
+    worker = process(20, folder, time.time() - 60)
+    folder.rename(tmp_path / "app.old")
+    moved = replace(worker, cwd=Known(replace(worker.cwd.value, path=f"{tmp_path}/app.old")))  # type: ignore[union-attr]
+    assert isinstance(look(gunicorn(folder, moved)).replaced, Absent), "nothing has taken its place"
+    app(tmp_path)
+    found = look(gunicorn(folder, moved))
+    assert value(found.replaced) == str(folder)
+    later = replace(moved, started=time.time() + 60)
+    assert isinstance(look(gunicorn(folder, later)).replaced, Absent)
+    (folder / "wsgi.py").unlink()
+    assert isinstance(look(gunicorn(folder, moved)).replaced, Absent), "not the app's directory"
+
+
+def test_link_that_leads_through_another_one(shop: Path) -> None:
+    """current → latest → release: the last of them is switched."""
+    old, new = shop / "releases/2026-11-01", shop / "releases/2026-11-20"
+    (shop / "latest").symlink_to(new)
+    (shop / "current").unlink()
+    (shop / "current").symlink_to("latest")
+    age(shop / "current", 3600)
+    chdir: Fact[str] = Known(str(shop / "current"))
+    found = look(gunicorn(shop / "current", process(20, old, NOW - 600), chdir=chdir))
+    assert value(found.behind_link) == str(new)
+    assert value(found.link) == f"{shop}/current"
+    assert value(found.link_switched) > NOW - 600
+    assert found.link_switched.places[0].path == f"{shop}/latest"
+    assert value(found.reloaded_since_switch) is False
+
+
+def test_link_on_pythonpath(shop: Path) -> None:
+    """The code is found behind the link, while the workers stand beside it."""
+    new = shop / "releases/2026-11-20"
+    (shop / "current").unlink()
+    (shop / "current").symlink_to(new)
+    age(shop / "current", 3600)
+    worker = process(20, shop, NOW - 600, PYTHONPATH=f"{shop}/current")
+    imports = Known(Imports(str(new), frozenset({f"{new}/wsgi.py"}), (str(shop), str(new))))
+    found = look(gunicorn(shop, worker), host=WrittenInPlace(), imports=imports)
+    assert value(found.link) == f"{shop}/current"
+    assert value(found.running) == str(new)
+    assert isinstance(found.stale_code, Absent)
+    assert isinstance(look(gunicorn(shop, worker), imports=Known(replace(imports.value, root=str(shop)))).link, Absent)
+    age(shop / "current", 0)
+    switched = look(gunicorn(shop, worker), imports=imports)
+    assert value(switched.behind_link) == str(new)
+    assert isinstance(switched.running, Unknown)
 
 
 def test_replaced_with_an_old_time_or_only_another_mode_cannot_be_told(tmp_path: Path) -> None:
@@ -341,10 +453,10 @@ def test_preload_counts_from_the_master(tmp_path: Path) -> None:
     folder = app(tmp_path)
     age(folder / "shop.py", -6000)
     master, worker = process(10, folder, NOW + 5000), process(20, folder, NOW + 9000)
-    preloaded = look(gunicorn(folder, worker, master=master, preload=Known(True)))
+    preloaded = look(gunicorn(folder, worker, master=master, preload=Known(True)), host=WrittenInPlace())
     assert value(preloaded.stale_code) == value(preloaded.outdated_preload) == f"{folder}/shop.py"
     assert value(preloaded.hup_effective) is False
-    fresh = look(gunicorn(folder, worker, master=master, preload=Known(False)))
+    fresh = look(gunicorn(folder, worker, master=master, preload=Known(False)), host=WrittenInPlace())
     assert isinstance(fresh.stale_code, Absent)
     assert isinstance(fresh.outdated_preload, Absent)
     assert value(fresh.hup_effective) is True
@@ -354,8 +466,8 @@ def test_mixed_workers(tmp_path: Path) -> None:
     folder = app(tmp_path)
     age(folder / "shop.py", -6000)
     workers = (process(20, folder, NOW + 5000), process(21, folder, NOW + 5010), process(22, folder, NOW + 9000))
-    assert value(look(gunicorn(folder, *workers)).mixed_workers) == (22,)
-    assert isinstance(look(gunicorn(folder, *workers[:2])).mixed_workers, Absent)
+    assert value(look(gunicorn(folder, *workers), host=WrittenInPlace()).mixed_workers) == (22,)
+    assert isinstance(look(gunicorn(folder, *workers[:2]), host=WrittenInPlace()).mixed_workers, Absent)
     changing = blank(Gunicorn, workers=Known(workers), changing=Known(True), settings=blank(Settings))
     assert isinstance(look(changing).mixed_workers, Unknown)
 

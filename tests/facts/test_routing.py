@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from zlib import crc32
 
+import pytest
 from blank import blank
 
 from doctor.facts.address import Address, AddressKind
+from doctor.facts.candidates import candidates, merge_groups
 from doctor.facts.gunicorn import Gunicorn, Settings
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.process import Process
 from doctor.facts.routing import Candidate, assign
-from doctor.facts.socket import Listener
+from doctor.facts.socket import Listener, Sockets
 from doctor.facts.systemd import Unit
 from doctor.facts.topology import PeerState
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
@@ -200,3 +202,125 @@ def test_an_address_in_a_variable_is_unknown_not_wrong() -> None:
     shop = candidate("shop", holds=(SHOP,))
     routes, _ = assign(nginx(site("shop.test", "$backend")), [shop], listening((SHOP, 10, "shop.service")))
     assert isinstance(routes["shop"][0].state, Unknown)
+
+
+LAN = Address(AddressKind.TCP, host="10.1.2.3", port=8000)
+
+
+def peers(server: Server, **changes: object) -> Server:
+    """The server with its only location changed, or with each of its peers where a peer has such a field."""
+    (location,) = server.locations
+    assert isinstance(location.upstream, Known)
+    upstream = location.upstream.value
+    if "turned_away" not in changes:
+        upstream = replace(upstream, peers=tuple(replace(peer, **changes) for peer in upstream.peers))  # type: ignore[arg-type]
+        changes = {}
+    return replace(
+        server, locations=(replace(location, upstream=Known(upstream, location.upstream.places), **changes),)
+    )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"),
+    [
+        (peers(site("shop.test", LAN), local=False), "is on another machine"),
+        (peers(site("shop.test", SHOP, group="shop"), down=True), "marked down"),
+        (peers(site("shop.test", SHOP), turned_away=Known("return 503")), "return 503"),
+        (peers(site("shop.test", "a name"), local=False), "a variable"),
+        (peers(site("www.example.org", WRONG), chosen=True), "chosen for each request"),
+    ],
+)
+def test_a_way_nobody_can_judge_is_unknown_where_there_is_no_other(server: Server, reason: str) -> None:
+    shop, seen = candidate("shop", holds=(SHOP,)), listening((SHOP, 10, "shop.service"))
+    routes, orphans = assign(nginx(server), [shop], seen)
+    assert not orphans
+    (assigned,) = routes["shop"]
+    assert isinstance(assigned.state, Unknown)
+    assert reason in assigned.state.reason
+    routes, _ = assign(nginx(server, site("b.test", SHOP)), [shop], seen)
+    assert [state(a) for a in routes["shop"]] == [PeerState.OURS]
+
+
+def test_what_is_written_beside_a_redirect_is_no_way() -> None:
+    server = peers(site("shop.test", WRONG), turned_away=Known("return 301 https://$host$request_uri"))
+    routes, orphans = assign(
+        nginx(server, site("shop.test", SHOP)), [candidate("shop", holds=(SHOP,))], listening((SHOP, 1, "shop.service"))
+    )
+    assert [state(a) for a in routes["shop"]] == [PeerState.OURS]
+    assert not orphans
+
+
+def test_a_dead_server_of_a_group_that_answers_is_spared() -> None:
+    shop = candidate("shop", holds=(SHOP,))
+    routes, orphans = assign(
+        nginx(site("shop.test", SHOP, WRONG, group="shop")), [shop], listening((SHOP, 10, "shop.service"))
+    )
+    assert [(state(a), a.spared) for a in routes["shop"]] == [(PeerState.OURS, False), (PeerState.NOBODY, True)]
+    assert not orphans
+
+
+def test_a_group_that_another_app_uses_is_left_alone() -> None:
+    shop, blog = candidate("shop", holds=(SHOP,)), candidate("blog", holds=(BLOG,), pid=20)
+    own, wrong = site("blog.test", BLOG, group="blog"), site("shop.test", BLOG, group="blog")
+    (location,) = wrong.locations
+    line = Place(path="/etc/nginx/sites-enabled/shop", line=9, text="proxy_pass http://blog;")
+    upstream = own.locations[0].upstream
+    assert isinstance(upstream, Known)
+    static = blank(
+        Location, server="shop.test", pattern="/static/", alias=Known("/srv/shop/current/static"), place=line
+    )
+    wrong = replace(wrong, locations=(static, replace(location, upstream=Known(upstream.value, (line,)))))
+    routes, _ = assign(
+        nginx(own, wrong), [shop, blog], listening((SHOP, 10, "shop.service"), (BLOG, 20, "blog.service"))
+    )
+    (assigned,) = routes["shop"]
+    assert state(assigned) is PeerState.STRANGER
+    assert isinstance(assigned.correction, Known)
+    assert assigned.correction.value.path == line.path
+    assert assigned.correction.value.after == "proxy_pass http://unix:/run/shop/gunicorn.sock;"
+
+
+def test_a_wildcard_bind_answers_at_an_address_of_the_machine() -> None:
+    wildcard = Address(AddressKind.TCP, host="", port=8000)
+    routes, _ = assign(
+        nginx(site("shop.test", LAN)), [candidate("shop", holds=(wildcard,))], listening((wildcard, 10, "shop.service"))
+    )
+    assert [state(a) for a in routes["shop"]] == [PeerState.OURS]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("shop@1", "shop@2"), "shop"),
+        (("app@8001", "app@8002"), "app"),
+        (("shop-blue", "shop-black"), "shop"),
+        (("shop1", "shop2"), "shop"),
+        (("shop", "shop-two"), "shop"),
+        (("blue", "green"), "blue"),
+        (("blue", "black"), "blue"),
+    ],
+)
+def test_units_behind_one_group_are_one_app_with_the_name_they_share(names: tuple[str, str], expected: str) -> None:
+    ports = [replace(PORT, port=8001 + n) for n in range(2)]
+    found = [candidate(name, holds=(port,), pid=port.port) for name, port in zip(names, ports, strict=True)]
+    routes, _ = assign(nginx(site("shop.test", *ports, group="shop")), found, Known(()))
+    assert [app.name for app in merge_groups(found, routes)] == [expected]
+
+
+def test_the_control_socket_of_gunicorn_takes_no_requests() -> None:
+    control = Address(AddressKind.UNIX, path="/home/shop/.gunicorn/gunicorn.ctl")
+    gunicorn = candidate("shop", configured=(SHOP,)).gunicorns[0]
+    unit = blank(Unit, name="shop.service", triggered_by=())
+    seen = Sockets(listening((control, 10, "shop.service"), (SHOP, 10, "shop.service")))
+    (shop,) = candidates((unit,), (gunicorn,), seen)
+    assert shop.holds == (SHOP,)
+
+
+def test_nginx_is_not_told_of_an_abstract_socket() -> None:
+    abstract = Address(AddressKind.ABSTRACT, path="shop")
+    routes, _ = assign(
+        nginx(site("shop.test", WRONG)),
+        [candidate("shop", holds=(abstract,))],
+        listening((abstract, 10, "shop.service")),
+    )
+    assert isinstance(routes["shop"][0].correction, Absent)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor.facts import socket
+from doctor.facts import socket, socketfile
 from doctor.facts.address import Address, parse_bind, unix
 from doctor.facts.socket import Listener, SocketFile
 from doctor.facts.value import Absent, Fact, Known, Unknown
@@ -160,7 +160,7 @@ GIDS: Fact[frozenset[int]] = Known(frozenset({33}))
 
 
 def look(path: Path | str, host: LiveHost | None = None) -> SocketFile:
-    return socket.socket_file(host or LiveHost(), unix(str(path)), UID, GIDS)
+    return socketfile.socket_file(host or LiveHost(), unix(str(path)), UID, GIDS)
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ def test_a_real_tcp_listener() -> None:
 
 
 def test_nginxs_user_is_not_known(open_folder: Path) -> None:
-    found = socket.socket_file(LiveHost(), unix(str(open_folder / "x")), Unknown("nginx does not run"), GIDS)
+    found = socketfile.socket_file(LiveHost(), unix(str(open_folder / "x")), Unknown("nginx does not run"), GIDS)
     assert isinstance(found.obstacle, Unknown)
     assert found.obstacle.reason == "nginx does not run"
 
@@ -356,7 +356,7 @@ def test_what_could_not_be_judged_on_the_way_to_a_missing_socket_stays_unknown(o
 
     gone = unix(str(open_folder / "gone.sock"))
     nobody = Known(65534)
-    assert isinstance(socket.socket_file(LiveHost(), gone, nobody, GIDS).obstacle, Absent)
-    hidden = socket.socket_file(WithAList(), gone, nobody, GIDS).obstacle
+    assert isinstance(socketfile.socket_file(LiveHost(), gone, nobody, GIDS).obstacle, Absent)
+    hidden = socketfile.socket_file(WithAList(), gone, nobody, GIDS).obstacle
     assert isinstance(hidden, Unknown)
     assert "access control list" in hidden.reason

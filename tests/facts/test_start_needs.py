@@ -95,7 +95,7 @@ def look(host: FakeHost, of: Known[Unit], g: Gunicorn | None = None, **more: Any
 
 def test_nothing_stands_in_the_way_of_a_usual_unit() -> None:
     found = look(FakeHost(), unit())
-    assert [isinstance(getattr(found, name), Absent) for name in placement.Placement.__dataclass_fields__] == [True] * 4
+    assert all(isinstance(getattr(found, name), Absent) for name in placement.Placement.__dataclass_fields__)
 
 
 def test_a_directory_that_is_not_there() -> None:
@@ -226,3 +226,12 @@ def test_credentials_are_those_of_initgroups() -> None:
     assert isinstance(accounts.credentials("nobody", Absent(), Absent()), Absent)
     assert accounts.uid("shop").value == 999  # type: ignore[union-attr]
     assert accounts.gid("33").value == 33  # type: ignore[union-attr]
+
+
+def test_a_file_where_a_directory_is_meant_is_nobodys_obstacle() -> None:
+    """Nobody can change to it, whatever its mode: "may not use" would be untrue."""
+    host: Any = FakeHost(modes={"/srv/shop/current/wsgi.py": 0o644})
+    of = unit(working_directory=Known("/srv/shop/current/wsgi.py"))
+    assert isinstance(
+        placement.collect(host, of, blank(Gunicorn, settings=blank(Settings)), blank(Release)).obstacle, Absent
+    )

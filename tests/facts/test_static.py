@@ -34,6 +34,21 @@ def one(host: MemoryHost) -> StaticPath:
     return path
 
 
+def test_of_two_apps_in_one_server_block_each_has_its_own_files() -> None:
+    here = "location {0}/static/ {{ alias /srv/shop/current/static/; }}"
+    host = site("\n".join(here.format(prefix) for prefix in ("", "/blog", "/wiki")))
+    nginx = collect_nginx(host, Absent())
+
+    def urls(*own: str, others: tuple[str, ...]) -> list[str]:
+        server, nothing = nginx.servers[0], Absent()
+        return [x.url for x in collect(host, nginx, server, Known(RUNNING), nothing, nothing, own, others)]
+
+    assert urls("/", others=("/blog",)) == ["/static/", "/wiki/static/"]
+    assert urls("/blog", others=("/",)) == ["/blog/static/"]
+    # Nothing tells whose they are.
+    assert urls("/a", others=("/blog",)) == ["/static/", "/wiki/static/"]
+
+
 def test_a_right_alias() -> None:
     path = one(site("location /static/ { alias /srv/shop/current/static/; }"))
     assert path.url == "/static/"
@@ -180,6 +195,16 @@ def test_what_was_closed_for_a_reason() -> None:
     for host in (dump, private, top, homes):
         assert isinstance(one(host).obstacle, Known)
         assert isinstance(one(host).grant, Absent)
+
+
+def test_who_may_turn_a_link_does_not_choose_what_is_opened() -> None:
+    for owner, granted in ((1000, False), (0, True)):
+        host = site(STATIC, files=())
+        host.link(f"{RUNNING}/static", "/var/lib/private/static", uid=owner)
+        host.add("/var/lib/private/static/app.css", "x")
+        host.directory("/var/lib/private", mode=0o700)
+        assert isinstance(one(host).obstacle, Known)
+        assert isinstance(one(host).grant, Known if granted else Absent)
 
 
 def test_a_release_written_into_the_path() -> None:

@@ -193,13 +193,23 @@ def test_users() -> None:
     assert "ldap" in elsewhere.reason
 
 
-def test_unit_asked_for_that_is_not_there() -> None:
-    host = live("Id=x.service\nLoadState=not-found\nActiveState=inactive\nMainPID=0\n\n")
-    (unit,) = ask(host, "x.service").units
-    assert isinstance(unit.load_state, Known)
-    assert unit.load_state.value == "not-found"
-    assert isinstance(unit.exec_start, Absent)
-    assert unit.problems == ()
+def test_a_service_of_a_package_is_found_by_its_process() -> None:
+    """No file of the administrator's and no name says that it is one; the process in its control group does."""
+    path = "/usr/lib/systemd/system/portal.service"
+    show = SHOW.replace("shop.service", "portal.service").replace("/etc/systemd/system/portal", path[:-8])
+    host = FakeHost(
+        {path: UNIT}, {"list-units": "portal.service loaded active running Portal\n", "show": "", "cat": ""}
+    )
+    assert not ask(host).units
+    host.outputs["show"] = show
+    (unit,) = ask(host, "portal.service").units
+    assert unit.name == "portal.service"
+
+
+def test_the_service_a_gunicorn_was_started_from_is_not_its_unit() -> None:
+    cron = "Id=cron.service\nLoadState=loaded\nActiveState=active\nMainPID=9\n"
+    cron += "ExecStart={ path=/usr/sbin/cron ; argv[]=/usr/sbin/cron -f ; ignore_errors=no ; }\n\n"
+    assert not ask(FakeHost({}, {"list-units": "", "show": cron, "cat": ""}), "cron.service").units
 
 
 def test_a_manager_that_does_not_answer() -> None:
@@ -282,7 +292,10 @@ def test_socket_of_a_repository() -> None:
         (["/bin/kill -QUIT $MAINPID"], "quit", False),
         (["/bin/kill -9 $MAINPID"], "kill", False),
         (["/bin/kill -USR2 $MAINPID"], "custom", False),
-        ([r"/bin/kill -HUP \$MAINPID"], "custom", False),
+        ([r"/bin/kill -HUP \$MAINPID"], "fails", False),
+        (["/bin/kill -HUP $$MAINPID"], "fails", False),
+        (["/bin/kill -HUP $(cat /run/x.pid)"], "fails", False),
+        (["-/bin/kill -HUP `cat /run/x.pid`"], "fails", False),
         (["/bin/sh -c 'kill -HUP $(cat /run/x.pid)'"], "custom", False),
         (["/usr/bin/systemctl restart shop"], "restart", False),
         (["/srv/venv/bin/gunicornc reload"], "graceful", False),

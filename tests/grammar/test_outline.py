@@ -125,6 +125,8 @@ def test_env_reads() -> None:
             Q = os.environ["Q"]
         R = os.environ.pop("R")
         S = f"x{os.environ['S']}"
+        os.environ.update({"T": "1"}, U="2")
+        T = os.environ["T"] + os.environ["U"]
         """
     )
     reads = {item.name: (item.required, item.guarded) for item in found.env_reads}
@@ -133,7 +135,7 @@ def test_env_reads() -> None:
         "A": required, "B": optional, "C": optional, "D": required, "E": optional, "F": required, "G": required,
         "H": optional, "H2": guarded, "I": guarded, "J": guarded, "DEFAULT": required, "IN_FUNCTION": guarded,
         "K": required, "L": guarded, "M": guarded, "N": required, "O": guarded, "Q": guarded, "R": required,
-        "S": required,
+        "S": required, "T": guarded, "U": guarded,
     }  # fmt: skip
     assert next(item.line for item in found.env_reads if item.name == "A") == 5
 

@@ -6,12 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from doctor.grammar.envfile import EnvFile
+from doctor.grammar.outline import Outline
 from doctor.hosts import commands, execute
 from doctor.hosts.base import (
     Connection,
@@ -27,8 +32,10 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.commands import Command
+from doctor.hosts.content import CODE_LIMIT
 from doctor.hosts.live import LiveHost
 from doctor.hosts.redact import Redactor
+from doctor.hosts.tree import TreeHost
 
 
 @pytest.fixture
@@ -54,6 +61,86 @@ def test_read(host: LiveHost, tmp_path: Path) -> None:
     assert host.read(str(path / "below")) == Missing()
     assert host.read("/a\0b") == Missing()
     assert host.read("/" + "x" * 5000) == Missing()
+
+
+@pytest.mark.parametrize("when", [1e14, -1e14])
+def test_a_time_no_calendar_has(host: LiveHost, when: float, tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.touch()
+    os.utime(path, (0, when))
+    if abs(path.stat().st_mtime) < 1e13:
+        pytest.skip("this file system keeps no such time")
+    stat, scan = host.stat(str(path)), host.scan(str(tmp_path), (".py",))
+    assert isinstance(stat, Stat)
+    assert isinstance(scan, Scan)
+    assert datetime.fromtimestamp(stat.mtime, timezone.utc).year in (1, 9999)
+    assert scan.newest[0].mtime == stat.mtime
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what others may not")
+class TestLinksOfOthers:
+    """What root is led to by a link is shown and recorded: its owner must not choose a file that he cannot read."""
+
+    @pytest.fixture
+    def place(self) -> Iterator[Path]:
+        # The folders of pytest are closed to others.
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            self._fill(Path(folder))
+            yield Path(folder)
+
+    def _fill(self, place: Path) -> None:
+        (place / "closed").mkdir(0o700)
+        (place / "closed" / "open.py").write_text("x = 1\n")
+        for name, mode in (("secret.py", 0o600), ("group.py", 0o640), ("open.py", 0o644)):
+            (place / name).write_text("x = 1\n")
+            (place / name).chmod(mode)
+        os.chown(place / "group.py", 0, 65534)
+
+    @pytest.mark.parametrize(
+        ("target", "owner", "seen"),
+        [
+            ("secret.py", 65534, False),
+            ("closed/open.py", 65534, False),
+            ("secret.py", 0, True),
+            ("group.py", 65534, True),
+            ("open.py", 65534, True),
+        ],
+    )
+    @pytest.mark.parametrize("relative", [False, True])
+    def test_read(
+        self,
+        host: LiveHost,
+        place: Path,
+        target: str,
+        owner: int,
+        seen: bool,
+        relative: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        (place / "link").symlink_to(target if relative else place / target)
+        os.chown(place / "link", owner, owner, follow_symlinks=False)
+        assert isinstance(host.read(str(place / "link")), Content) is seen
+        assert isinstance(host.outline(str(place / "link")), Unseen) is not seen
+        assert isinstance(host.env_file(str(place / "link")), EnvFile)  # of which no value is shown
+        monkeypatch.chdir(place)
+        assert isinstance(TreeHost((".",)).read("link"), Content) is seen
+
+    def test_link_in_a_folder_on_the_way(self, host: LiveHost, place: Path) -> None:
+        (place / "folder").symlink_to("closed")
+        os.chown(place / "folder", 65534, 65534, follow_symlinks=False)
+        assert isinstance(host.read(f"{place}/folder/../closed/open.py"), Unseen)
+        assert host.read(f"{place}/closed/open.py") == Content("x = 1\n")
+
+
+def test_so_much_code_is_parsed_and_no_more(host: LiveHost, tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"{number}.py").write_text("#" * (CODE_LIMIT // 8) + "\n")
+    seen = [host.outline(f"{tmp_path}/{number}.py") for number in range(9)]
+    assert all(isinstance(answer, Outline) for answer in seen[:7])
+    assert isinstance(seen[8], Unseen)
+    assert "more code than" in seen[8].reason
+    assert isinstance(LiveHost().outline(f"{tmp_path}/8.py"), Outline)
 
 
 def test_read_is_bounded_at_a_line(host: LiveHost, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,9 @@ HIDDEN = {
         "SetCredential=db:{}",
         "# Environment=SECRET_KEY={}",
         "# DATABASE_URL=postgres://shop:{}@db/shop",
+        "ExecStartPre=/bin/x --key {} --requirepass={}",
+        "ExecStartPre=/bin/sh -c 'mysql -ushop -p{} x; redis-cli -a {} ping; sshpass -p {} ssh x'",
+        "ExecStartPre=/usr/bin/mysqldump -ushop -p{} x",
     ],
     TextKind.NGINX: [
         "proxy_set_header X-Api-Key {};",
@@ -64,6 +68,13 @@ HIDDEN = {
         'secure_link_md5 "$secure_link_expires$uri {}";',
         "# password: {}",
         'add_header X-Token "{}" always;',
+        "fastcgi_param DB_PASS {};",
+        'proxy_set_header X-Origin-Verify "{}";',
+        "proxy_set_header\n  X-Api-Key\n  {};",
+        'if ($http_x_origin_verify != "{}") {{ return 403; }}',
+        'proxy_set_body \'{{"password":"{}"}}\';',
+        'map $arg_token $ok {{ default 0; {} 1; "~^{}$" 1; }}',
+        'map $host $backend_password {{ default "{}"; shop.test {}; }}',
     ],
     TextKind.PYTHON: [
         'raw_env = ["SHOP_THING={}", "B={}"]',
@@ -106,6 +117,9 @@ HIDDEN = {
         "    SECRET_KEY = '{} b",
         "shop.service: Ignoring invalid environment assignment 'export THING={} b': /etc/shop.env",
         "/etc/systemd/system/shop.service:9: Invalid environment assignment, ignoring: A-B={}",
+        "  Input should be a valid integer [type=int_parsing, input_value='{} x', input_type=str]",
+        "  Extra inputs are not permitted [type=extra_forbidden, input_value={{'a': '{}'}}, input_type=dict]",
+        "Could not parse SQLAlchemy URL from given URL string '{} {}'",
     ],
     TextKind.PLAIN: [
         "export SECRET_KEY={}",
@@ -139,6 +153,20 @@ def test_canary_is_hidden_and_lines_stay(kind: TextKind, template: str) -> None:
     assert clean.count("\n") == text.count("\n")
     assert clean.startswith("first\n")
     assert clean.endswith("\nlast")
+    assert R.text(kind, clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "secret"),
+    [
+        (TextKind.PYTHON, 'connect("db", "xY7bQ2mN8pL4kJ1hG6fD")', "xY7bQ2mN8pL4kJ1hG6fD"),
+        (TextKind.LOG, "KeyError: 'xY7bQ2mN8pL4kJ1hG6fD'", "xY7bQ2mN8pL4kJ1hG6fD"),
+        (TextKind.LOG, "AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI/K7MDENG/b"),
+    ],
+)
+def test_what_looks_random_is_hidden(kind: TextKind, text: str, secret: str) -> None:
+    clean = R.text(kind, text)
+    assert secret not in clean
     assert R.text(kind, clean) == clean
 
 
@@ -184,6 +212,17 @@ KEPT = {
         "env PATH=/usr/bin;",
         'if ($request_uri ~* "(/login)") { return 403; }',
         "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;",
+        'proxy_set_header Connection "upgrade";',
+        "proxy_set_header X-Forwarded-Proto https;",
+        'proxy_set_header X-Request-Start "t=${msec}";',
+        "proxy_set_header X-Prefix /shop;",
+        "proxy_set_header X-NginX-Proxy true;",
+        'proxy_set_header Accept-Encoding "";',
+        "uwsgi_param UWSGI_SCHEME $scheme;",
+        'if ($http_x_forwarded_proto = "http") { return 301 https://$host$request_uri; }',
+        'if ($http_x_requested_with ~ "XMLHttpRequest") { return 204; }',
+        "map $http_x_forwarded_proto $scheme_of { default $http_x_forwarded_proto; '' $scheme; }",
+        "map $uri $token_zone { default $binary_remote_addr; }",
     ],
     TextKind.PYTHON: [
         'SECRET_KEY = os.environ["SECRET_KEY"]',
@@ -213,6 +252,10 @@ KEPT = {
         "Worker exiting (pid: 12)",
         "shop.service: Main process exited, code=exited, status=200/CHDIR",
         "Failed to load environment files: No such file or directory",
+        "ImportError: cannot import name 'OAuth2SessionWithRefresh' from 'shop.auth'",
+        "werkzeug.utils.ImportStringError: import_string() failed for 'config.Production2Config'",
+        "  Input should be a valid integer [type=int_parsing, input_value=8000, input_type=str]",
+        "sqlalchemy: (pymysql.err.OperationalError) mysql: can't connect -p",
     ],
     TextKind.PLAIN: [
         "root:x:0:0:root:/root:/bin/bash",
@@ -269,10 +312,63 @@ def test_tokens_differ_by_value_and_by_run() -> None:
         (("gunicorn: master [app:app]",),) * 2,
         (("curl", "-u", "me:x"), ("curl", "-u", "me:{x}")),
         (("gunicorn", "-u", "www-data"),) * 2,
+        # Of other programs only what is plainly no secret.
+        (
+            ("mysqldump", "-ushop", "-px123", "--host=db1", "shop"),
+            ("mysqldump", "-u{shop}", "-p{x123}", "--host={db1}", "shop"),
+        ),
+        (("redis-cli", "-a", "x", "-p", "6379"), ("redis-cli", "-a", "{x}", "-p", "6379")),
+        (("redis-cli -a x",), ("redis-cli -a {x}",)),
+        (("ngrok", "authtoken", "2x"), ("ngrok", "authtoken", "{2x}")),
+        (("/usr/bin/node", "server.js", "--port", "8000", "/srv/x"),) * 2,
+        (("php-fpm: pool www",),) * 2,
+        (("/usr/sbin/haproxy", "-Ws", "-f", "/etc/haproxy/haproxy.cfg", "-p", "/run/haproxy.pid"),) * 2,
+        (("apache2", "-k", "start"), ("apache2", "-k", "{start}")),
     ],
 )
 def test_argv(argv: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    assert R.argv(argv) == tuple(word.replace("{x}", R.hide("x")) for word in expected)
+    assert R.argv(argv) == tuple(re.sub(r"{(\w+)}", lambda match: R.hide(match[1]), word) for word in expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("SECRET_KEY", "hunter2", "could not use hunter2."),
+        ("DB_PASSWORD", "p@ss w0rd/x", "fe_sendauth: 'p@ss w0rd/x'"),
+        ("DB_PASSWORD", "p@ss w0rd/x", "GET /?next=p%40ss%20w0rd%2Fx HTTP/1.1"),
+        ("DB_PASSWORD", "p@ss w0rd/x", "header cEBzcyB3MHJkL3g= refused"),
+        ("DB_PASSWORD", "tab\there1", r"ValueError: 'tab\there1'"),
+        ("DATABASE_URL", "postgres://u:hunter22@db.internal/x", "FATAL: password hunter22 is wrong"),
+        ("ANYTHING", "aB3dE5fG7hJ9kL1", "invalid literal for int() with base 10: 'aB3dE5fG7hJ9kL1'"),
+    ],
+)
+def test_a_log_does_not_tell_the_value_of_a_variable(name: str, value: str, shown: str) -> None:
+    redactor = Redactor(b"k" * 32)
+    assert redactor.text(TextKind.LOG, shown) == shown
+    redactor.token(name, value)
+    entry = json.dumps({"MESSAGE": shown})
+    for clean in (redactor.text(TextKind.LOG, shown), redactor.journal(entry)):
+        assert T.search(clean)
+        assert redactor.text(TextKind.LOG, clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLASK_CONFIG", "config.ProductionConfig"),
+        ("REDIS_URL", "redis://cache.internal:6379/0"),
+        ("JWT_ISSUER", "shop.test"),
+        ("DB_PASSWORD", "shop"),
+        ("DB_PASSWORD", "postgres"),
+        ("SESSION_COOKIE", "8000"),
+        ("APP_KEY", "/etc/shop/key"),
+        ("DB_HOST", "db1"),
+    ],
+)
+def test_a_log_tells_names_and_addresses(name: str, value: str) -> None:
+    redactor = Redactor(b"k" * 32)
+    redactor.token(name, value)
+    assert redactor.text(TextKind.LOG, f"cannot use '{value}'") == f"cannot use '{value}'"
 
 
 def test_journal_stays_json_and_hides_in_message() -> None:
@@ -358,3 +454,18 @@ def test_python_still_parses_the_same(text: str) -> None:
         return ast.dump(tree)
 
     assert shape(R.text(TextKind.PYTHON, source)) == shape(source)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "map $arg_token $x {" + " \n" * 20_000 + "}",
+        "proxy_set_header" + "\n" * 50_000,
+        "map $arg_token $x {" + " a b" * 20_000,
+    ],
+    ids=["blank map", "blank lines", "long map"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.monotonic()
+    R.text(TextKind.NGINX, text)
+    assert time.monotonic() - begun < 3

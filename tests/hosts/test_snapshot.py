@@ -227,3 +227,28 @@ def test_line_of_process_table() -> None:
 
     line = ProcessLine(1, 0, "", "", 0.0, ())
     assert decode(encode(line), ProcessLine) == line
+
+
+HEAD = '{"schema":"flaskdoctor.snapshot/1","target":"x","time":1,"observations":'
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"schema":"flaskdoctor.snapshot/' + "9" * 5000 + '"}', "newer flaskdoctor"),
+        ('{"schema":"flaskdoctor.snapshot/\u0663"}', "not a recording"),
+        (HEAD + "{}}", "damaged"),
+        (HEAD + '[{"ask":[]}]}', "damaged"),
+        (HEAD + "[1]}", "damaged"),
+        (HEAD + '[{"ask":["now",0],"answer":1e300}]}', "out of range"),
+        (HEAD + '[{"ask":["now",0],"answer":NaN}]}', "out of range"),
+        (HEAD + "[" + "[]," * (1 << 22) + "[]]}", "more than a recording can"),
+    ],
+    ids=("huge version", "other digits", "object", "no question", "number", "far future", "NaN", "many values"),
+)
+def test_what_is_no_recording(text: str, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(SnapshotError, match=what) as caught:
+        SnapshotHost(str(path))
+    assert len(str(caught.value)) < 500

@@ -68,7 +68,8 @@ for words in (
 FAILURE = f"""
 DATABASE_URL = "postgresql://shop:{canary("Trace")}@db/shop"
 SETTINGS = {{"password": "{canary("TraceDict")}"}}
-raise RuntimeError(f"cannot connect to {{DATABASE_URL}} with {{SETTINGS}}", "token={canary("Raised")}")
+told = os.environ["SECRET_KEY"], os.environ["PLAIN"], os.environ["PAYMENT_KEY"]
+raise RuntimeError(f"cannot connect to {{DATABASE_URL}} with {{SETTINGS}}", "token={canary("Raised")}", *told)
 """
 
 LOCATIONS = f"""
@@ -80,6 +81,11 @@ LOCATIONS = f"""
         proxy_set_header X-Api-Key {canary("ApiKey")};
         proxy_set_header X-Auth-Token '{canary("AuthToken")}';
         proxy_set_header Cookie "session={canary("Cookie")}; id={canary("CookieId")}";
+        proxy_set_header X-Origin-Verify {canary("Verify")};
+        proxy_set_header
+            X-Auth-Token
+            {canary("Lines")};
+        proxy_set_body '{{"password":"{canary("Body")}"}}';
         add_header X-Secret "{canary("Added")}" always;
         if ($http_x_token = "{canary("If")}") {{ return 204; }}
         proxy_pass http://shop/?api_key={canary("Query")}&n=1;
@@ -103,6 +109,8 @@ map $http_x_api_key $api_client {{
     default "";
     "{canary("Map")}" shop;
 }}
+map $arg_token $token_known {{ default 0; {canary("MapLine")} 1; }}
+map $host $backend_password {{ default "{canary("MapValue")}"; }}
 """
 
 START = f"""\
@@ -152,6 +160,8 @@ def deploy(m: Machine) -> None:
     site = app.site_text().replace("    location / {", f"{LOCATIONS}\n    location / {{")
     shapes.put_site(m, app.name, site)
     shapes.serves(m, shapes.FIRST)
+    words = f"mysqldump -ushop -p{canary('Attached')} --auth {canary('Auth')} shop"
+    m.sh(f"setsid bash -c 'sleep 600; true' {words} </dev/null >/dev/null 2>&1 &")
 
 
 def break_it(m: Machine) -> None:
@@ -171,6 +181,7 @@ PLANTED = {
     "the unit": "systemctl cat shop.service; systemctl show shop.service",
     "the command line": "ps -C gunicorn -o args",
     "the environment": "cat /proc/$(systemctl show --value -p MainPID shop)/environ | tr '\\0' '\\n'",
+    "another program": "ps -C bash -o args",
     "the journal": "journalctl --sync; journalctl -o cat -u shop",
     "nginx": "nginx -T",
 }

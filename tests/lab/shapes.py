@@ -347,6 +347,183 @@ def https_redirect(m: Machine) -> None:
     m.wait_http(301)
 
 
+def package_unit(m: Machine) -> None:
+    """The unit comes from a package: nothing in /etc and no name says that it is a web application."""
+    put_app(m)
+    m.write("/usr/lib/systemd/system/shop.service", SHOP.unit_text())
+    m.sh("systemctl daemon-reload; systemctl enable -q --now shop.service")
+    put_site(m, SHOP.name, SHOP.site_text())
+    serves(m, FIRST)
+
+
+START = """\
+#!/bin/bash
+set -euo pipefail
+cd /srv/shop/current
+source /srv/shop/venv/bin/activate
+exec gunicorn --workers "${WORKERS:-3}" --bind unix:/run/shop/gunicorn.sock --chdir /srv/shop/current wsgi:app
+"""
+
+
+def start_script(m: Machine) -> None:
+    """A script that ends in `exec`; the unit shows none of the settings."""
+    m.write("/srv/shop/start.sh", START, mode=0o755)
+    deploy(m, replace(SHOP, command="/srv/shop/start.sh"))
+
+
+def dynamic_user(m: Machine) -> None:
+    """A user that systemd makes at the start, and a sandbox around the service."""
+    sandbox = {
+        "User": "",
+        "Group": "",
+        "DynamicUser": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "NoNewPrivileges": "yes",
+        "CapabilityBoundingSet": "~CAP_SYS_ADMIN",
+        "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
+        "SystemCallFilter": "@system-service",
+    }
+    deploy(m, replace(SHOP, service=sandbox))
+
+
+ONE_SITE = """\
+server {{
+    listen 80;
+    server_name {host};
+{locations}}}
+"""
+
+BELOW = """\
+    location /{name}/static/ {{
+        alias /srv/{name}/current/shop/static/;
+    }}
+    location /{name}/ {{
+        include proxy_params;
+        proxy_pass http://unix:/run/{name}/gunicorn.sock;
+    }}
+"""
+
+
+def two_apps_one_site(m: Machine) -> None:
+    """shop and blog below prefixes of one server block; blog has been deployed since."""
+    for name in ("shop", "blog"):
+        app = Deployment(name=name)
+        put_app(m, app)
+        m.write(f"/etc/{name}.env", f"{SECRET}SCRIPT_NAME=/{name}\n", mode=0o600)
+        put_unit(m, app.unit, app.unit_text())
+        m.run(("systemctl", "enable", "-q", "--now", app.unit))
+    put_release(m, SECOND, "/srv/blog")
+    switch(m, SECOND, "/srv/blog")
+    m.sh("systemctl reload blog")
+    locations = BELOW.format(name="shop") + BELOW.format(name="blog")
+    put_site(m, "all", ONE_SITE.format(host="shop.test", locations=locations))
+    m.wait_until("blog serves its new release", lambda: SECOND in m.http("/blog/")[1])
+    m.wait_http(path="/shop/")
+
+
+def retired_app(m: Machine) -> None:
+    """Beside shop, the unit of an app whose code is gone: stopped, and not enabled."""
+    deploy(m)
+    put_unit(m, "legacy.service", Deployment(name="legacy", user="shop").unit_text())
+
+
+def without_nginx(m: Machine) -> None:
+    """An internal service on a port of its own, on a machine that has no nginx."""
+    m.sh("systemctl disable -q --now nginx; rm -r /etc/nginx /usr/sbin/nginx /usr/lib/systemd/system/nginx.service")
+    put_app(m, TCP)
+    put_unit(m, TCP.unit, TCP.unit_text())
+    m.run(("systemctl", "enable", "-q", "--now", TCP.unit))
+    serves(m, FIRST, port=8000)
+
+
+OWN_NGINX = """\
+[Unit]
+Description=nginx, built from source
+
+[Service]
+Type=forking
+PIDFile=/usr/local/nginx/logs/nginx.pid
+ExecStart=/usr/local/nginx/sbin/nginx -p /usr/local/nginx/ -c conf/nginx.conf
+ExecReload=/bin/kill -s HUP $MAINPID
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+OWN_MAIN = """\
+user www-data;
+pid logs/nginx.pid;
+error_log logs/error.log;
+events {}
+http {
+    access_log logs/access.log;
+    include vhosts/*.conf;
+}
+"""
+
+
+def own_nginx(m: Machine) -> None:
+    """An nginx below a prefix of its own, in the place of the distribution's."""
+    m.sh(
+        "systemctl disable -q --now nginx; cd /usr/local; mkdir -p nginx/sbin nginx/logs nginx/conf; "
+        "mv /usr/sbin/nginx nginx/sbin; rm -r /etc/nginx /usr/lib/systemd/system/nginx.service"
+    )
+    put_app(m)
+    put_unit(m, SHOP.unit, SHOP.unit_text())
+    m.write("/usr/local/nginx/conf/nginx.conf", OWN_MAIN)
+    m.write("/usr/local/nginx/conf/vhosts/shop.conf", SHOP.site_text())
+    put_unit(m, "web.service", OWN_NGINX)
+    m.run(("systemctl", "enable", "-q", "--now", SHOP.unit, "web.service"))
+    serves(m, FIRST)
+
+
+HOME_UNIT = """\
+[Unit]
+Description=Gunicorn instance to serve myproject
+After=network.target
+
+[Service]
+User=sammy
+Group=www-data
+WorkingDirectory=/home/sammy/myproject
+Environment="PATH=/home/sammy/myproject/venv/bin"
+Environment="SECRET_KEY=lab"
+ExecStart=/home/sammy/myproject/venv/bin/gunicorn --workers 3 --bind unix:myproject.sock -m 007 wsgi:app
+ExecReload=/bin/kill -s HUP $MAINPID
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+HOME_SITE = """\
+server {
+    listen 80;
+    server_name shop.test www.shop.test;
+
+    location / {
+        include proxy_params;
+        proxy_pass http://unix:/home/sammy/myproject/myproject.sock;
+    }
+}
+"""
+
+
+def home_directory(m: Machine) -> None:
+    """Everything in somebody's home directory, which others may pass; a socket by a relative path, beside the code."""
+    home = "/home/sammy/myproject"
+    m.sh("useradd --create-home sammy; chmod 711 /home/sammy")
+    put_release(m, FIRST, directory=home)
+    put_venv(m, "app-27", home)
+    m.sh(f"chown -R sammy:sammy {home}")
+    put_unit(m, "myproject.service", HOME_UNIT)
+    m.run(("systemctl", "enable", "-q", "--now", "myproject.service"))
+    put_site(m, "myproject", HOME_SITE)
+    serves(m, FIRST)
+
+
 HEALTHY: dict[str, Shape] = {
     shape.__name__: shape
     for shape in (
@@ -363,5 +540,13 @@ HEALTHY: dict[str, Shape] = {
         https_redirect,
         gunicorn_20,
         gunicorn_23,
+        package_unit,
+        start_script,
+        dynamic_user,
+        two_apps_one_site,
+        retired_app,
+        without_nginx,
+        own_nginx,
+        home_directory,
     )
 }

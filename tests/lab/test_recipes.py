@@ -89,6 +89,8 @@ def test_healthy_shape(shape: Shape, doctor: bool, record: bool) -> None:
         shape(m)
         if doctor:
             _is_left_alone(m)
+            report = m.check()
+            assert report["verdict"] == "healthy", f"not called healthy: {report['unknown']}"
             if record:
                 recording.save(recording.HEALTHY, shape.__name__, m.snapshot())
 

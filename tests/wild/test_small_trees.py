@@ -3,69 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from wild.trees import CODE, Judge, Tree, faults, site, unit
 
-from doctor.reports.model import Report, Verdict
-from doctor.run import Options, check, exit_code
-
-UNIT = """[Unit]
-Description=The shop
-After=network.target
-
-[Service]
-User=shop
-WorkingDirectory=/srv/shop
-ExecStart=/srv/shop/venv/bin/gunicorn --workers 3 --bind {bind} {more} wsgi:app
-ExecReload=/bin/kill -s HUP $MAINPID
-Restart=on-failure
-
-[Install]
-WantedBy=multi-user.target
-"""
-SITE = """server {{
-    listen 80;
-    server_name shop.test;
-    location / {{
-        include proxy_params;
-        proxy_pass {target};
-    }}
-}}
-"""
-CODE = "from flask import Flask\n\napp = Flask(__name__)\n"
-
-Tree = Mapping[str, str]
-Judge = Callable[[Tree], Report]
-
-
-def unit(bind: str = "127.0.0.1:8000", more: str = "") -> str:
-    text = UNIT.format(bind=bind, more=more)
-    # Only root may make a file in /run itself.
-    return text.replace("Restart=", "RuntimeDirectory=shop\nRestart=") if bind.startswith("unix:/run/") else text
-
-
-def site(target: str = "http://127.0.0.1:8000") -> str:
-    return SITE.format(target=target)
-
-
-@pytest.fixture
-def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
-    monkeypatch.chdir(tmp_path)
-
-    def judge(tree: Tree) -> Report:
-        for path, text in tree.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        return check(Options(targets=(".",)))
-
-    return judge
-
-
-def faults(report: Report) -> set[str]:
-    return {finding.name for finding in report.findings if finding.severity.value != "info"}
-
+from doctor.reports.model import Verdict
+from doctor.run import exit_code
 
 HEALTHY: dict[str, Tree] = {
     "tcp": {"deploy/shop.service": unit(), "deploy/nginx.conf": site(), "wsgi.py": CODE},
@@ -200,22 +145,6 @@ def test_mismatch_in_a_template_without_gaps(judged: Judge) -> None:
     )
     finding = next(finding for finding in report.findings if finding.name == "upstream-bind-mismatch")
     assert next((item.path, item.line) for item in finding.evidence if item.path) == ("roles/web/templates/site.j2", 6)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        unit("unix:{{ socket }}"),
-        unit("unix:__INSTALL_DIR__/shop.sock"),
-        unit().replace("User=shop", "User=${APP_USER}"),
-        unit().replace("User=shop", "User = <the user>"),
-        unit().replace("User=shop", "User=@USER@"),
-    ],
-)
-def test_templates_are_named_and_not_judged(judged: Judge, text: str) -> None:
-    report = judged({"deploy/shop.service": text.replace("ExecReload", "#")})
-    assert report.templates == ("deploy/shop.service",)
-    assert (report.apps, report.findings, exit_code(report)) == ((), (), 4)
 
 
 def test_a_config_that_is_copied_to_the_machine(judged: Judge) -> None:

@@ -16,7 +16,8 @@ from doctor.facts.appcode.flask import (
     upload_limit,
     version_route,
 )
-from doctor.facts.appcode.model import AppCode, EntryPoint
+from doctor.facts.appcode.loads import imports_of
+from doctor.facts.appcode.model import AppCode, EntryPoint, Imports
 from doctor.facts.appcode.walk import Walk, binds, walk
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.modules import Found, Modules, interpreter
@@ -114,7 +115,7 @@ class _Collector:
         own_names = self._own_names()
         missing_module = self._missing_module(seen)
         unbound = next((p for p in seen.missing if not p.module), None)
-        imports: Fact[str] = Known(unbound.text, (unbound.place,)) if unbound else self._nothing(seen)
+        unbound_name: Fact[str] = Known(unbound.text, (unbound.place,)) if unbound else self._nothing(seen)
         missing, required_by = self._variables(seen, declared)
         names = tuple(dict.fromkeys(name for name, _ in seen.required))
         places = tuple(place for _, place in seen.required[:5])
@@ -125,15 +126,16 @@ class _Collector:
             entry=computed(
                 EntryPoint(module, attribute, is_call, found.file), *self._wsgi_app.places, Place(path=found.file)
             ),
+            imports=self._imports(found, seen),
             syntax_error=syntax,
             missing_module=missing_module,
             missing_package=_package(missing_module, own_names),
-            import_problem=imports,
+            import_problem=unbound_name,
             entry_problem=entry_problem,
             required_variables=Known(names, places) if names else self._nothing(seen),
             required_by=required_by,
             missing_variables=missing,
-            boot_blocker=_blocker(seen, syntax, entry_problem, missing_module, imports, missing),
+            boot_blocker=_blocker(seen, syntax, entry_problem, missing_module, unbound_name, missing),
             proxy_fix=has_proxy_fix(own),
             static_folder=static_folder(own),
             static_url=static_url(own),
@@ -144,6 +146,12 @@ class _Collector:
             dotenv_file=self._dotenv_file(),
             installed_copy=self._installed_copy(found, module),
         )
+
+    def _imports(self, found: Found, seen: Walk) -> Fact[Imports]:
+        reason = self._doubt or seen.unseen or next((problem.text for problem in seen.syntax), "")
+        if reason:
+            return Unknown(reason)
+        return imports_of(self._host, found, seen, self._own_folders, self._modules.search, self._wsgi_app.places)
 
     def _nothing(self, seen: Walk) -> Absent | Unknown:
         """What it means that nothing was found."""

@@ -17,6 +17,19 @@ class EntryPoint:
 
 
 @frozen
+class Imports:
+    """What a start reads of the app, in physical paths.
+
+    `root`: the entry of the search path that holds the entry module, or its package where that is installed. `files`
+    of the app's own that its imports lead to; empty where nobody followed them. `folders`: where imports look first.
+    """
+
+    root: str
+    files: frozenset[str]
+    folders: tuple[str, ...]
+
+
+@frozen
 class AppCode:
     """Code the next start or reload would load, in the directory it would load it from.
 
@@ -29,6 +42,8 @@ class AppCode:
     own_names: Fact[frozenset[str]]
     """Top-level names that stand for something in the app's own folders: what begins with one is never from PyPI."""
     entry: Fact[EntryPoint]
+    imports: Fact[Imports]
+    """Unknown where not all of them could be followed."""
     syntax_error: Fact[str]
     """In any file of the app that its imports lead to, those in functions included."""
     missing_module: Fact[str]

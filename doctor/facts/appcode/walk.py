@@ -83,6 +83,7 @@ class _Walker:
         self._functions: set[str] = set()
         self._walk = Walk()
         self._outlines: dict[str, Outline | Missing | Unseen] = {}
+        self._texts: dict[str, list[str]] = {}
 
     def run(self, entry: str, called: str) -> Walk:
         self._functions.update({called} - {""})
@@ -237,8 +238,11 @@ class _Walker:
         self._walk.missing.append(Problem(name, text, place, eager, whole))
 
     def _lines(self, path: str) -> list[str]:
-        content = self._host.read(path, TextKind.PYTHON)
-        return content.text.splitlines() if isinstance(content, Content) else []
+        """Read once: hiding the secrets of a long module takes time, and each guarded import asks for its lines."""
+        if path not in self._texts:
+            content = self._host.read(path, TextKind.PYTHON)
+            self._texts[path] = content.text.splitlines() if isinstance(content, Content) else []
+        return self._texts[path]
 
     def _line(self, path: str, line: int) -> str:
         lines = self._lines(path)

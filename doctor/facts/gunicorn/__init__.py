@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from doctor.facts.gunicorn.discover import collect
 from doctor.facts.gunicorn.model import Gunicorn, Holder, Settings, Shadowed, Unwritable
+from doctor.facts.gunicorn.tree import services
 
-__all__ = ["Gunicorn", "Holder", "Settings", "Shadowed", "Unwritable", "collect"]
+__all__ = ["Gunicorn", "Holder", "Settings", "Shadowed", "Unwritable", "collect", "services"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from doctor.frozen import frozen
+from doctor.grammar.gaps import is_gap
 
 
 class Takes(Enum):
@@ -43,7 +44,7 @@ class Arguments:
     settings: dict[str, Given] = field(default_factory=dict)
     application: Given | None = None
     opaque: str = ""
-    """A word that may stand for any arguments ("$OPTIONS"), "" for none."""
+    """A word that may stand for any arguments ("$OPTIONS", a gap of a template), "" for none."""
     error: str = ""
 
 
@@ -135,7 +136,8 @@ def parse(argv: Sequence[str], *, flag_proxy_protocol: bool = False, variables: 
         if word == "--" and not literal:
             literal = True
         elif literal or _is_value(word):
-            if variables and word.startswith(("$", "`")) and not literal:
+            of_shell = variables and word.startswith(("$", "`"))
+            if not literal and (of_shell or (is_gap(word, whole=True) and (free or at < len(words)))):
                 result.opaque = result.opaque or word
                 continue
             # argparse gives `args` (nargs="*") the first run of positional arguments, and no later one.

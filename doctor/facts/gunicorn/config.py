@@ -5,14 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import partial
 
+from doctor.facts import access
 from doctor.facts.gunicorn.arguments import SETTINGS
 from doctor.facts.gunicorn.expression import Scope, Unresolved, Value, evaluate
 from doctor.facts.gunicorn.variables import Variables
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.outline import Assignment, Expression, Outline
-from doctor.hosts.base import Host, Missing, TextKind, Unseen
+from doctor.hosts.base import Host, Missing, TargetKind, TextKind, Unseen
 
 DEFAULT_NAME = "gunicorn.conf.py"
 
@@ -110,10 +112,20 @@ def _read(host: Host, path: str, places: tuple[Place, ...], variables: Variables
             return _evaluated(host, path, known, outline, variables)
 
 
+def _real(host: Host, path: str) -> str | None:
+    """A path without links; a repository is taken to have none, for those that are on the machine lead back to it."""
+    found = access.physical(host, path)
+    if isinstance(found, Known):
+        return found.value
+    return posixpath.normpath(path) if host.kind is TargetKind.TREE else None
+
+
 def _evaluated(host: Host, path: str, known: Known[str], outline: Outline, variables: Variables) -> ConfigFile:
     machine = host.machine()
     names: dict[str, Value | Unresolved] = {}
-    scope = Scope(names, variables.get, None if isinstance(machine, Unseen) else machine.cpu_count, path)
+    scope = Scope(
+        names, variables.get, None if isinstance(machine, Unseen) else machine.cpu_count, path, partial(_real, host)
+    )
     lines = _lines(host, path)
     taken = max((item.line for item in outline.imports if "*" in item.names and not item.guarded), default=0)
     settings: dict[str, Fact[Value]] = {}

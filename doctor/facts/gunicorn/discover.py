@@ -223,7 +223,7 @@ class _Survey:
         if not isinstance(master.sockets, Known):
             return master.sockets
         rows = [self._sockets[inode] for inode in sorted(master.sockets.value) if inode in self._sockets]
-        rows = [row for row in rows if not row.address.path.endswith("/gunicorn.ctl")]
+        rows = [row for row in rows if not row.address.path.endswith(socket.CONTROL_SOCKET)]
         cwd = _cwd(master)
         directory = cwd.value if isinstance(cwd, Known) else "/"
         return Known(tuple(socket.located(row.address, directory) for row in rows), tuple(row.place for row in rows))

@@ -1,7 +1,7 @@
 """Values of expressions in a configuration file that follow from what is known, without running it.
 
 A white list: constants, names assigned before, arithmetic, f-strings, `or` and `x if y else z`, variables of the
-environment, the number of processors, the file's own directory. Anything else is `Unresolved`.
+environment, the number of processors, the file's own directory (os.path, pathlib). Anything else is `Unresolved`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ class AtLeast:
 Value: TypeAlias = Literal | AtLeast
 
 
+class _Path(str):
+    """A pathlib.Path, which `/` extends."""
+
+    __slots__ = ()
+
+
 @frozen
 class Scope:
     """What an expression may refer to."""
@@ -53,6 +59,8 @@ class Scope:
     processors: int | None
     path: str
     """The file itself."""
+    real: Callable[[str], str | None] = posixpath.normpath
+    """A path without links, None where that could not be told."""
 
 
 def evaluate(text: str, scope: Scope) -> Value:
@@ -98,6 +106,8 @@ def _value(node: ast.expr, scope: Scope) -> Value:
             return _variable(name, scope, required=True)
         case ast.Call(func, args, []):
             return _call(func, args, scope)
+        case ast.Attribute(value, "parent") if isinstance(path := _value(value, scope), _Path):
+            return _Path(posixpath.dirname(path))
         case _:
             raise Unresolved(ast.unparse(node))
 
@@ -124,7 +134,13 @@ def _call(func: ast.expr, args: list[ast.expr], scope: Scope) -> Value:
         text = _plain(_value(func.value, scope))
         if isinstance(text, str):
             return str(getattr(text, func.attr)())
+    if isinstance(func, ast.Attribute) and func.attr in ("resolve", "absolute") and not args:
+        path = _value(func.value, scope)
+        if isinstance(path, _Path):
+            return _Path(_real(path, scope) if func.attr == "resolve" else path)
     values = [_value(argument, scope) for argument in args]
+    if dotted in ("Path", "pathlib.Path") and len(values) == 1 and isinstance(values[0], str):
+        return _Path(posixpath.normpath(values[0]))
     if dotted in ("max", "min") and len(values) > 1:
         return _extreme(dotted, values)
     if dotted == "int" and len(values) == 1 and isinstance(values[0], AtLeast):
@@ -133,9 +149,18 @@ def _call(func: ast.expr, args: list[ast.expr], scope: Scope) -> Value:
     if dotted in ("int", "float", "str", "bool") and len(plain) == 1:
         return _cast(dotted, plain[0])
     prefix, _, method = dotted.rpartition(".")
+    if prefix in ("os.path", "path", "posixpath") and method == "realpath" and plain and isinstance(plain[0], str):
+        return _real(plain[0], scope)
     if prefix in ("os.path", "path", "posixpath") and method in _PATHS and all(isinstance(v, str) for v in plain):
         return _PATHS[method](*plain)
     raise Unresolved(f"{dotted or 'a call'}()")
+
+
+def _real(path: str, scope: Scope) -> str:
+    real = scope.real(path)
+    if real is None:
+        raise Unresolved(f"where the links of {path} lead")
+    return real
 
 
 def _cast(name: str, value: Literal) -> Literal:
@@ -201,6 +226,8 @@ def _compare(left: Literal, operator: ast.cmpop, right: Literal) -> bool:
 def _arithmetic(left: Value, operator: ast.operator, right: Value) -> Value:
     if isinstance(left, AtLeast) or isinstance(right, AtLeast):
         return _bound(left, operator, right)
+    if isinstance(left, _Path) and isinstance(right, str) and isinstance(operator, ast.Div):
+        return _Path(posixpath.join(left, right))
     if isinstance(left, str) and isinstance(right, str) and isinstance(operator, ast.Add):
         return left + right
     if isinstance(left, tuple) and isinstance(right, tuple) and isinstance(operator, ast.Add):

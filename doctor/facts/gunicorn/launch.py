@@ -36,6 +36,9 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DEFAULTED = re.compile(r"\$\{(\w+):?-([^${}]*)\}")
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _LONG_SHEBANG = re.compile(r"'''exec'\s+\"?([^\s\"]+)")
+_APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(?:\(.*\))?")
+_NEAR = 0.85
+"""Of two names, by difflib: one letter lost, doubled or exchanged."""
 _SCRIPT_LIMIT = 1 << 16
 _DEPTH_LIMIT = 3
 
@@ -148,7 +151,17 @@ def parse(argv: Sequence[str], setting: Setting, depth: int = 0) -> Launch | Non
         return _in_file(files[0], setting, depth) if files else None
     if name in _LAUNCHERS:
         return _behind(name, list(argv[1:]), setting, depth)
-    return _in_file(argv[0], setting, depth)
+    return _in_file(argv[0], setting, depth) or _misspelt(argv)
+
+
+def _misspelt(argv: Sequence[str]) -> Launch | None:
+    """What was meant for Gunicorn, as its name and MODULE:APP among its arguments tell: "guincorn wsgi:app"."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(posixpath.basename(argv[0]), ("gunicorn",), cutoff=_NEAR)
+    if near and any(_APPLICATION.fullmatch(word) for word in argv[1:]):
+        return Launch("direct", argv[0], tuple(argv[1:]))
+    return None
 
 
 def _behind(name: str, words: list[str], setting: Setting, depth: int) -> Launch | None:
@@ -179,16 +192,18 @@ def _in_file(path: str, setting: Setting, depth: int) -> Launch | None:
     if not full.startswith("/"):
         return None
     content = setting.host.read(full, limit=_SCRIPT_LIMIT)
-    if not isinstance(content, Content) or not content.text.startswith("#!"):
+    if not isinstance(content, Content) or "\0" in content.text or "\ufffd" in content.text:
         return None
-    words = content.text.partition("\n")[0][2:].split()
+    # Without that line a shell reads it all the same; systemd refuses it (203/EXEC, "Exec format error").
+    first = content.text.partition("\n")[0]
+    words = first[2:].split() if first.startswith("#!") else ["sh"]
     if words and posixpath.basename(words[0]) == "env":
         words = [word for word in words[1:] if not word.startswith("-")]
     if not words:
         return None
     if is_python(words[0]):
         return development((words[0], full), setting)
-    if posixpath.basename(words[0]) not in _SHELLS or "\ufffd" in content.text:
+    if posixpath.basename(words[0]) not in _SHELLS:
         return None
     return _in_shell(_commands(content.text), replace(setting, place=Place(path=full)), "script", False, depth)
 

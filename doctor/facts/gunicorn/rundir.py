@@ -34,8 +34,8 @@ def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:
     user = unit.user
     if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
         user = Unknown("the user is made at the start (DynamicUser=)", unit.dynamic_user.places)
-    if not isinstance(user, Known) or user.value in ("root", "0"):
-        return user if isinstance(user, Unknown) else Absent(bind.places)
+    elif isinstance(user, Absent) or (isinstance(user, Known) and user.value in ("root", "0")):
+        return Absent(bind.places)
     for address in bind.value:
         if address.kind is not AddressKind.UNIX or not address.path.startswith("/"):
             continue
@@ -62,15 +62,20 @@ def _runtime_name(host: Host, unit: Unit, directory: str, socket: str) -> Fact[s
     return Absent((Place(path=directory),)) if others else computed(name, Place(path=directory))
 
 
-def _directory(host: Host, unit: Unit, user: Known[str], directory: str, bind: tuple[Place, ...]) -> Fact[Unwritable]:
+def _directory(
+    host: Host, unit: Unit, user: Known[str] | Unknown, directory: str, bind: tuple[Place, ...]
+) -> Fact[Unwritable]:
     made = unit.runtime_directories
     if isinstance(made, Unknown):
         return made
     if isinstance(made, Known) and any(_is_below(directory, each) for each in made.value):
         return Absent(made.places)
+    if isinstance(user, Unknown):
+        return user
     prepared = _prepared(unit, directory)
     if prepared is not None:
-        return prepared
+        writable = host.kind is not TargetKind.TREE and isinstance(_present(host, unit, user, directory, bind), Absent)
+        return Absent(prepared.places) if writable else prepared
     places = (*bind, *user.places)
     if host.kind is TargetKind.TREE:
         if directory == _RUN:

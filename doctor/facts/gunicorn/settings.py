@@ -17,6 +17,7 @@ from doctor.facts.gunicorn.model import Settings, Shadowed
 from doctor.facts.gunicorn.variables import Variables
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, T, Unknown
 from doctor.frozen import frozen
+from doctor.grammar.gaps import is_gap, told
 from doctor.hosts.base import Host
 
 _DEFAULTS: Mapping[str, Value] = {
@@ -282,6 +283,8 @@ def _given(parsed: Arguments, place: Callable[[str], Place], shell: bool, becaus
 
 
 def _fact(item: Given, place: Place, shell: bool, because: str = "") -> Fact[Value]:
+    if is_gap(str(item.value)):
+        return Unknown(told(str(item.value)), (place,))
     if shell and ("$" in str(item.value) or "`" in str(item.value)):
         return Unknown(f"{item.word} is a variable{because}", (place,))
     return Known(item.value, (place,), Origin.EXPLICIT)

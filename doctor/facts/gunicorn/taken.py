@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from doctor.facts import process, socket
-from doctor.facts.address import Address, AddressKind, reaches
+from doctor.facts.address import AddressKind, clash, same_port
 from doctor.facts.gunicorn.model import Gunicorn, Holder
 from doctor.facts.socket import Row
 from doctor.facts.value import Absent, Fact, Known, Unknown
@@ -30,23 +30,12 @@ def _taken(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Hold
         return gunicorn.listens
     own = gunicorn.listens.value if isinstance(gunicorn.listens, Known) else ()
     for address in bind.value:
-        if address.kind is not AddressKind.TCP or any(_same_port(address, held) for held in own):
+        if address.kind is not AddressKind.TCP or any(same_port(address, held) for held in own):
             continue
-        row = next((row for row in rows.values() if _clash(address, row.address)), None)
+        row = next((row for row in rows.values() if clash(address, row.address)), None)
         if row is not None:
             return _holder(host, gunicorn, row)
     return Absent(bind.places)
-
-
-def _same_port(one: Address, other: Address) -> bool:
-    return one.kind is other.kind and one.port == other.port
-
-
-def _clash(wanted: Address, held: Address) -> bool:
-    """A bind to the one fails because of the other; a wildcard takes every address of its port."""
-    if not _same_port(wanted, held):
-        return False
-    return "" in (wanted.host, held.host) or reaches(wanted, held) or reaches(held, wanted)
 
 
 def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:

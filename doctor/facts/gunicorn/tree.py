@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from doctor.facts.gunicorn.launch import direct
-from doctor.facts.process import rewritten
+from doctor.facts.process import rewritten, unit_of
 from doctor.facts.socket import Row
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, ProcessRecord, Unseen
@@ -95,6 +95,17 @@ def families(host: Host, table: Table, sockets: Mapping[int, Row], main_pids: fr
         family.workers.sort(key=lambda worker: (worker.started, worker.pid))
         found.append(family)
     return [*sorted(found, key=lambda family: family.master.pid if family.master else 0), *orphans.values()]
+
+
+def services(host: Host) -> frozenset[str]:
+    """Services of systemd in whose control groups a Gunicorn runs."""
+    lines = host.processes()
+    if isinstance(lines, Unseen):
+        return frozenset()
+    gunicorns = {line.pid: line for line in lines if _is_gunicorn(line)}
+    masters = (host.process(line.pid) for line in gunicorns.values() if line.ppid not in gunicorns)
+    owners = {unit_of(record.cgroup) for record in masters if isinstance(record, ProcessRecord)}
+    return frozenset(name for name in owners if name.endswith(".service"))
 
 
 def title_of(argv: Sequence[str]) -> str:

@@ -23,6 +23,8 @@ class UnitLog:
     Each event is Absent when the journal was read and has none, Unknown when it could not be read.
     """
 
+    failure: Fact[str]
+    """Why the last try ended, one phrase: "it ended with status 1: OSError: …"; Absent: it runs, or was stopped."""
     boot_error: Fact[str]
     """Last line of the traceback that stopped a worker from booting: "ModuleNotFoundError: No module named 'x'"."""
     boot_error_place: Fact[str]

@@ -77,7 +77,7 @@ def _server() -> re.Pattern[str]:
 
 def collect_nginx(
     host: Host,
-    error_logs: tuple[str, ...],
+    error_logs: tuple[str, ...] | Absent,
     since: float,
     peers: tuple[str, ...],
     server_names: tuple[str, ...],
@@ -87,7 +87,7 @@ def collect_nginx(
 
     Args:
         host: where to look.
-        error_logs: paths as in `error_log`.
+        error_logs: paths as in `error_log`; Absent where there is no nginx at all.
         since: seconds since the epoch, of the later start of nginx and the app: older lines accuse nobody.
         peers: what nginx sends this app's requests to: "unix:/run/x.sock", "127.0.0.1:8000", or the name of a group.
         server_names: of the server blocks that lead to this app, for lines that name no upstream.
@@ -96,6 +96,8 @@ def collect_nginx(
     """
     if host.kind is TargetKind.TREE:
         return _all(Unknown("a repository has no logs of nginx"))
+    if isinstance(error_logs, Absent):
+        return _all(error_logs)
     zone = _zone(host)
     if isinstance(zone, Unknown):
         return _all(zone)

@@ -141,6 +141,12 @@ def tracebacks(lines: Sequence[str]) -> tuple[Traceback, ...]:
     return tuple(found)
 
 
+def _sentence(text: str) -> str:
+    """The first line of a message that goes on below: "failed for 'config.Prod'. Possible reasons are:"."""
+    whole, stop, _ = text.rpartition(". ")
+    return whole + stop.rstrip() if text.endswith(":") and stop else text
+
+
 def _chained(chain: list[Traceback], last: Traceback) -> Traceback:
     if not chain:
         return last
@@ -170,6 +176,6 @@ def _one(lines: Sequence[str], index: int, heading: str) -> tuple[Traceback | No
             continue
         if patterns.exception.match(line):
             held = tuple(frames)
-            return Traceback(heading, line.strip(), held, held, (), index), index + 1
+            return Traceback(heading, _sentence(line.strip()), held, held, (), index), index + 1
         return None, index
     return None, index

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
 
-from doctor.facts.log import patterns
+from doctor.facts.log import failure, patterns
 from doctor.facts.log.entries import Entry, from_file, from_journal
 from doctor.facts.log.model import LogEvent, UnitLog
 from doctor.facts.log.tracebacks import Traceback, tracebacks
@@ -22,6 +22,10 @@ _DAY = 86_400.0
 _LOOK_BACK = 3_600.0
 """Seconds before the last start that are read too, for what led to it."""
 _HALT_AFTER_HUP = 60.0
+_PAUSE = 2.0
+_LONG_BOOT = 300.0
+_TRIES = 2
+"""Tries that fail before a service that runs for the moment counts as one that does not stay up."""
 _CRASHES = {"4": "ILL", "6": "ABRT", "7": "BUS", "8": "FPE", "11": "SEGV"}
 _KILL = ("9", "SIGKILL")
 _READERS = ("systemd-journal", "adm", "wheel")
@@ -41,11 +45,14 @@ def collect_unit(host: Host, unit: Unit, since: float | None, error_log: Fact[st
         Every event Known, Absent (the logs were read and have none) or Unknown with the reason.
     """
     chain = _journal(host, unit, since)
-    written = _own_file(host, unit, since, error_log)
+    written = _own_file(host, _own_start(host, unit, chain), since, error_log)
     if isinstance(chain, Unknown):
-        return _unread(chain) if not isinstance(written, tuple) or not written else _judge((), written, chain, None)
+        found = (
+            _unread(chain) if not isinstance(written, tuple) or not written else _judge(unit, (), written, chain, None)
+        )
+        return replace(found, failure=failure.unread(unit, chain))
     missing = written if isinstance(written, Unknown) else None
-    return _judge(chain, written if isinstance(written, tuple) else (), None, missing, host.now())
+    return _judge(unit, chain, written if isinstance(written, tuple) else (), None, missing, host.now())
 
 
 def _unread(reason: Unknown) -> UnitLog:
@@ -56,13 +63,17 @@ def _journal(host: Host, unit: Unit, since: float | None) -> tuple[Entry, ...] |
     """Entries of the chain of starts that led to the last one, oldest first."""
     started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else None
     oldest = (started if started is not None else host.now() - _DAY) - _LOOK_BACK
-    command = commands.journal(unit.name, max(oldest, since or 0.0, 0.0), LINES)
-    output = host.run(command)
+    oldest = max(oldest, since or 0.0, 0.0)
+    output = host.run(commands.journal(unit.name, oldest, LINES))
+    text = output.stdout if isinstance(output, Output) else ""
+    if text.count("\n") >= LINES:  # a talkative unit: what counts is the end
+        output = host.run(commands.journal(unit.name, oldest, LINES, newest=True))
+        text = "\n".join(reversed(output.stdout.splitlines())) if isinstance(output, Output) else ""
     if isinstance(output, Missing):
         return Unknown("journalctl is not installed")
     if isinstance(output, Unseen):
         return Unknown(output.reason)
-    entries = from_journal(output.stdout, unit.name)
+    entries = from_journal(text, unit.name)
     if not entries:
         return _why_empty(host, output) or ()
     return tuple(entry for entry in _chain(entries, unit, started) if since is None or entry.time >= since)
@@ -146,7 +157,14 @@ def _runs(entries: Sequence[Entry]) -> list[list[Entry]]:
     return [runs[name] for name in order]
 
 
-def _own_file(host: Host, unit: Unit, since: float | None, error_log: Fact[str]) -> tuple[Entry, ...] | Unknown:
+def _own_start(host: Host, unit: Unit, chain: Sequence[Entry] | Unknown) -> float:
+    """From when on lines of Gunicorn's own file count: the last start, or the try before, where that counts too."""
+    started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else 0.0
+    last = [] if isinstance(chain, Unknown) else _last_run(chain, host.now())
+    return min(started, last[0].time) if last else started
+
+
+def _own_file(host: Host, started: float, since: float | None, error_log: Fact[str]) -> tuple[Entry, ...] | Unknown:
     if not isinstance(error_log, Known) or not error_log.value.startswith("/"):
         return ()
     content = host.read(error_log.value, TextKind.LOG, tail=True)
@@ -154,12 +172,12 @@ def _own_file(host: Host, unit: Unit, since: float | None, error_log: Fact[str])
         return Unknown(f"Gunicorn's log {error_log.value} does not exist", error_log.places)
     if isinstance(content, Unseen):
         return Unknown(content.reason, error_log.places)
-    started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else 0.0
     oldest = max(int(started), since or 0.0)
     return tuple(entry for entry in from_file(content.text, error_log.value) if entry.time >= oldest)
 
 
 def _judge(
+    unit: Unit,
     chain: Sequence[Entry],
     written: Sequence[Entry],
     no_journal: Unknown | None,
@@ -194,6 +212,7 @@ def _judge(
         events["dependency_error"] = Absent() if isinstance(no_gunicorn, Absent) else no_gunicorn
     unseen: Unknown | Absent = no_journal or no_file or Absent()
     return UnitLog(
+        failure=failure.failure(whole, unit, looping=_looping(chain, now)),
         boot_error=_boot_error(boot, last, events) or unseen,
         boot_error_place=_boot_place(boot) or unseen,
         boot_traceback_missing_module=_part(boot, lambda t: t.missing_module) or unseen,
@@ -211,13 +230,25 @@ def _last_run(chain: Sequence[Entry], now: float) -> list[Entry]:
     runs = _runs(chain)
     if not runs:
         return []
-    if len(runs) < 2:
-        return list(runs[-1])
-    boots = [entry.time for entry in runs[-2] if patterns.booting().search(entry.message)]
-    lifetime = runs[-2][-1].time - (boots[-1] if boots else runs[-2][0].time)
-    if now - runs[-1][0].time <= lifetime + 2.0:
+    if len(runs) > 1 and now - runs[-1][0].time <= _lifetime(runs[-2]) + _PAUSE:
         return [*runs[-2], *runs[-1]]
     return list(runs[-1])
+
+
+def _lifetime(run: Sequence[Entry]) -> float:
+    """Seconds from when it last booted to its end. One that lived for long did not fail to boot."""
+    boots = [entry.time for entry in run if patterns.booting().search(entry.message)]
+    seconds = run[-1].time - (boots[-1] if boots else run[0].time)
+    return seconds if seconds <= _LONG_BOOT else 0.0
+
+
+def _looping(chain: Sequence[Entry], now: float) -> bool:
+    """Several tries in a row ended soon, and the present one is not older than they became."""
+    runs = _runs(chain)
+    return len(runs) > _TRIES and all(
+        (seconds := _lifetime(run)) > 0.0 and now - runs[-1][0].time <= seconds + _PAUSE
+        for run in runs[-1 - _TRIES : -1]
+    )
 
 
 def _event(entries: Sequence[Entry]) -> Known[LogEvent] | None:

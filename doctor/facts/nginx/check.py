@@ -19,7 +19,8 @@ from doctor.facts.nginx.model import ConfigError, Listen, Server
 from doctor.facts.nginx.scope import Scope, flag, seconds, size
 from doctor.facts.nginx.select import default_server, groups
 from doctor.facts.nginx.upstream import PASSES, Names, split_target, uses_variables
-from doctor.facts.value import Absent
+from doctor.facts.systemd.accounts import Accounts
+from doctor.facts.value import Absent, Known
 from doctor.hosts.base import Host
 
 _JUDGED = frozenset({"", "http", "server", "location", "if", "limit_except", "upstream", "events"})
@@ -213,6 +214,15 @@ def _literal(listen: Listen) -> bool:
 
 def _where(listen: Listen) -> str:
     return f"{listen.place.path}:{listen.place.line}"
+
+
+def check_user(main: Scope, host: Host) -> Iterator[ConfigError]:
+    """Workers are to run as a user who is nobody here."""
+    node = next(iter(main.own("user")), None)
+    if node is not None and node.args:
+        exists = Accounts(host).user_exists(node.args[0])
+        if isinstance(exists, Known) and not exists.value:
+            yield refused(node, f'getpwnam("{node.args[0]}") failed: there is no such user')
 
 
 def check_certificates(

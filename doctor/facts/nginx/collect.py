@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import posixpath
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from doctor.facts.nginx import check, newer, sites
 from doctor.facts.nginx.conflict import listen_conflict
 from doctor.facts.nginx.effective import Defaults, build_server, log_path
+from doctor.facts.nginx.families import own_addresses
 from doctor.facts.nginx.include import Configuration, Node, load, load_documents
 from doctor.facts.nginx.model import ConfigError, Nginx, Server
-from doctor.facts.nginx.process import Build, Running, build, running, user_ids
+from doctor.facts.nginx.process import Build, Running, build, build_of, running, user_ids
 from doctor.facts.nginx.scope import Scope, default, first
 from doctor.facts.nginx.shadow import mark
-from doctor.facts.nginx.upstream import Names, collect_variables, parse_hosts
+from doctor.facts.nginx.upstream import Names, collect_variables, parse_hosts, usual_values
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -36,17 +38,23 @@ def collect(host: Host, unit: Fact[Unit]) -> Nginx:
     """
     if host.kind is TargetKind.TREE:
         return _repository(host)
-    binary = build(host)
     processes = running(host, unit)
+    binary = build_of(processes, build(host))
     main = processes.main_file or binary.options.get("--conf-path", "") or _MAIN
     if not main.startswith("/"):
-        main = posixpath.join("/etc/nginx", main)
+        main = posixpath.join(binary.options.get("--prefix", "/etc/nginx"), main)
     if isinstance(host.stat(main), Missing):
         return _without_files(processes, binary, unit, main)
     configuration = load(host, main)
     prefix = posixpath.dirname(main)
-    model = _model(configuration, _defaults(binary), _hosts(host), _version(binary), parts=False)
-    errors = [*configuration.errors, *model.errors, *check.check_certificates(model.servers, host, prefix)]
+    interfaces = cache(partial(own_addresses, host))
+    model = _model(configuration, _defaults(binary), _hosts(host), _version(binary), interfaces, parts=False)
+    errors = [
+        *configuration.errors,
+        *model.errors,
+        *check.check_user(model.main, host),
+        *check.check_certificates(model.servers, host, prefix),
+    ]
     if not any(_has_unseen(root) for root in configuration.roots):
         errors.extend(error for root in configuration.roots for error in check.check_log_formats(root))
     servers = mark([server for server, _ in model.servers])
@@ -66,7 +74,9 @@ def collect(host: Host, unit: Fact[Unit]) -> Nginx:
         files=configuration.files,
         newer_files=newer.newer_files(host, configuration.files, configuration.directories, processes.workers),
         sites=sites.collect(host, prefix, configuration, servers, errors),
-        error_log=log_path(model.main, "error_log", binary.options.get("--error-log-path", "")),
+        error_log=log_path(
+            model.main, "error_log", binary.options.get("--error-log-path", ""), binary.options.get("--prefix", "")
+        ),
         unit=unit,
         unit_failed=unit_failed(unit),
         listen_conflict=listen_conflict(host, processes.master, servers),
@@ -115,7 +125,8 @@ def _refusal(host: Host, errors: Sequence[ConfigError]) -> Fact[str]:
 
 def _without_files(processes: Running, binary: Build, unit: Fact[Unit], main: str) -> Nginx:
     """No main file: nginx is not installed, or runs with its files somewhere this host does not show."""
-    absent = Absent((Place(path=main),))
+    gone = isinstance(processes.master, Absent)
+    absent = Absent((Place(path=main),)) if gone else Unknown("the files of the nginx that runs were not found")
     return Nginx(
         version=binary.version,
         main_file=absent,
@@ -150,6 +161,7 @@ def _model(
     defaults: Defaults,
     hosts: dict[str, tuple[str, ...]],
     version: tuple[int, ...],
+    interfaces: Callable[[], frozenset[str]] = frozenset,
     *,
     parts: bool,
 ) -> _Model:
@@ -161,7 +173,8 @@ def _model(
         for node in scope.own("upstream"):
             if node.block is not None and node.args:
                 groups.setdefault(node.args[0].lower(), node)
-    shared = Names(groups, {}, hosts, 32 if version >= _KEEPALIVE_BY_DEFAULT else 0)
+    usual = usual_values(node for scope in http for node in scope.own("map"))
+    shared = Names(groups, {}, hosts, 32 if version >= _KEEPALIVE_BY_DEFAULT else 0, usual, interfaces)
     maps = collect_variables(node for scope in http for node in scope.nodes if node.name != "server")
     defaults = replace(defaults, http_version="1.1") if version >= _KEEPALIVE_BY_DEFAULT else defaults
     servers: list[tuple[Server, Scope]] = []
@@ -235,6 +248,7 @@ def _defaults(binary: Build) -> Defaults:
         root=posixpath.join(prefix, "html"),
         access_log=binary.options.get("--http-log-path", "/var/log/nginx/access.log"),
         error_log=binary.options.get("--error-log-path", "/var/log/nginx/error.log"),
+        prefix=binary.options.get("--prefix", ""),
     )
 
 
@@ -254,7 +268,7 @@ def _hosts(host: Host) -> dict[str, tuple[str, ...]]:
     if not isinstance(content, Content):
         return {}
     names = parse_hosts(content.text)
-    interfaces, routes = host.read("/proc/net/if_inet6"), host.read("/proc/net/route")
+    interfaces, routes = (host.read(f"/proc/net/{name}", TextKind.KERNEL) for name in ("if_inet6", "route"))
     six = isinstance(interfaces, Content) and any(
         x.split()[-1:] not in ([], ["lo"]) for x in interfaces.text.splitlines()
     )

@@ -1,11 +1,11 @@
-"""Another process on a port that nginx wants, while nginx does not run."""
+"""Another process on a port that nginx wants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from doctor.facts import socket
-from doctor.facts.address import AddressKind
+from doctor.facts.address import AddressKind, clash
 from doctor.facts.nginx.model import Server
 from doctor.facts.process import Process
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
@@ -13,9 +13,11 @@ from doctor.hosts.base import Host, Unseen
 
 
 def listen_conflict(host: Host, master: Fact[Process], servers: Sequence[Server]) -> Fact[str]:
-    """A sentence that names the port and who holds it; Absent when nginx runs or its ports are free."""
-    if not isinstance(master, Absent):
-        return Absent() if isinstance(master, Known) else master
+    """A sentence that names the port and who holds it; Absent when nginx has its ports, or they are free."""
+    if isinstance(master, Known):
+        return _kept_from(host, master.value, servers)
+    if isinstance(master, Unknown):
+        return master
     wanted = {x.address.port: x.place for s in servers for x in s.listens if x.address.kind is AddressKind.TCP}
     table = socket.table(host)
     if not isinstance(table, Known):
@@ -29,6 +31,23 @@ def listen_conflict(host: Host, master: Fact[Process], servers: Sequence[Server]
     port = min(held)
     who = _holder(host, socket.owners(host, [row.inode for row in held[port]]))
     return Known(f"port {port} is held by {who}", (wanted[port], Place(note=who)), Origin.COMPUTED)
+
+
+def _kept_from(host: Host, master: Process, servers: Sequence[Server]) -> Fact[str]:
+    """An address in the files that the running nginx does not hold, because another process does: each reload fails."""
+    table = socket.table(host)
+    if not isinstance(table, Known) or not isinstance(master.sockets, Known):
+        return table if isinstance(table, Unknown) else Unknown("the sockets of nginx could not be seen")
+    own = {row.address for inode, row in table.value.items() if inode in master.sockets.value}
+    for listen in (listen for server in servers for listen in server.listens):
+        if listen.address.kind is not AddressKind.TCP or listen.address in own:
+            continue
+        rivals = [row for row in table.value.values() if row.address not in own and clash(listen.address, row.address)]
+        if rivals:
+            who = _holder(host, socket.owners(host, [row.inode for row in rivals]))
+            said = f"port {listen.address.port} is held by {who}"
+            return Known(said, (listen.place, Place(note=who)), Origin.COMPUTED)
+    return Absent()
 
 
 def _holder(host: Host, owners: Mapping[int, Fact[tuple[int, ...]]]) -> str:

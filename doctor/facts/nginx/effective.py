@@ -27,12 +27,17 @@ _NO_MODIFIERS = frozenset({"=", "^~", "~", "~*"})
 
 @frozen
 class Defaults:
-    """What depends on the build. `root`: where `root html` lies; `access_log`, `error_log`: compiled-in paths."""
+    """What depends on the build.
+
+    `root`: where `root html` lies; `access_log`, `error_log`: compiled-in paths; `prefix`: where relative ones begin,
+    "" if that is not known.
+    """
 
     root: str
     access_log: str
     error_log: str
     http_version: str = "1.0"
+    prefix: str = ""
 
 
 def build_server(scope: Scope, names: Names, defaults: Defaults, node: Node | None, place: Place) -> Server:
@@ -56,8 +61,8 @@ def build_server(scope: Scope, names: Names, defaults: Defaults, node: Node | No
         listens=listens or ((default_listen(place),) if node is not None else ()),
         locations=_delegated(locations),
         place=place,
-        access_log=log_path(scope, "access_log", defaults.access_log),
-        error_log=log_path(scope, "error_log", defaults.error_log),
+        access_log=log_path(scope, "access_log", defaults.access_log, defaults.prefix),
+        error_log=log_path(scope, "error_log", defaults.error_log, defaults.prefix),
         included_by=node.chain if node is not None else (),
         shadowed=Absent(),
     )
@@ -145,7 +150,26 @@ def _location(
         internal=bool(scope.own("internal")),
         returns=_joined(_arguments(scope, "return")),
         via=_handed_to(scope) if isinstance(upstream, Absent) and modifier != "@" and scope.kind != "if" else "",
+        turned_away=_turned_away(scope),
     )
+
+
+def _turned_away(scope: Scope) -> Fact[str]:
+    """What answers each request before a target is asked.
+
+    A `return` outside of any `if`, here or in the server block around, or access rules that shut everybody out.
+    """
+    around: Scope | None = scope
+    rules: list[Node] | None = None
+    while around is not None:
+        node = next((node for node in around.nodes if node.name in ("return", "rewrite")), None)
+        if node is not None and node.name == "return" and (around is scope or around.kind == "server"):
+            return Known(" ".join((node.name, *node.args)), places(node), scope.origin(around))
+        rules = rules or [node for node in around.nodes if node.name in ("allow", "deny")]
+        around = around.parent
+    if rules and rules[0].name == "deny" and rules[0].args == ("all",) and not scope.inherited("satisfy")[0]:
+        return Known("deny all", places(rules[0]), Origin.COMPUTED)
+    return Absent()
 
 
 def _upstream(scope: Scope, names: Names) -> Fact[Upstream]:
@@ -239,7 +263,7 @@ def _cache_valid(scope: Scope, module: str) -> Fact[float]:
     return Known(longest, places(node), scope.origin(holder))
 
 
-def log_path(scope: Scope, name: str, compiled: str) -> Fact[str]:
+def log_path(scope: Scope, name: str, compiled: str, prefix: str = "") -> Fact[str]:
     """The file a log goes to. Absent: it is switched off; Unknown: it goes to syslog, to stderr or a computed path."""
     nodes, holder = scope.inherited(name)
     written = [n for n in nodes if n.args]
@@ -247,17 +271,25 @@ def log_path(scope: Scope, name: str, compiled: str) -> Fact[str]:
         missing = scope.missing(holder)
         if missing:
             return missing
+        compiled = _below(prefix, compiled)
         if not compiled.startswith("/"):
             return Unknown(f"nginx writes this log to {compiled or 'a place chosen when it was built'}")
         return default(compiled, "compiled into nginx")
     for node in written:
-        path = node.args[0]
+        path = _below(prefix, node.args[0])
         if path.startswith("/") and "$" not in path:
             return Absent(places(node)) if path == "/dev/null" else Known(path, places(node), scope.origin(holder))
     node = written[0]
     if node.args[0] == "off":
         return Absent(places(node))
     return Unknown(f"{name} goes to {node.args[0].partition(':')[0]}", places(node))
+
+
+def _below(prefix: str, path: str) -> str:
+    """A relative path begins at the prefix (ngx_conf_full_name); some words are no path."""
+    if not prefix or not path or path == "off" or path == "stderr" or path.startswith(("/", "syslog:", "memory:")):
+        return path
+    return f"{prefix.rstrip('/')}/{path}"
 
 
 def _handed_to(scope: Scope) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from doctor.facts.log.model import LogEvent, NginxLog
 from doctor.facts.nginx.model import Location, Server
 from doctor.facts.nginx.select import location_for
-from doctor.facts.value import Absent, Fact, Known, computed
+from doctor.facts.value import Absent, Fact, Known, Origin, Unknown, computed
 from doctor.frozen import frozen
 
 
@@ -24,6 +24,8 @@ class Limits:
     """The one with the shortest pattern: what is not said otherwise holds here."""
     roomiest: Fact[Location]
     """The one that takes the largest body."""
+    patient: Fact[Location]
+    """The one that was told to wait longest for the app; Absent: none was told."""
     timed_out: Fact[Location]
     header_too_big: Fact[Location]
     body_too_large: Fact[Location]
@@ -42,6 +44,7 @@ def collect(routes: Sequence[tuple[Server, Location]], log: NginxLog) -> Limits:
     return Limits(
         main=_fact(main),
         roomiest=_fact(roomiest),
+        patient=_most_patient(locations),
         timed_out=_asked(routes, log.timed_out, main),
         header_too_big=_asked(routes, log.header_too_big, main),
         body_too_large=_asked(routes, log.body_too_large, main),
@@ -56,6 +59,17 @@ def _room(location: Location) -> float:
     """Bytes of a body; 0 in the file is no limit, and what cannot be told may be."""
     limit = location.body_limit
     return limit.value if isinstance(limit, Known) and limit.value else float("inf")
+
+
+def _most_patient(locations: Sequence[Location]) -> Fact[Location]:
+    longest, best = 0.0, None
+    for location in locations:
+        told = location.read_timeout
+        if isinstance(told, Unknown):
+            return told
+        if isinstance(told, Known) and told.origin is not Origin.DEFAULT and told.value > longest:
+            longest, best = told.value, location
+    return _fact(best)
 
 
 @cache

@@ -47,9 +47,11 @@ class Peer:
     down: bool
     place: Place
     local: bool
-    """A unix socket, a loopback address or a name that /etc/hosts maps to one: on this machine."""
+    """A unix socket, an address of this machine, or a name that /etc/hosts maps to one."""
     addresses: Fact[tuple[Address, ...]] = _ABSENT
     """What its name stands for by /etc/hosts, each a peer of its own to nginx; Absent for what is no name."""
+    chosen: bool = False
+    """A variable leads some requests here, and by default leads them elsewhere."""
 
 
 @frozen
@@ -108,6 +110,8 @@ class Location:
     """Index in `Server.locations` of the location it is nested in, -1 at the top."""
     conditional: bool = False
     """An `if` or `limit_except` block with a target of its own: no URL selects it, its parent's requests go there."""
+    turned_away: Fact[str] = _ABSENT
+    """What answers every request in the place of `upstream`: "return 503", "deny all"."""
 
 
 @frozen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from doctor.facts.process import Process, read
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
@@ -12,16 +14,22 @@ from doctor.hosts.commands import nginx_version
 _MASTER = "nginx: master process"
 _WORKER = "nginx: worker process"
 _LEAVING = "is shutting down"
+_OWN_PROGRAM = "/sbin/nginx"
 
 
 @frozen
 class Running:
-    """The processes of one nginx. `main_file`: the file named by -c on the master's command line, "" without."""
+    """The processes of one nginx, and what stands on its master's command line; "" what does not.
+
+    `main_file`: of -c; `prefix`: of -p; `program`: its own path.
+    """
 
     master: Fact[Process]
     workers: Fact[tuple[Process, ...]]
     old_workers: Fact[tuple[Process, ...]]
     main_file: str = ""
+    prefix: str = ""
+    program: str = ""
 
 
 @frozen
@@ -54,6 +62,8 @@ def running(host: Host, unit: Fact[Unit]) -> Running:
         workers=_processes(host, [line for line in children if _LEAVING not in titles[line.pid]]),
         old_workers=_processes(host, [line for line in children if _LEAVING in titles[line.pid]]),
         main_file=_option(titles[master.pid], "-c"),
+        prefix=_option(titles[master.pid], "-p"),
+        program=next(iter(titles[master.pid].removeprefix(_MASTER).split()), ""),
     )
 
 
@@ -121,6 +131,24 @@ def build(host: Host) -> Build:
                 if equals and option.startswith("--"):
                     options[option] = value.strip("'\"")
     return Build(version, options)
+
+
+def build_of(processes: Running, asked: Build) -> Build:
+    """What holds for the nginx that runs, where that is another than the one that was asked.
+
+    One built from source, or OpenResty's, lies below a prefix of its own with all its files (nginx, auto/options).
+    """
+    prefix = processes.program.removesuffix(_OWN_PROGRAM)
+    if prefix in (processes.program, "", "/usr", "/usr/local"):
+        return replace(asked, options={**asked.options, **({"--prefix": processes.prefix} if processes.prefix else {})})
+    place = Place(note="command line of its master", text=processes.program)
+    options = {
+        "--prefix": processes.prefix or prefix,
+        "--conf-path": f"{prefix}/conf/nginx.conf",
+        "--error-log-path": "logs/error.log",
+        "--http-log-path": "logs/access.log",
+    }
+    return Build(Unknown(f"{processes.program} was not asked for its version", (place,)), options)
 
 
 def user_ids(host: Host, user: Fact[str], group: str) -> tuple[Fact[int], Fact[frozenset[int]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 
 from doctor.facts.address import Address, AddressKind, is_loopback, parse_upstream, tcp
 from doctor.facts.nginx.include import Node
@@ -31,13 +32,16 @@ class Names:
     """What names stand for: upstream groups, literal variables, and /etc/hosts.
 
     `variables`: every value that a `set` or `map` gives a variable; None where one of them is no literal.
-    `keepalive`: connections kept to a group that does not say, 0 before nginx 1.29.7.
+    `usual`: of these the value that a `map` gives where nothing else fits. `own`: addresses of this machine's network
+    interfaces. `keepalive`: connections kept to a group that does not say, 0 before nginx 1.29.7.
     """
 
     groups: Mapping[str, Node]
     variables: Mapping[str, tuple[str, ...] | None]
     hosts: Mapping[str, tuple[str, ...]]
     keepalive: int = 0
+    usual: Mapping[str, str] = field(default_factory=dict)
+    own: Callable[[], frozenset[str]] = frozenset
 
 
 @frozen
@@ -82,6 +86,17 @@ def collect_variables(nodes: Iterable[Node]) -> dict[str, tuple[str, ...] | None
         elif node.block is not None and node.name != "types":
             pending.extend(node.block)
     return found
+
+
+def usual_values(nodes: Iterable[Node]) -> dict[str, str]:
+    """The default of each `map` right below some nodes, by the name of its variable."""
+    return {
+        node.args[1]: entry.args[0]
+        for node in nodes
+        if node.name == "map" and len(node.args) == 2
+        for entry in node.block or ()
+        if entry.name == "default" and len(entry.args) == 1
+    }
 
 
 def _add(found: dict[str, tuple[str, ...] | None], name: str, values: Iterable[str]) -> None:
@@ -129,6 +144,34 @@ def resolve(node: Node, names: Names) -> Fact[Upstream]:
         return Unknown(f"{node.name} names no target", (place,))
     written = node.args[0]
     expanded = expand(written, names.variables)
+    several = next((i for i in _dollars(expanded) if len(_values(expanded, i, names.variables)) > 1), -1)
+    if several >= 0:
+        return _one_of(node, expanded, several, names)
+    return _resolved(node, written, expanded, names)
+
+
+def _one_of(node: Node, written: str, start: int, names: Names) -> Fact[Upstream]:
+    """A target that a variable chooses among known ones: the peers of each, those of the usual one first."""
+    variable, end = _name(written, start)
+    values = _values(written, start, names.variables)
+    usual = names.usual.get(variable)
+    first: Upstream | None = None
+    peers: list[Peer] = []
+    for value in sorted(values, key=lambda value: value != usual):
+        one = replace(names, variables={**names.variables, variable: (value,)})
+        expanded = expand(written[:start] + value + written[end:], one.variables)
+        upstream = _resolved(node, node.args[0], expanded, one)
+        if isinstance(upstream, Known):
+            first = first or upstream.value
+            peers += (replace(peer, chosen=value != usual) for peer in upstream.value.peers)
+    if first is None:
+        return _resolved(node, node.args[0], written, names)
+    told = Upstream(node.args[0], False, first.scheme, first.uri, tuple(peers), node.place, first.keepalive)
+    return Known(told, (node.place,), Origin.EXPLICIT)
+
+
+def _resolved(node: Node, written: str, expanded: str, names: Names) -> Fact[Upstream]:
+    place = node.place
     if expanded.startswith("$") or ("$" in expanded and "://" not in expanded and node.name == "proxy_pass"):
         peer = Peer(_chosen(expanded, place), expanded, False, False, place, False)
         return Known(
@@ -180,13 +223,18 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
     host = address.host
     named = _named(host, address.port, place, names)
     if host in ("", "::") or is_loopback(address) or ":" in host or host.replace(".", "").isdigit():
-        local = is_loopback(address) or host in ("", "::")
+        local = _is_here(address, names)
         known = Known(address, (place,), Origin.EXPLICIT)
         return Peer(known, host or "0.0.0.0", backup, down, place, local, named)
     if isinstance(named, Known):
         mapped = Known(named.value[0], named.places, Origin.COMPUTED)
-        return Peer(mapped, host, backup, down, place, is_loopback(named.value[0]), named)
-    return Peer(Unknown(f"{host} has to be looked up in DNS", (place,)), host, backup, down, place, False)
+        return Peer(mapped, host, backup, down, place, _is_here(named.value[0], names), named)
+    reason = f"{host} is no upstream group, so that nginx has to look it up in DNS"
+    return Peer(Unknown(reason, (place,)), host, backup, down, place, False)
+
+
+def _is_here(address: Address, names: Names) -> bool:
+    return is_loopback(address) or address.host in ("", "::") or address.host in names.own()
 
 
 def _named(host: str, port: int, place: Place, names: Names) -> Fact[tuple[Address, ...]]:

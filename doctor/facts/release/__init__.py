@@ -2,5 +2,6 @@
 
 from doctor.facts.release.collect import collect
 from doctor.facts.release.model import Release
+from doctor.facts.release.way import configured
 
-__all__ = ["Release", "collect"]
+__all__ = ["Release", "collect", "configured"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from doctor.facts.appcode.loads import may_load
+from doctor.facts.appcode.model import Imports
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.release.serving import TOLERANCE, divided, started
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import Host, Missing, Scan, ScannedFile, Unseen
+from doctor.hosts.base import Host, Missing, Scan, ScannedFile, Stat, Unseen
 
 CODE = (".py",)
 TEMPLATES = (".html", ".htm", ".jinja", ".jinja2", ".j2")
@@ -55,6 +57,7 @@ def age(
     directory: Fact[str],
     deleted: bool,
     switch: Switch | None,
+    imports: Imports | None = None,
 ) -> Age:
     """Compare the code in `directory` with the processes that run it.
 
@@ -62,15 +65,16 @@ def age(
         host: where to look.
         gunicorn: with preload its master loaded the code.
         workers: those that take requests; without preload they loaded the code.
-        directory: where they run, physical; Absent when nothing runs.
+        directory: where they loaded it from, physical; Absent when nothing runs.
         deleted: it was removed under them.
         switch: None without a release link, or where its time is not known.
+        imports: what of it is loaded; None where that cannot be told.
     """
     if not isinstance(directory, Known):
         return _same(directory)
     if deleted:
         return _same(Unknown("the directory the workers run in was removed", directory.places))
-    code = loaded_code(host, directory, gunicorn)
+    code = loaded_code(host, directory, gunicorn, imports)
     templates = _scan(host, directory, TEMPLATES)
     newest = code.newest[0] if isinstance(code, Scan) and code.newest else None
     nothing: Fact[str] = code if isinstance(code, Unknown) else Absent()
@@ -94,20 +98,44 @@ def came_after(scan: Scan | Unknown, moment: float) -> bool:
     return bool(files) and all(file.ctime > moment + TOLERANCE for file in files)
 
 
-def loaded_code(host: Host, directory: Known[str], gunicorn: Gunicorn) -> Scan | Unknown:
-    """The Python files of a directory but those that no worker imports: tests, migrations, Gunicorn's own settings."""
+def loaded_code(
+    host: Host, directory: Known[str], gunicorn: Gunicorn, imports: Imports | None = None
+) -> Scan | Unknown:
+    """The Python files of a directory but those that no worker imports: tests, migrations, Gunicorn's own settings.
+
+    With `imports`, nor what nothing in the app leads to.
+    """
     scan = _scan(host, directory, CODE)
     if isinstance(scan, Unknown):
         return scan
     file = gunicorn.settings.config_file
     settings = file.value if isinstance(file, Known) else ""
-    kept = tuple(file for file in scan.newest if _is_loaded(file.path, directory.value, settings))
+
+    def is_loaded(path: str) -> bool:
+        return _is_loaded(path, directory.value, settings) and (imports is None or may_load(host, imports, path))
+
+    kept = [file for file in scan.newest if is_loaded(file.path)]
     if scan.newest and not kept and scan.seen > len(scan.newest):
-        return Unknown(f"the newest files in {directory.value} are all tests or migrations", directory.places)
+        if imports is None or not imports.files:
+            return Unknown(f"the newest files in {directory.value} are all tests or migrations", directory.places)
+        kept = [found for path in sorted(imports.files) if (found := _stated(host, path))]
     touched = scan.newest_change
-    if touched and not _is_loaded(touched.path, directory.value, settings):
+    if touched and not is_loaded(touched.path):
         touched = None
-    return replace(scan, newest=kept, newest_change=touched)
+    # Files with times to come crowd out what was changed just now; that has the newest ctime.
+    known = {file.path: _settled(file) for file in (*kept, *((touched,) if touched else ()))}
+    newest = sorted(known.values(), key=lambda file: (-file.mtime, file.path))
+    return replace(scan, newest=tuple(newest), newest_change=_settled(touched) if touched else None)
+
+
+def _stated(host: Host, path: str) -> ScannedFile | None:
+    stat = host.stat(path)
+    return ScannedFile(path, stat.mtime, stat.ctime, stat.size) if isinstance(stat, Stat) else None
+
+
+def _settled(file: ScannedFile) -> ScannedFile:
+    """Nothing in a file changes after its ctime (inode(7)): a later mtime was set, by an archive or a wrong clock."""
+    return replace(file, mtime=min(file.mtime, file.ctime))
 
 
 def _is_loaded(path: str, directory: str, settings: str) -> bool:

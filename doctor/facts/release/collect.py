@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from doctor.facts.appcode.model import Imports
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.process import Process, WorkingDirectory
 from doctor.facts.release.age import Switch, age, came_after, loaded_code
@@ -12,31 +13,34 @@ from doctor.facts.release.follow import hup_follows
 from doctor.facts.release.git import Checkout, checkout
 from doctor.facts.release.layout import (
     Folder,
-    Link,
     folder_of,
     link_beside,
     link_inside,
-    link_named,
-    link_on,
     release_root,
 )
 from doctor.facts.release.model import Release
 from doctor.facts.release.serving import TOLERANCE, serving, started
+from doctor.facts.release.way import REPOSITORY, Held, Way, configured_by, find_link, ways
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
-from doctor.frozen import frozen
 from doctor.grammar.outline import Outline
-from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
+from doctor.hosts.base import FileType, Host, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
 
 _MARKERS = ("REVISION", ".revision", "VERSION", "RELEASE", "BUILD", "revision.txt", "version.txt", "GIT_SHA", "COMMIT")
-_REPOSITORY = "a repository does not hold the machine's files"
+_NOT_TOLD = Unknown("which files the app loads was not looked at")
 _SETTLED = 600.0
 """Seconds. A release that nobody writes to for so long is complete."""
 _ROUTE = re.compile(r"/_*(?:version|release|revision|build|healthz?|status)/?$", re.IGNORECASE)
 
 
-def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str, ...] = ()) -> Release:
+def collect(
+    host: Host,
+    gunicorn: Gunicorn,
+    unit: Fact[Unit],
+    served: tuple[str, ...] = (),
+    imports: Fact[Imports] = _NOT_TOLD,
+) -> Release:
     """Where the code lies, how it is switched, and whether the processes run what lies there.
 
     Args:
@@ -44,27 +48,35 @@ def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str,
         gunicorn: whose code.
         unit: its unit; Absent without one.
         served: directories other Gunicorns run in, which are no stray copies of this app.
+        imports: what the next start would load.
     """
-    logical = _logical(gunicorn)
-    link = _find_link(host, logical)
-    configured = _configured(host, logical, gunicorn)
+    logical = ways(gunicorn, unit)
+    link = find_link(host, logical, imports)
+    following = configured_by(host, logical, gunicorn)
     workers = serving(gunicorn)
     cwd = _cwd(gunicorn, workers)
-    running: Fact[str] = Known(cwd.value.path, cwd.places) if isinstance(cwd, Known) else cwd
-    folder = _folder(host, link, configured, running)
-    root = running if isinstance(running, Known) else configured
+    standing: Fact[str] = Known(cwd.value.path, cwd.places) if isinstance(cwd, Known) else cwd
+    folder = _folder(host, link, following, standing)
     deleted = isinstance(cwd, Known) and cwd.value.deleted
     held = link.value if isinstance(link, Known) else None
-    place = Place(path=held.link.path) if held else Place()
+    place = Place(path=held.link.written or held.link.path) if held else Place()
     switched: Fact[float] = _switched(held, place) if held else _missing(link)
     follows = _follows(gunicorn, unit, link, logical)
-    behind = _behind(host, gunicorn, held, running, folder, workers, follows) if held else _missing(link)
+    replaced = _replaced(host, gunicorn, cwd, following, held, workers)
+    behind: Fact[str] = _missing(link)
+    if held and not isinstance(replaced, Known):
+        behind = _behind(host, gunicorn, held, standing, folder, workers, follows)
+    running = _running(host, held, standing, behind)
+    root = running if isinstance(running, Known) else following
     crossed = isinstance(follows, Known) and follows.value
     switch: Switch | None = None
     if held and held.link.seen:
         back = _turned_back(host, gunicorn, held, folder)
         switch = Switch(held.link.path, held.link.switched, isinstance(behind, Known), crossed, back)
-    ages = age(host, gunicorn, workers, running, deleted, switch)
+    # The walk was of the directory the next start would run in.
+    same = isinstance(standing, Known) and isinstance(following, Known) and standing.value == following.value
+    loaded = imports.value if same and isinstance(imports, Known) else None
+    ages = age(host, gunicorn, workers, _loaded_from(running, loaded), deleted, switch, loaded)
     repository = _checkout(host, root, deleted)
     oldest_worker = _worker(workers, 0)
     return Release(
@@ -72,14 +84,15 @@ def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str,
         link_target=_target(held) if held else _missing(link),
         link_switched=switched,
         link_inside_release=_inside(host, held, folder) if held else _missing(link),
-        bypassed_link=_bypassed(host, link, folder, configured),
+        bypassed_link=_bypassed(host, link, folder, following),
         folder=computed(folder.path, Place(path=folder.path)) if folder else Absent(),
         entries=computed(folder.names, Place(path=folder.path)) if folder else Absent(),
         newest=_newest(folder),
         unswitched=_unswitched(host, gunicorn, held, folder, oldest_worker),
         running=running,
         running_deleted=Known(deleted, cwd.places) if isinstance(cwd, Known) else cwd,
-        configured=configured,
+        configured=following,
+        replaced=replaced,
         behind_link=behind,
         reloaded_since_switch=_reloaded(oldest_worker, switched),
         newest_code=ages.newest_code,
@@ -102,80 +115,19 @@ def collect(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], served: tuple[str,
     )
 
 
-@frozen
-class _Way:
-    """A path that leads to the code, links kept. `working`: it is the working directory."""
-
-    path: str
-    places: tuple[Place, ...]
-    working: bool
-
-
-def _logical(gunicorn: Gunicorn) -> Fact[tuple[_Way, ...]]:
-    """Every path as written that leads to the code: the directory, and what is searched for modules."""
-    directory = gunicorn.logical_directory
-    if isinstance(directory, Unknown):
-        return directory
-    ways = [_Way(directory.value, directory.places, True)] if isinstance(directory, Known) else []
-    chdir, pythonpath = gunicorn.settings.chdir, gunicorn.settings.pythonpath
-    if isinstance(chdir, Known) and chdir.value.startswith("/"):
-        ways.append(_Way(chdir.value, chdir.places, True))
-    if isinstance(pythonpath, Known):
-        entries = (entry.strip() for entry in pythonpath.value.split(","))
-        ways += [_Way(entry, pythonpath.places, False) for entry in entries if entry.startswith("/")]
-    return Known(tuple(ways)) if ways else Absent()
-
-
-@frozen
-class _Held:
-    """The link and the way it lies on."""
-
-    link: Link
-    way: _Way
-
-
-def _find_link(host: Host, logical: Fact[tuple[_Way, ...]]) -> Fact[_Held]:
-    if not isinstance(logical, Known):
-        return logical
-    for way in logical.value:
-        link = link_named(way.path) if host.kind is TargetKind.TREE else link_on(host, way.path)
-        if isinstance(link, Unseen):
-            return Unknown(link.reason, way.places)
-        if link is not None:
-            return computed(_Held(link, way), Place(path=link.path), *way.places)
-    return Absent(logical.value[0].places)
-
-
-def _missing(link: Fact[_Held]) -> Absent | Unknown:
+def _missing(link: Fact[Held]) -> Absent | Unknown:
     return link if isinstance(link, Unknown) else Absent()
 
 
-def _switched(held: _Held, place: Place) -> Fact[float]:
-    return Known(held.link.switched, (place,)) if held.link.seen else Unknown(_REPOSITORY, held.way.places)
+def _switched(held: Held, place: Place) -> Fact[float]:
+    return Known(held.link.switched, (place,)) if held.link.seen else Unknown(REPOSITORY, held.way.places)
 
 
-def _target(held: _Held) -> Fact[str]:
+def _target(held: Held) -> Fact[str]:
     place = Place(path=held.link.path)
     if not held.link.seen:
-        return Unknown(_REPOSITORY, held.way.places)
+        return Unknown(REPOSITORY, held.way.places)
     return Known(held.link.target, (place,)) if held.link.target else Absent((place,))
-
-
-def _configured(host: Host, logical: Fact[tuple[_Way, ...]], gunicorn: Gunicorn) -> Fact[str]:
-    """--chdir wins over the working directory: Gunicorn changes into it before it loads the app."""
-    if not isinstance(logical, Known):
-        return gunicorn.directory if isinstance(logical, Absent) else logical
-    working = [way for way in logical.value if way.working]
-    if not working:
-        return gunicorn.directory
-    found = resolve(host, working[-1].path)
-    if isinstance(found.physical, Unseen):
-        return Unknown(found.physical.reason, working[-1].places)
-    if isinstance(found.physical, Missing) and host.kind is TargetKind.TREE:
-        return Unknown(_REPOSITORY, working[-1].places)
-    if isinstance(found.physical, Missing):
-        return Absent((*working[-1].places, Place(path=found.stopped_at)))
-    return computed(found.physical, *working[-1].places)
 
 
 def _cwd(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> Fact[WorkingDirectory]:
@@ -185,7 +137,7 @@ def _cwd(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> Fact[Working
     return gunicorn.master.value.cwd if isinstance(gunicorn.master, Known) else gunicorn.master
 
 
-def _folder(host: Host, link: Fact[_Held], configured: Fact[str], running: Fact[str]) -> Folder | None:
+def _folder(host: Host, link: Fact[Held], configured: Fact[str], running: Fact[str]) -> Folder | None:
     targets = [link.value.link.target] if isinstance(link, Known) else []
     targets += [fact.value for fact in (configured, running) if isinstance(fact, Known)]
     for target in dict.fromkeys(targets):
@@ -199,14 +151,14 @@ def _folder(host: Host, link: Fact[_Held], configured: Fact[str], running: Fact[
     return None
 
 
-def _inside(host: Host, held: _Held, folder: Folder | None) -> Fact[str]:
+def _inside(host: Host, held: Held, folder: Folder | None) -> Fact[str]:
     if folder is None or not held.link.target:
         return Absent()
     found = link_inside(host, held.link.target, folder)
     return computed(found, Place(path=found)) if found else Absent()
 
 
-def _bypassed(host: Host, link: Fact[_Held], folder: Folder | None, configured: Fact[str]) -> Fact[str]:
+def _bypassed(host: Host, link: Fact[Held], folder: Folder | None, configured: Fact[str]) -> Fact[str]:
     if isinstance(link, Unknown):
         return link
     if isinstance(link, Known) or folder is None or not isinstance(configured, Known):
@@ -225,7 +177,7 @@ def _newest(folder: Folder | None) -> Fact[str]:
 
 
 def _unswitched(
-    host: Host, gunicorn: Gunicorn, held: _Held | None, folder: Folder | None, oldest_worker: Fact[float]
+    host: Host, gunicorn: Gunicorn, held: Held | None, folder: Folder | None, oldest_worker: Fact[float]
 ) -> Fact[str]:
     if held is None or folder is None or not folder.names:
         return Absent()
@@ -251,7 +203,7 @@ def _unswitched(
     return computed(newest, *places)
 
 
-def _turned_back(host: Host, gunicorn: Gunicorn, held: _Held, folder: Folder | None) -> bool:
+def _turned_back(host: Host, gunicorn: Gunicorn, held: Held, folder: Folder | None) -> bool:
     """The link points to an older release than one that was there when the master started: a roll-back since then."""
     if folder is None or not folder.names or not isinstance(gunicorn.master, Known):
         return False
@@ -261,10 +213,56 @@ def _turned_back(host: Host, gunicorn: Gunicorn, held: _Held, folder: Folder | N
     return came and bool(held.link.target) and release_root(held.link.target, folder) != newest
 
 
+def _replaced(
+    host: Host,
+    gunicorn: Gunicorn,
+    cwd: Fact[WorkingDirectory],
+    following: Fact[str],
+    held: Held | None,
+    workers: Fact[tuple[Process, ...]],
+) -> Fact[str]:
+    """By inode: the directory was renamed, and another one put in its place after the workers had started."""
+    if not isinstance(cwd, Known) or not isinstance(following, Known) or not isinstance(gunicorn.master, Known):
+        return Absent()
+    if cwd.value.deleted or cwd.value.path == following.value or not isinstance(workers, Known) or not workers.value:
+        return Absent()
+    # A link that was written since leads there for a reason of its own.
+    if held and (not held.link.seen or held.link.switched > gunicorn.master.value.started - TOLERANCE):
+        return Absent()
+    stat = host.stat(following.value)
+    if not isinstance(stat, Stat) or (stat.device, stat.inode) == (cwd.value.device, cwd.value.inode):
+        return Absent()
+    # A rename changes the ctime of what is renamed.
+    if stat.ctime < workers.value[0].started:
+        return Absent()
+    if not all(_entry_file(host, gunicorn, path) for path in (cwd.value.path, following.value)):
+        return Absent()
+    return computed(following.value, Place(path=following.value), *cwd.places)
+
+
+def _running(host: Host, held: Held | None, standing: Fact[str], behind: Fact[str]) -> Fact[str]:
+    """The directory the workers stand in, or the release, where that is found on the search path alone."""
+    if held is None or held.way.working or not isinstance(standing, Known):
+        return standing
+    place = Place(path=held.link.path)
+    found = resolve(host, held.way.path).physical
+    if isinstance(behind, Absent) and isinstance(found, str):
+        return computed(found, place, *standing.places)
+    return Unknown(f"which release {held.link.path} pointed to when the code was loaded is lost", (place,))
+
+
+def _loaded_from(running: Fact[str], imports: Imports | None) -> Fact[str]:
+    """Where the code lies: in the directory, or where its entry module is found elsewhere on the search path."""
+    if not isinstance(running, Known) or imports is None or running.value == imports.root:
+        return running
+    inside = imports.root.startswith(f"{running.value.rstrip('/')}/") and running.value != "/"
+    return running if inside else Known(imports.root, (*running.places, Place(path=imports.root)))
+
+
 def _behind(
     host: Host,
     gunicorn: Gunicorn,
-    held: _Held,
+    held: Held,
     running: Fact[str],
     folder: Folder | None,
     workers: Fact[tuple[Process, ...]],
@@ -324,7 +322,7 @@ def _checkout(host: Host, root: Fact[str], deleted: bool) -> Checkout:
     return Checkout(fact, fact, fact)
 
 
-def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[_Held], logical: Fact[tuple[_Way, ...]]) -> Fact[bool]:
+def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[Held], logical: Fact[tuple[Way, ...]]) -> Fact[bool]:
     if isinstance(link, Unknown):
         return link
     if isinstance(link, Absent):
@@ -371,7 +369,7 @@ def _other_copy(
     if not isinstance(root, Known):
         return root
     if host.kind is TargetKind.TREE:
-        return Unknown(_REPOSITORY)
+        return Unknown(REPOSITORY)
     if deleted:
         return Unknown("the directory was removed", root.places)
     entry = _entry_file(host, gunicorn, root.value)

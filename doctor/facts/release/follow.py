@@ -44,6 +44,13 @@ def hup_follows(gunicorn: Gunicorn, unit: Fact[Unit], link: str, outside: bool) 
     return computed(False, *gunicorn.logical_directory.places)
 
 
+def searched(gunicorn: Gunicorn, unit: Fact[Unit]) -> tuple[str, ...]:
+    """Absolute entries of PYTHONPATH, as far as it is shown."""
+    variables = _variables(gunicorn, unit)
+    given = variables.get("PYTHONPATH", "") if isinstance(variables, dict) else ""
+    return tuple(entry for entry in given.split(":") if entry.startswith("/"))
+
+
 def _below(path: str, link: str) -> bool:
     return path == link or path.rstrip("/") == link or path.startswith(f"{link}/")
 

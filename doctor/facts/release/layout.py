@@ -19,12 +19,14 @@ _FOLDERS = frozenset({"releases", "release", "versions", "builds", "deploys", "d
 class Link:
     """A link on a path. `target` is physical, "" when it points to nothing.
 
-    `seen`: False for what a repository only names; neither target nor time is known then.
+    `switched`: when it, or a link that it leads to, was written last; `written` is that link. `seen`: False for what
+    a repository only names; neither target nor time is known then.
     """
 
     path: str
     target: str
     switched: float
+    written: str = ""
     seen: bool = True
 
 
@@ -69,8 +71,17 @@ def link_named(path: str) -> Link | None:
 
 
 def _link(host: Host, path: str, stat: Stat) -> Link:
-    target = resolve(host, path).physical
-    return Link(path, target if isinstance(target, str) else "", stat.mtime)
+    found = resolve(host, path)
+    links = [part for part in found.components if part.stat.type is FileType.LINK]
+    first = next((i for i, part in enumerate(links) if part.stat.inode == stat.inode), len(links))
+    written, switched = max(((part.path, part.stat.mtime) for part in links[first + 1 :]), key=_time, default=("", 0.0))
+    if switched <= stat.mtime:
+        written, switched = path, stat.mtime
+    return Link(path, found.physical if isinstance(found.physical, str) else "", switched, written)
+
+
+def _time(link: tuple[str, float]) -> float:
+    return link[1]
 
 
 def folder_of(host: Host, release: str) -> Folder | None:

@@ -30,10 +30,13 @@ class Release:
     """The newest release when it came after the link was last written and the link does not point to it: nobody
     switched. Absent otherwise, so for a roll-back too; Unknown while it may still be deployed."""
     running: Fact[str]
-    """The physical directory the workers run in; with several, that of the oldest worker."""
+    """The physical directory the workers run in; with several, that of the oldest worker. Where the code is found by
+    way of a link on the search path, the release that leads to; Unknown where that was switched."""
     running_deleted: Fact[bool]
     configured: Fact[str]
     """The physical directory the next start would run in; Absent when it does not exist."""
+    replaced: Fact[str]
+    """`configured`, where it took the name of the directory the workers run in, which was renamed; Absent otherwise."""
     behind_link: Fact[str]
     """The release the link points to, when the workers loaded another; Absent when they agree or there is no link."""
     reloaded_since_switch: Fact[bool]

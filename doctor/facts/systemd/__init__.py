@@ -21,15 +21,17 @@ __all__ = ["EnvironmentFileRef", "ExecCommand", "SocketUnit", "Systemd", "Unit",
 
 
 def collect(host: Host, also: frozenset[str] = frozenset()) -> Systemd:
-    """Every web service, nginx, and the units named in `also` (those that own a process of interest).
+    """Every web service, and nginx.
 
+    `also` names services that own a process of interest: a package's own, whose file and name say nothing of the web.
+    Of these too only what starts a web program counts: not the cron or supervisor that a Gunicorn came from.
     Without a manager that answers, the files in its search path are read: `available` then says why.
     """
     from doctor.facts.systemd.files import collect_disk, collect_repository
     from doctor.facts.systemd.machine import collect_machine
 
     if host.kind is TargetKind.TREE:
-        return collect_repository(host, also)
+        return collect_repository(host)
     machine = host.machine()
     if isinstance(machine, Machine) and not machine.systemd:
         reason = "systemd is not PID 1 here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from doctor.facts.systemd.model import SocketUnit, Systemd, Unit
 from doctor.facts.systemd.settings import Settings
 from doctor.facts.systemd.show import Shown
 from doctor.facts.value import Fact, Known, Unknown, computed
+from doctor.grammar.gaps import marked
 from doctor.grammar.unitfile import (
     SEARCH_PATH,
     Merged,
@@ -26,9 +28,11 @@ from doctor.grammar.unitfile import (
 from doctor.hosts.base import Content, DocumentKind, Host, Machine, TextKind
 
 _STATIC = "a repository has no running service"
+_STARTER = re.compile(r"\.(?:target|timer|path|wants)(?:\.|$)")
+"""Files beside a unit that may start it."""
 
 
-def collect_repository(host: Host, also: frozenset[str]) -> Systemd:
+def collect_repository(host: Host) -> Systemd:
     """Every web service of a repository. Two files of one name in two folders are two units.
 
     Drop-ins count for the unit beside their folder; where the repository has one unit of the name only,
@@ -41,7 +45,7 @@ def collect_repository(host: Host, also: frozenset[str]) -> Systemd:
         if kind in {DocumentKind.UNIT, DocumentKind.SOCKET, DocumentKind.DROPIN}:
             answer = host.read(path, TextKind.UNIT)
             if isinstance(answer, Content):
-                files[path] = parse(answer.text, path)
+                files[path] = parse(marked(answer.text) or answer.text, path)
     fragments = {path: _unit_name(path, kinds[path]) for path in files if kinds[path] is not DocumentKind.DROPIN}
     accounts = Accounts(host)
     names = list(fragments.values())
@@ -50,7 +54,11 @@ def collect_repository(host: Host, also: frozenset[str]) -> Systemd:
         mine = _beside(path, name, drop_ins, alone=names.count(name) == 1)
         merged = Merged((files[path], *(files[item] for item in order_drop_ins(mine) if item in files)))
         settings.append(_settings(name, merged, path, "systemd", _STATIC, ""))
-    units = [replace(unit, load_state=_would_load(unit)) for unit in _units(settings, accounts, also, None)]
+    merged_of = {item.name if names.count(item.name) == 1 else "": item.merged for item in settings}
+    units = [
+        replace(unit, load_state=_would_load(unit), missed_at_boot=_never_wanted(host, unit, merged_of.get(unit.name)))
+        for unit in _units(settings, accounts, None)
+    ]
     return Systemd(available=Unknown(_STATIC), version=Unknown(_STATIC), units=_told_apart(units))
 
 
@@ -72,6 +80,23 @@ def _would_load(unit: Unit) -> Fact[str]:
     if fatal is not None:
         return computed("bad-setting", *fatal.places)
     return computed("loaded", *unit.fragment.places)
+
+
+def _never_wanted(host: Host, unit: Unit, merged: Merged | None) -> Fact[str]:
+    """Known where no boot can ever start it: it cannot be enabled, and no other file of the repository starts it."""
+    if merged is None or unit.triggered_by or unit.template or not isinstance(unit.fragment, Known):
+        return unit.missed_at_boot
+    bound = any(merged.values("Unit", key) for key in ("PartOf", "BindsTo"))
+    installed = any(item.section == "Install" for file in merged.files for item in file.assignments)
+    beside = host.list(unit.fragment.value.rpartition("/")[0] or ".")
+    others = beside if isinstance(beside, tuple) else ()
+    if bound or installed or any(_STARTER.search(name) for name in others):
+        return unit.missed_at_boot
+    for document in host.documents():
+        answer = host.read(document.path) if document.kind is DocumentKind.SCRIPT else None
+        if isinstance(answer, Content) and "wants" in answer.text:
+            return unit.missed_at_boot
+    return computed("its file has no [Install] section, and nothing here wants it", *unit.fragment.places)
 
 
 def _unit_name(path: str, kind: DocumentKind) -> str:
@@ -124,7 +149,7 @@ def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], reason
     return Systemd(
         available=available,
         version=version or Unknown("the library of systemd was not found"),
-        units=_units(settings, Accounts(host), also, version.value if version else None),
+        units=_units(settings, Accounts(host), version.value if version else None),
     )
 
 
@@ -163,12 +188,12 @@ def _settings(
     )
 
 
-def _units(settings: list[Settings], accounts: Accounts, also: frozenset[str], version: int | None) -> tuple[Unit, ...]:
+def _units(settings: list[Settings], accounts: Accounts, version: int | None) -> tuple[Unit, ...]:
     sockets = [(item, build_socket(item)) for item in settings if item.section == "Socket"]
     return tuple(
         build_unit(item, accounts, _sockets_of(item, sockets), version)
         for item in settings
-        if item.section == "Service" and (item.name in also or _is_web(item))
+        if item.section == "Service" and _is_web(item)
     )
 
 

@@ -10,6 +10,7 @@ from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.boot import Boot, enabling_starts_it
 from doctor.facts.systemd.build import build_socket, build_unit
 from doctor.facts.systemd.model import SocketUnit, Systemd
+from doctor.facts.systemd.needs import hindrance, states
 from doctor.facts.systemd.settings import Settings
 from doctor.facts.systemd.show import Properties, Shown, parse_show
 from doctor.facts.value import Known, Place, Unknown
@@ -58,13 +59,13 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
     if answer.status != 0:
         said = answer.stderr.strip().partition("\n")[0] or f"status {answer.status}"
         return f"systemctl failed: {said}"
-    shown = _show(host, _candidates(host, answer.stdout, also))
-    services = [name for name in shown if name.endswith(".service") and _of_interest(host, name, shown[name], also)]
+    candidates = _candidates(host, answer.stdout)
+    shown = _show(host, candidates) | _show(host, tuple(sorted(_with_sockets(also).difference(candidates))))
+    services = [name for name in shown if name.endswith(".service") and _of_interest(host, name, shown[name])]
     sockets = [
         name
         for name, properties in shown.items()
-        if name.endswith(".socket")
-        and (name in also or any(word in services for word in properties.get("Triggers", ("",))[0].split()))
+        if name.endswith(".socket") and any(word in services for word in properties.get("Triggers", ("",))[0].split())
     ]
     folders = _drop_in_folders(host)
     unread = {name: _unread(host, name, shown[name], folders) for name in (*services, *sockets)}
@@ -76,6 +77,7 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
     }
     built = {name: build_socket(settings[name]) for name in sockets}
     boot = Boot(host, shown)
+    listed = states(answer.stdout)
     units = tuple(
         replace(
             build_unit(settings[name], accounts, _triggering(shown[name], built), version.value if version else None),
@@ -84,23 +86,29 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
             set_after_ours=set_after_ours(settings[name].merged, "Service"),
         )
         for name in services
-        if _still_of_interest(name, shown[name], settings[name].merged, also)
+        if _still_of_interest(name, shown[name], settings[name].merged)
     )
     return Systemd(
         available=Known(True, (Place(command=command.text),)),
         version=version or Unknown("the library of systemd was not found"),
-        units=units,
+        units=tuple(
+            replace(unit, hindrance=hindrance(unit, settings[unit.name], listed, command.text)) for unit in units
+        ),
     )
 
 
-def _candidates(host: Host, listing: str, also: frozenset[str]) -> tuple[str, ...]:
+def _with_sockets(services: frozenset[str]) -> frozenset[str]:
+    return services | {f"{name.removesuffix('.service')}.socket" for name in services}
+
+
+def _candidates(host: Host, listing: str) -> tuple[str, ...]:
     """Names worth asking the manager about.
 
     Asking about a unit that is not loaded makes the manager load it, which costs milliseconds for each. So
     the administrator's own unit files are read first; a unit of the distribution counts when its name says
     it is a web server, or when it has failed.
     """
-    names = set(also)
+    names: set[str] = set()
     own = _own_web_units(host)
     for line in listing.splitlines():
         words = line.replace("●", " ").split(maxsplit=4)
@@ -162,9 +170,7 @@ def _web_command(host: Host, command: str) -> bool:
     for path in command.lstrip("-@+!:|").split(maxsplit=2)[:2]:
         if path.startswith("/") and not path.startswith(_SYSTEM_PROGRAMS):
             answer = host.read(path, limit=_SCRIPT_LIMIT)
-            return (
-                isinstance(answer, Content) and answer.text.startswith("#!") and bool(WEB_PROGRAM.search(answer.text))
-            )
+            return isinstance(answer, Content) and "\0" not in answer.text and bool(WEB_PROGRAM.search(answer.text))
     return False
 
 
@@ -180,19 +186,17 @@ def _show(host: Host, names: tuple[str, ...]) -> dict[str, Properties]:
     return found
 
 
-def _of_interest(host: Host, name: str, properties: Properties, also: frozenset[str]) -> bool:
-    """It was asked for, its name or a command says so; of one that did not load, its files will tell."""
-    if name in also or any(alias in also for alias in properties.get("Names", ("",))[0].split()):
-        return True
+def _of_interest(host: Host, name: str, properties: Properties) -> bool:
+    """Its name or a command says so; of one that did not load, its files will tell."""
     if WEB_PROGRAM.search(name) or properties.get("LoadState", ("",))[0] in _NOT_LOADED:
         return True
     shown = (parse_shown(line) for line in properties.get("ExecStart", ()))
     return any(_web_command(host, command.arguments) for command in shown if command is not None)
 
 
-def _still_of_interest(name: str, properties: Properties, merged: Merged, also: frozenset[str]) -> bool:
+def _still_of_interest(name: str, properties: Properties, merged: Merged) -> bool:
     """A unit that did not load shows no command: its files tell whether it is one of ours."""
-    if properties.get("LoadState", ("",))[0] not in _NOT_LOADED or name in also:
+    if properties.get("LoadState", ("",))[0] not in _NOT_LOADED:
         return True
     text = " ".join(item.value for item in merged.values("Service", "ExecStart"))
     return bool(WEB_PROGRAM.search(f"{name} {text}") or _OWN_PYTHON.search(text))

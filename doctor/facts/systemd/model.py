@@ -123,7 +123,8 @@ class Unit:
     problems: tuple[Fact[UnitProblem], ...]
     """Lines of its files that systemd ignores or refuses, each with its place."""
     reload_kind: Fact[str]
-    """What `systemctl reload` does to Gunicorn: none, hup, graceful, restart, quit, kill, wrong-process, custom."""
+    """What `systemctl reload` does to Gunicorn: none, hup, graceful, restart, quit, kill, wrong-process, custom; fails:
+    the signal is sent to no process at all."""
     reload_preflight: Fact[bool]
     """An earlier ExecReload line can refuse (gunicorn --check-config, a test command)."""
     template: bool = False
@@ -142,6 +143,9 @@ class Unit:
     """Why no boot starts it, by itself or through another unit: "it is disabled"; Absent: one does."""
     enabling_starts_it: Fact[bool] = _NOT_ASKED
     """`systemctl enable` of it alone makes every boot start it."""
+    hindrance: Fact[str] = _NOTHING
+    """Why systemd would not start it: a line that it refuses, or "Requires= of shop.service names db.service, which has
+    failed"."""
     set_after_ours: tuple[str, ...] = ()
     """Keys of [Service] in drop-ins that are applied after the one a fix would write."""
 

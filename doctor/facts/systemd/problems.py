@@ -8,6 +8,7 @@ from doctor.facts.systemd.model import UnitProblem
 from doctor.facts.systemd.settings import Settings, place_of
 from doctor.facts.value import Known, Origin, Place
 from doctor.grammar.execline import LineError, shell_script, split_exec, split_words
+from doctor.grammar.gaps import is_gap
 from doctor.grammar.unitfile import Assignment, boolean, comment_after, duration, expand, integer, mode, signal_name
 from doctor.grammar.unitkeys import home_of, meant
 
@@ -80,7 +81,7 @@ def _of_assignment(
         elif (name := meant(key, section)) is not None:
             yield f"unknown setting {key}= is ignored; {name}= is meant", False
         return
-    if assignment.value and section in {"Service", "Unit"}:
+    if assignment.value and section in {"Service", "Unit"} and not is_gap(assignment.value):
         yield from _of_value(key, settings.expanded(assignment), assignment.value, settings, version)
 
 
@@ -128,9 +129,12 @@ def _of_command(raw: str, settings: Settings) -> Iterator[tuple[str, bool]]:
         commands = split_exec(raw, lambda word: expand(word, settings.known))
     except LineError as error:
         ignored = raw.lstrip("@+!:|").startswith("-")
-        yield f"{error}: " + ("the line is ignored" if ignored else "the unit does not load"), not ignored
+        yield f"{error}: " + _effect(ignored), not ignored
         return
     for command in commands:
+        if "/" in command.argv[0] and not command.argv[0].startswith("/"):
+            ignored = "-" in command.prefixes
+            yield f"{command.argv[0]} is no absolute path: " + _effect(ignored), not ignored
         if shell_script(command.argv) is not None:
             continue
         if "#" in command.argv[1:]:
@@ -140,6 +144,10 @@ def _of_command(raw: str, settings: Settings) -> Iterator[tuple[str, bool]]:
             yield f"there is no shell here: {words[0]} is an argument of {command.argv[0]}", False
         if any("\\$MAINPID" in word or "\\${MAINPID}" in word for word in command.argv):
             yield "\\$ is no escape: the command gets \\$MAINPID as it is written", False
+
+
+def _effect(ignored: bool) -> str:
+    return "the line is ignored" if ignored else "the unit does not load"
 
 
 def _of_environment(raw: str) -> Iterator[tuple[str, bool]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from doctor.facts.systemd.model import ExecCommand
 from doctor.grammar.execline import shell_commands, shell_script
 from doctor.grammar.unitfile import signal_name
@@ -11,6 +13,7 @@ _BY_SIGNAL = {
 }  # fmt: skip
 _MAIN_PID = frozenset(("$MAINPID", "${MAINPID}"))
 _LAUNCHERS = frozenset(("sudo", "exec", "nice", "command", "time"))
+_UNMADE = re.compile(r"\\\$|\$\$|\$\(|`")
 _NEVER_REFUSES = frozenset(("true", ":", "echo", "printf", "sleep", "sync", "logger", "cd"))
 
 
@@ -33,7 +36,7 @@ def classify(commands: tuple[ExecCommand, ...], type_: str = "simple") -> tuple[
             strict = script.lstrip().startswith("set -e")
             steps = [(step.words, strict or step.operator in {"&&", ""}) for step in simple]
         for words, decides in steps:
-            kind = _kind(words)
+            kind = "fails" if script is None and _misses(words) else _kind(words)
             if kind is not None:
                 return kind, preflight
             if decides and _refuses(words) and (script is not None or "-" not in command.prefixes):
@@ -41,6 +44,11 @@ def classify(commands: tuple[ExecCommand, ...], type_: str = "simple") -> tuple[
         if script is not None and "-" in command.prefixes:
             preflight = False
     return "custom", False
+
+
+def _misses(words: tuple[str, ...]) -> bool:
+    """The command kill gets what only a shell, or systemd without the backslash, would have made a number of."""
+    return _name(words[0]) == "kill" and any(_UNMADE.search(word) for word in words[1:])
 
 
 def _refuses(words: tuple[str, ...]) -> bool:
@@ -92,7 +100,7 @@ def _kill(arguments: tuple[str, ...]) -> str | None:
         else:
             targets.append(argument)
     if not targets or not all(target in _MAIN_PID for target in targets):
-        # A PID file, a computed PID, or `\$MAINPID`, which reaches kill as it is written.
+        # A PID file or a computed PID.
         return "custom"
     return _BY_SIGNAL.get(signal or "", "custom")
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from doctor.facts.systemd.show import Shown
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
+from doctor.grammar.gaps import is_gap, told
 from doctor.grammar.unitfile import Assignment, Merged, expand
 
 T = TypeVar("T")
@@ -80,6 +81,8 @@ class Settings:
         form where that differs from the form in files. An empty assignment resets (`empty_resets`) what is
         unset by default, unless said otherwise.
         """
+        if (unknown := self._filled_in(section or self.section, *keys)) is not None:
+            return unknown
         assignment = self.merged.value(
             section or self.section,
             *keys,
@@ -107,6 +110,12 @@ class Settings:
         # Set for all units in system.conf, or implied by another setting.
         return Known(value, (self.shown.place(key),), Origin.DEFAULT)
 
+    def _filled_in(self, section: str, *keys: str) -> Unknown | None:
+        """A template of a repository leaves it open. Of Environment= the names stand, and only values are open."""
+        gaps = (item for item in self.merged.values(section, *keys) if is_gap(item.value) and item.key != "Environment")
+        found = next(gaps, None)
+        return Unknown(told(found.value), (place_of(found),)) if found is not None else None
+
     def _from_files(self, assignment: Assignment | None, written: T | None, default: T | Absent) -> Fact[T]:
         if not self.merged.files:
             return Unknown(self.incomplete or _UNREADABLE)
@@ -129,6 +138,8 @@ class Settings:
         normal: Callable[[tuple[T, ...]], object] = tuple,
     ) -> Fact[tuple[T, ...]]:
         """A list setting. Two lists are the same to systemd when `normal` of them is equal."""
+        if (unknown := self._filled_in(section or self.section, *keys)) is not None:
+            return unknown
         assignments = self.merged.values(section or self.section, *keys)
         written = tuple(item for assignment in assignments for item in parse(self.expanded(assignment)))
         key = shown_key or keys[0]

@@ -1,0 +1,96 @@
+"""What nobody has written to since the start need not be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from blank import blank
+from facts.nginx_machine import MemoryHost
+
+from doctor.facts import drift, environment, untouched
+from doctor.facts.gunicorn import Gunicorn, Settings
+from doctor.facts.process import Process
+from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
+from doctor.facts.value import Absent, Known, Unknown
+
+STARTED = 1000.0
+BEFORE, AFTER = 500.0, 1500.0
+FRAGMENT = "/etc/systemd/system/shop.service"
+DROP_IN = f"{FRAGMENT}.d/override.conf"
+SCRIPT = "/usr/local/bin/start-shop"
+ENV = "/etc/shop.env"
+
+
+def machine() -> MemoryHost:
+    host = MemoryHost()
+    for path in ("/etc", "/etc/systemd", "/etc/systemd/system", f"{FRAGMENT}.d"):
+        host.directory(path, time=BEFORE)
+    for path in (FRAGMENT, DROP_IN, SCRIPT, ENV, "/srv/deploy/shop.service"):
+        host.add(path, "", time=BEFORE)
+    return host
+
+
+def unit(*argv: str, fragment: str = FRAGMENT) -> Unit:
+    return blank(
+        Unit,
+        name="shop.service",
+        fragment=Known(fragment),
+        drop_ins=Known((DROP_IN,)),
+        exec_start=Known((ExecCommand(argv or (SCRIPT,)),)),
+        environment_files=Known((EnvironmentFileRef(ENV, False),)),
+        need_daemon_reload=Known(False),
+    )
+
+
+def since(host: MemoryHost, *argv: str) -> bool:
+    return untouched.since(host, unit(*argv), STARTED)
+
+
+def test_all_of_it_is_older() -> None:
+    assert since(machine())
+    assert since(machine(), "/bin/bash", "-c", "source /srv/venv/bin/activate && exec gunicorn app")
+
+
+@pytest.mark.parametrize("path", [FRAGMENT, DROP_IN, SCRIPT, f"{FRAGMENT}.d", "/etc/systemd/system"])
+def test_a_file_written_or_a_folder_that_lost_one(path: str) -> None:
+    host = machine()
+    host.touch(path, mtime=BEFORE, ctime=AFTER)
+    assert not since(host)
+
+
+def test_a_linked_unit_is_as_old_as_the_file_it_leads_to() -> None:
+    host = machine()
+    host.link(FRAGMENT, "/srv/deploy/shop.service", time=BEFORE)
+    assert since(host)
+    host.touch("/srv/deploy/shop.service", mtime=AFTER)
+    assert not since(host)
+
+
+def test_what_cannot_be_seen_proves_nothing() -> None:
+    host = machine()
+    host.hidden.add(DROP_IN)
+    assert not since(host)
+    assert not untouched.since(machine(), blank(Unit, name="shop.service"), STARTED)
+    assert not since(machine(), "/bin/sh", "-c", "cd /srv/shop && ./start.sh")
+
+
+def look(host: MemoryHost) -> tuple[Any, Any]:
+    """Drift and environment of a process that hides its command line and environment behind a title."""
+    titled = Unknown("a title")
+    master = Known(blank(Process, pid=7, started=STARTED, argv=titled, environ=titled))
+    gunicorn = blank(Gunicorn, master=master, settings=blank(Settings), launcher=Known("other"))
+    changed = environment.collect(host, Known(unit()), master, Absent()).changed
+    return drift.collect(host, Known(unit()), gunicorn), changed
+
+
+def test_a_title_hides_nothing_where_nobody_changed_anything() -> None:
+    assert [type(fact) for fact in look(machine())] == [Absent, Absent]
+
+
+def test_behind_a_title_what_was_touched_is_unknown() -> None:
+    host = machine()
+    host.touch(ENV, mtime=AFTER)
+    assert [type(fact) for fact in look(host)] == [Absent, Unknown]
+    host.touch(FRAGMENT, mtime=AFTER)
+    assert [type(fact) for fact in look(host)] == [Unknown, Unknown]

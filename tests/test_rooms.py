@@ -1,0 +1,76 @@
+"""The rooms of docs/architecture.md: each imports only from those before it, and nothing imports itself in a circle."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(ROOT.glob("doctor/**/*.py"))
+
+ROOMS = ("grammar", "hosts", "facts", "engine", "fixes", "reports", "cli")
+"""From left to right."""
+
+EVERYWHERE = {"doctor", "doctor.frozen", "doctor.later", "doctor.errors"}
+"""The version, and tools that know nothing of the rooms."""
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path: Path, *, types: bool = True) -> Iterator[str]:
+    """Modules of ours that a module imports, inside functions too; with `types` those for type checkers as well."""
+    known = set(map(_name, MODULES))
+    tree = ast.parse(path.read_text())
+    skipped = set() if types else {id(n) for block in _for_types(tree) for n in ast.walk(block)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in skipped:
+            for item in node.names:
+                name = f"{node.module}.{item.name}"
+                if (found := name if name in known else node.module) in known:
+                    yield found
+
+
+def _for_types(tree: ast.Module) -> Iterator[ast.If]:
+    for node in tree.body:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield node
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if len(p.relative_to(ROOT).parts) > 2], ids=_name)
+def test_a_room_looks_to_its_left(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[1]
+    if room == "cli":
+        return
+    may = {*ROOMS[: ROOMS.index(room) + 1]}
+    for name in _imports(path):
+        parts = name.split(".")
+        assert name in EVERYWHERE or (len(parts) > 1 and parts[1] in may), f"{_name(path)} imports {name}"
+
+
+def test_the_table_of_fixes_is_in_order() -> None:
+    """Each module of `doctor/fixes/` imports only from those above it in docs/architecture.md."""
+    rows = [line for line in (ROOT / "docs/architecture.md").read_text().splitlines() if line.startswith("| `")]
+    order = [f"doctor.fixes.{name}" for row in rows for name in re.findall(r"`(\w+)\.py`", row.split(" | ")[0])]
+    assert set(order) == {_name(path) for path in MODULES if path.parent.name == "fixes"} - {"doctor.fixes"}
+    for path in MODULES:
+        if (own := _name(path)) in order:
+            below = set(order[order.index(own) :])
+            assert not below & set(_imports(path)), f"{own} imports what stands below it"
+
+
+def test_no_circles() -> None:
+    graph = {_name(path): {name for name in _imports(path, types=False) if name != _name(path)} for path in MODULES}
+    packages = {name for name in graph if any(other.startswith(f"{name}.") for other in graph)}
+    # A package stands for what it brings: a module inside that imports its neighbours is no circle.
+    graph = {name: needs - packages for name, needs in graph.items() if name not in packages}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
