@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 from doctor.facts.address import Address, AddressKind
+from doctor.facts.apps.topology import App
 from doctor.facts.nginx.model import Server
-from doctor.facts.topology import App
 from doctor.facts.value import Known
 from doctor.reports.model import ProbeReport
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from doctor.engine.finding import Finding
-from doctor.facts.topology import Hop
+from doctor.facts.apps.topology import Hop
 from doctor.frozen import frozen
 
 _HOPS = {hop: number for number, hop in enumerate(Hop)}

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from doctor.engine import expression as ex
 from doctor.engine.expression import Node
 from doctor.engine.functions import FUNCTIONS
-from doctor.facts.value import Absent, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 
 AnyFact: TypeAlias = Known[Any] | Absent | Unknown
@@ -95,9 +95,9 @@ def evaluate(node: Node, names: Names) -> Evaluation:
     match node:
         case ex.Name() | ex.Attribute() | ex.Index():
             seen = look(node, names)
-            return Evaluation(seen.fact.value if isinstance(seen.fact, Known) else seen.fact, (seen,))
+            return Evaluation(seen.fact.or_(seen.fact), (seen,))
         case ex.Literal(value=value):
-            return Evaluation(Absent() if value is None else value)
+            return Evaluation(ABSENT if value is None else value)
         case ex.ListLiteral(items=items):
             return Evaluation(tuple(item.value for item in items))
         case ex.Not(operand=operand):
@@ -196,7 +196,7 @@ def _contains(container: Any, item: Any) -> bool | Unknown:
         fact = as_fact(candidate)
         if isinstance(fact, Unknown):
             doubt = fact
-        elif _equal(fact.value if isinstance(fact, Known) else fact, item):
+        elif _equal(fact.or_(fact), item):
             return True
     return doubt or False
 

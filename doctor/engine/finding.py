@@ -11,7 +11,7 @@ from doctor.engine.actions import BoundAction
 from doctor.engine.evaluate import AnyFact, Seen
 from doctor.engine.rule import Confidence, Rule, Safety, Severity, Source
 from doctor.engine.template import Field, render
-from doctor.facts.topology import Hop
+from doctor.facts.apps.topology import Hop
 from doctor.facts.value import Known, Origin, Place
 from doctor.frozen import frozen
 

@@ -12,7 +12,7 @@ from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, l
 from doctor.engine.finding import BoundFix, Finding, Previewer, SubjectRef, evidence, fingerprint
 from doctor.engine.rule import Case, Fix, Rule
 from doctor.engine.subjects import SUBJECTS, Instance
-from doctor.facts.topology import Facts
+from doctor.facts.apps.topology import Facts
 from doctor.facts.value import Absent, Unknown
 from doctor.frozen import frozen
 

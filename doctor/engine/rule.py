@@ -7,7 +7,7 @@ from enum import Enum
 from doctor.engine.actions import ActionCall
 from doctor.engine.expression import Expression
 from doctor.engine.template import Field, Template
-from doctor.facts.topology import Hop
+from doctor.facts.apps.topology import Hop
 from doctor.frozen import frozen
 
 

@@ -12,7 +12,7 @@ from doctor.engine.rule import SYMPTOMS, Confidence, Safety, Severity
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.suggest import did_you_mean
 from doctor.engine.yaml import Mapping, Node, Scalar, Sequence
-from doctor.facts.topology import Hop
+from doctor.facts.apps.topology import Hop
 from doctor.frozen import frozen
 
 S = TypeVar("S")

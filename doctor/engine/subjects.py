@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from doctor.engine.types import STR, Kind, Type
+from doctor.facts.apps.topology import App, Facts, Route
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx.model import Location, Server, SiteFile
 from doctor.facts.static import StaticPath
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import App, Facts, Route
 from doctor.facts.value import Absent, Fact, Known, Place
 from doctor.frozen import frozen
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
 from doctor.hosts.paths import resolve
 
 if TYPE_CHECKING:
-    from doctor.facts.socket import Obstacle
+    from doctor.facts.sockets.socket import Obstacle
 
 _BITS = {"r": 4, "w": 2, "x": 1}
 _ASSETS = (
@@ -93,7 +93,7 @@ def grant(
                 return stop
             found[stop.value.path, stop.value.right] = stop
     if len(found) != 1:
-        return Absent()
+        return ABSENT
     (stop,) = found.values()
     at = stop.value
     if led - {0, at.uid}:  # whoever may turn a link must not choose what is opened
@@ -120,7 +120,7 @@ def _is_asset(path: str) -> bool:
 
 def _obstacles(host: Host, path: str, uid: int, gids: frozenset[int], want: str) -> Iterator[Known[Obstacle] | Unknown]:
     """Everything that stops a user, from the top; Unknown where it cannot be told."""
-    from doctor.facts.socket import Obstacle  # socket facts are built on this module
+    from doctor.facts.sockets.socket import Obstacle  # socket facts are built on this module
 
     found = resolve(host, path)
     for component in found.components:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
-D = TypeVar("D", bound="DataclassInstance")
+D = TypeVar("D")
+C = TypeVar("C", bound="DataclassInstance")
 
 
 class Origin(str, Enum):
@@ -65,12 +66,32 @@ class Known(Generic[T]):
     places: tuple[Place, ...] = ()
     origin: Origin = Origin.OBSERVED
 
+    def or_(self, default: object) -> T:
+        """The value; of what is absent or unknown `default`."""
+        return self.value
+
+    def is_(self, value: object) -> bool:
+        """Whether it is known to be this."""
+        return bool(self.value == value)
+
 
 @frozen
 class Absent:
     """Somebody looked and it is not there."""
 
     places: tuple[Place, ...] = ()
+
+    def or_(self, default: D) -> D:
+        """`default`."""
+        return default
+
+    def is_(self, value: object) -> bool:
+        """It has no value."""
+        return False
+
+
+ABSENT = Absent()
+"""Without a place that says so."""
 
 
 @frozen
@@ -88,6 +109,14 @@ class Unknown:
         """
         return any(mark in self.reason for mark in OUTSIDE)
 
+    def or_(self, default: D) -> D:
+        """`default`."""
+        return default
+
+    def is_(self, value: object) -> bool:
+        """Nobody can say that it is."""
+        return False
+
 
 Fact: TypeAlias = Known[T] | Absent | Unknown
 
@@ -97,6 +126,6 @@ def computed(value: T, *places: Place) -> Known[T]:
     return Known(value, places, Origin.COMPUTED)
 
 
-def absent_all(cls: type[D]) -> D:
+def absent_all(cls: type[C]) -> C:
     """An instance whose every field is Absent: the source has nothing to look at (a dataclass of Facts alone)."""
-    return cls(**{field.name: Absent() for field in fields(cls)})
+    return cls(**{field.name: ABSENT for field in fields(cls)})

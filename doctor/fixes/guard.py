@@ -5,9 +5,9 @@ from __future__ import annotations
 from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
+from doctor.facts.apps.topology import App, Facts
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import App, Facts
-from doctor.facts.value import Absent, Known, Unknown
+from doctor.facts.value import ABSENT, Known, Unknown
 from doctor.fixes.plan import NGINX
 
 _GRACEFUL = frozenset({"hup", "graceful"})
@@ -29,7 +29,7 @@ def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
 
 def _never(action: BoundAction, app: App | None, facts: Facts) -> str:
     if action.name == "systemd.dropin" and action.text("key") == "ExecReload":
-        launcher = app.gunicorn.value.launcher if app and isinstance(app.gunicorn, Known) else Absent()
+        launcher = app.gunicorn.value.launcher if app and isinstance(app.gunicorn, Known) else ABSENT
         if not isinstance(launcher, Known) or launcher.value not in _GUNICORN_IS_MAIN:
             return "the main process may be a wrapper, which a HUP would end"
     if action.name.startswith("nginx.") and not _nginx_is_a_service(facts):
@@ -42,9 +42,7 @@ def _nginx_is_a_service(facts: Facts) -> bool:
     unit = next((unit for unit in facts.systemd.units if unit.name == NGINX), None)
     if unit is None:
         return False
-    return not isinstance(master, Known) or (
-        isinstance(unit.main_pid, Known) and unit.main_pid.value == master.value.pid
-    )
+    return not isinstance(master, Known) or unit.main_pid.is_(master.value.pid)
 
 
 def _unsafe(action: BoundAction, app: App | None, facts: Facts) -> str:
@@ -104,4 +102,4 @@ def _boot_objection(app: App) -> str:
 
 def _enabled(name: str, facts: Facts) -> bool:
     unit = next((unit for unit in facts.systemd.units if unit.name == name), None)
-    return unit is not None and isinstance(unit.unit_file_state, Known) and unit.unit_file_state.value == "enabled"
+    return unit is not None and unit.unit_file_state.is_("enabled")

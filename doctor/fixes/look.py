@@ -8,7 +8,7 @@ from doctor.engine.diagnosis import Diagnosis
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Judgement, Outcome, Result
 from doctor.engine.rule import Severity
-from doctor.facts.topology import Facts
+from doctor.facts.apps.topology import Facts
 from doctor.frozen import frozen
 from doctor.hosts.base import Host
 

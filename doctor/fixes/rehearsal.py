@@ -77,11 +77,11 @@ def clean() -> None:
 def _unit_text(unit: Unit, command: str) -> str | None:
     if not isinstance(unit.fragment, Known) or TOKEN.search(command):
         return None
-    dropins = unit.drop_ins.value if isinstance(unit.drop_ins, Known) else ()
+    dropins = unit.drop_ins.or_(())
     own = dropin.path(unit.name)
     if own not in dropins and os.path.exists(own):
         dropins = (*dropins, own)  # made a moment ago
-    made = unit.runtime_directories.value if isinstance(unit.runtime_directories, Known) else ()
+    made = unit.runtime_directories.or_(())
     lines = [f"Environment=RUNTIME_DIRECTORY={':'.join(made)}"] if made else []
     for path in (unit.fragment.value, *dropins):
         try:

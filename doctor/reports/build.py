@@ -11,7 +11,7 @@ from doctor.engine.diagnosis import Diagnosis
 from doctor.engine.finding import Evidence, Finding, FixPreview
 from doctor.engine.judge import Judgement, Outcome, Result
 from doctor.engine.rule import Severity
-from doctor.facts.topology import App, Facts
+from doctor.facts.apps.topology import App, Facts
 from doctor.facts.value import Known, Place
 from doctor.reports.model import (
     SCHEMA,

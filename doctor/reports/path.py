@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from doctor.engine.rule import Severity
 from doctor.facts.address import Address, AddressKind, reaches
+from doctor.facts.apps.topology import App, Facts, Hop, PeerState, Route
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
-from doctor.facts.topology import App, Facts, Hop, PeerState, Route
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
@@ -94,7 +94,7 @@ def _web(route: Route, *, live: bool) -> Iterator[_Sight]:
         yield _Sight(Hop.LOCATION, location, _at(route.location.place))
     address = route.peer.address
     label = str(address.value) if isinstance(address, Known) else route.peer.host or route.upstream.name
-    answering = route.answered_by.value if isinstance(route.answered_by, Known) else ""
+    answering = route.answered_by.or_("")
     match route.state:
         case Known(value=PeerState.OURS):
             said = f"{answering} {'listens' if live else 'binds it'}" if answering else ""
@@ -198,15 +198,15 @@ def _workers(gunicorn: Gunicorn, workers: tuple[Process, ...], now: float) -> _S
 
 
 def _files(app: App) -> Iterator[_Sight]:
-    gunicorn = app.gunicorn.value if isinstance(app.gunicorn, Known) else None
+    gunicorn = app.gunicorn.or_(None)
     if gunicorn is not None and isinstance(gunicorn.directory, Known):
         logical = gunicorn.logical_directory
-        written = logical.value if isinstance(logical, Known) else gunicorn.directory.value
+        written = logical.or_(gunicorn.directory.value)
         physical = "" if written == gunicorn.directory.value else f"is {gunicorn.directory.value}"
         yield _Sight(Hop.DIRECTORY, written, physical)
     for file in app.environment.files[:1]:
         state = file.state
-        good = None if isinstance(state, Unknown) else isinstance(state, Known) and state.value == "read"
+        good = None if isinstance(state, Unknown) else state.is_("read")
         detail = _reason(state) if not isinstance(state, Known) else state.value
         yield _Sight(Hop.ENVIRONMENT, file.path, detail, up=True if file.optional and good is False else good)
     release = app.release

@@ -12,10 +12,10 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from doctor.engine.load import load_rule
 from doctor.engine.rule import Rule
 from doctor.facts.address import Address, AddressKind
+from doctor.facts.apps.topology import App, Facts
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import App, Facts
 from doctor.facts.value import Absent, Known, Origin, Place
 
 C = TypeVar("C")

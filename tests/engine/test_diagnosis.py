@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from doctor.engine.diagnosis import Diagnosis, diagnose
 from doctor.engine.finding import Finding, SubjectRef
 from doctor.engine.rule import Severity
-from doctor.facts.topology import Hop
+from doctor.facts.apps.topology import Hop
 
 BASE = rule()
 

@@ -11,12 +11,12 @@ from doctor.engine.evaluate import Evaluation, bind, combine, evaluate
 from doctor.engine.expression import parse
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.types import check
+from doctor.facts.apps.topology import PeerState, Route
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.log import LogEvent, UnitLog
 from doctor.facts.nginx.model import Location, Peer
 from doctor.facts.systemd import UnitProblem
-from doctor.facts.topology import PeerState, Route
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
 
 U, V, A = Unknown("no permission"), Unknown("timed out"), Absent()

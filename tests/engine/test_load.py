@@ -9,7 +9,7 @@ from doctor.engine.actions import ACTIONS
 from doctor.engine.load import RuleError, load_rule, load_rules, rules_directory
 from doctor.engine.rule import LAYERS, Confidence, Safety, Severity, Source
 from doctor.errors import UserError
-from doctor.facts.topology import Hop
+from doctor.facts.apps.topology import Hop
 
 PATH = Path("rules/gunicorn/test-rule.yaml")
 

@@ -9,10 +9,10 @@ import pytest
 from engine.builders import app, machine, make, running, unit
 
 from doctor.engine.subjects import SUBJECTS
+from doctor.facts.apps.resting import marked
+from doctor.facts.apps.topology import App, Route
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.resting import marked
 from doctor.facts.systemd import SocketUnit
-from doctor.facts.topology import App, Route
 from doctor.facts.value import Absent
 
 WORKS = app("shop", units=(unit("shop.service", active_state="active"),), routes=(make(Route),))

@@ -7,8 +7,8 @@ import pytest
 from doctor.engine.expression import ExpressionError, parse
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.types import BOOL, NUMBER, STR, Kind, Type, attributes, check, type_of
+from doctor.facts.apps.topology import App, PeerState
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import App, PeerState
 from doctor.facts.value import Fact, Known
 
 SCOPE = SUBJECTS["route"].scope

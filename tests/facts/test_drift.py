@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts import drift
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.process import Process, WorkingDirectory
+from doctor.facts.service import drift
 from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Content, FileType, Missing, Stat, TargetKind

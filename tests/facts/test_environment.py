@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts.environment import Environment, collect
 from doctor.facts.process import Process
+from doctor.facts.service.environment import Environment, collect
 from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.grammar.envfile import EnvAssignment, EnvFile, EnvOddity, EnvOddLine

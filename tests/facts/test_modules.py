@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor.facts.modules import Found, Interpreter, Modules, find, interpreter
+from doctor.facts.python.modules import Found, Interpreter, Modules, find, interpreter
 from doctor.hosts.base import Missing, Unseen
 from doctor.hosts.live import LiveHost
 

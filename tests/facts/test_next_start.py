@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts import runtimedir, socket
 from doctor.facts.address import parse_bind
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.gunicorn.preflight import with_preflight
 from doctor.facts.gunicorn.rundir import with_run_directory
 from doctor.facts.gunicorn.taken import with_holders
 from doctor.facts.process import Process
+from doctor.facts.sockets import runtimedir, socket
 from doctor.facts.systemd import ExecCommand, SocketUnit, Unit
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind

@@ -7,14 +7,14 @@ from blank import blank
 from facts.nginx_machine import MemoryHost, machine
 
 from doctor.facts.address import Address, reaches, tcp, unix
+from doctor.facts.apps.mixed import mixed_releases
+from doctor.facts.apps.routing import Assigned, Candidate, Target
+from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn, Settings
 from doctor.facts.log import LogEvent, NginxLog
-from doctor.facts.mixed import mixed_releases
 from doctor.facts.nginx import collect, families, limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server
 from doctor.facts.process import Process
-from doctor.facts.routing import Assigned, Candidate, Target
-from doctor.facts.topology import PeerState
 from doctor.facts.value import Absent, Known
 
 SITE = """server {

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts import reread
 from doctor.facts.address import parse_bind
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.process import Process
-from doctor.facts.reread import UnreadConfig
+from doctor.facts.service import reread
+from doctor.facts.service.reread import UnreadConfig
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.outline import Outline, outline
 from doctor.hosts.base import FileType, Missing, Stat

@@ -9,14 +9,14 @@ import pytest
 from blank import blank
 
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.candidates import candidates, merge_groups
+from doctor.facts.apps.candidates import candidates, merge_groups
+from doctor.facts.apps.routing import Candidate, assign
+from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn, Settings
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.process import Process
-from doctor.facts.routing import Candidate, assign
-from doctor.facts.socket import Listener, Sockets
+from doctor.facts.sockets.socket import Listener, Sockets
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import PeerState
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
 
 SHOP = Address(AddressKind.UNIX, path="/run/shop/gunicorn.sock")

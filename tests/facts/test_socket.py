@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from doctor.facts import socket, socketfile
 from doctor.facts.address import Address, parse_bind, unix
-from doctor.facts.socket import Listener, SocketFile
+from doctor.facts.sockets import socket, socketfile
+from doctor.facts.sockets.socket import Listener, SocketFile
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Connection, Content, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
 from doctor.hosts.live import LiveHost

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts import stalled
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.log import LogEvent, UnitLog
 from doctor.facts.process import Process
+from doctor.facts.service import stalled
 from doctor.facts.value import Absent, Known, Unknown
 
 NOW = 1_800_000_000.0

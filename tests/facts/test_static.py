@@ -6,9 +6,9 @@ import pytest
 from facts.nginx_machine import BOOT, MemoryHost, machine
 
 from doctor.facts.access import obstacle, physical
-from doctor.facts.assets import names_its_content
 from doctor.facts.nginx import collect as collect_nginx
 from doctor.facts.static import StaticPath, collect
+from doctor.facts.static.assets import names_its_content
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
 

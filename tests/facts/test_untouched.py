@@ -8,9 +8,9 @@ import pytest
 from blank import blank
 from facts.nginx_machine import MemoryHost
 
-from doctor.facts import drift, environment, untouched
 from doctor.facts.gunicorn import Gunicorn, Settings
 from doctor.facts.process import Process
+from doctor.facts.service import drift, environment, untouched
 from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
 from doctor.facts.value import Absent, Known, Unknown
 

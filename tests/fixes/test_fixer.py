@@ -19,13 +19,13 @@ from doctor.engine.finding import Finding, FixPreview, SubjectRef
 from doctor.engine.judge import Judgement, Outcome
 from doctor.engine.judge import Result as Judged
 from doctor.engine.rule import Safety, Severity
+from doctor.facts.apps.topology import Facts
 from doctor.facts.edit import Edit
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.nginx.model import Nginx
 from doctor.facts.process import Process
 from doctor.facts.systemd import Systemd
-from doctor.facts.topology import Facts
 from doctor.facts.value import Absent, Unknown
 from doctor.fixes import fixer as fixers
 from doctor.fixes.fixer import Attempt, Fixer, Planned, Result, planned_fixes

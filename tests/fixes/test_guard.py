@@ -12,13 +12,13 @@ from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview, SubjectRef
 from doctor.engine.rule import Safety, Severity
 from doctor.facts.appcode import AppCode
-from doctor.facts.environment import Environment
+from doctor.facts.apps.topology import App, Facts, Route
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx.model import Nginx
 from doctor.facts.process import Process
 from doctor.facts.release import Release
+from doctor.facts.service.environment import Environment
 from doctor.facts.systemd import Systemd
-from doctor.facts.topology import App, Facts, Route
 from doctor.facts.value import Absent, Unknown
 from doctor.fixes.guard import objection
 

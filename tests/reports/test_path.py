@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from engine.builders import app, make, tcp
 
+from doctor.facts.apps.topology import App, PeerState, Route
 from doctor.facts.nginx.limits import Limits
 from doctor.facts.nginx.model import Listen, Location, Server
-from doctor.facts.topology import App, PeerState, Route
 from doctor.facts.value import Known
 from doctor.reports.path import url
 

@@ -20,9 +20,9 @@ from doctor.facts.appcode.loads import imports_of
 from doctor.facts.appcode.model import AppCode, EntryPoint, Imports
 from doctor.facts.appcode.walk import Walk, binds, walk
 from doctor.facts.gunicorn.model import Gunicorn
-from doctor.facts.modules import Found, Modules, interpreter
+from doctor.facts.python.modules import Found, Modules, interpreter
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import Content, Host, Missing, TextKind, Unseen
@@ -91,8 +91,8 @@ class _Collector:
         self._gunicorn = gunicorn
         self._directory = directory
         self._wsgi_app = wsgi_app
-        venv = gunicorn.venv.value if isinstance(gunicorn.venv, Known) else ""
-        python = gunicorn.python.value if isinstance(gunicorn.python, Known) else ""
+        venv = gunicorn.venv.or_("")
+        python = gunicorn.python.or_("")
         self._interpreter = interpreter(host, venv, python)
         reason = gunicorn.venv.reason if isinstance(gunicorn.venv, Unknown) else ""
         search, hidden = _search(gunicorn, unit, directory.value)
@@ -156,7 +156,7 @@ class _Collector:
     def _nothing(self, seen: Walk) -> Absent | Unknown:
         """What it means that nothing was found."""
         reason = self._doubt or seen.unseen
-        return Unknown(reason) if reason else Absent()
+        return Unknown(reason) if reason else ABSENT
 
     def _without_entry(self, module: str) -> AppCode:
         reason = Unknown(f"the module {module} was not found")
@@ -166,9 +166,9 @@ class _Collector:
         text = f"the module {module} is neither in {self._directory.value} nor installed{hint}"
         problem = Known(text, (*self._wsgi_app.places, *self._directory.places))
         facts: dict[str, Fact[str]] = {field.name: reason for field in fields(AppCode)}
-        facts.update(directory=self._directory, entry=Absent(), entry_problem=problem, boot_blocker=problem)
+        facts.update(directory=self._directory, entry=ABSENT, entry_problem=problem, boot_blocker=problem)
         facts.update(entry_module=Known(module, self._wsgi_app.places))
-        facts.update(syntax_error=Absent(), missing_module=Absent(), missing_package=Absent(), import_problem=Absent())
+        facts.update(syntax_error=ABSENT, missing_module=ABSENT, missing_package=ABSENT, import_problem=ABSENT)
         sets: dict[str, Fact[frozenset[str]]] = {"own_names": self._own_names()}
         return AppCode(**{**facts, **sets})  # type: ignore[arg-type]
 
@@ -189,12 +189,12 @@ class _Collector:
     def _entry_problem(self, found: Found, module: str, attribute: str, is_call: bool) -> Fact[str]:
         """The name must exist, a call must fit; without one it must take a request (gunicorn/util.py, import_app)."""
         if not found.source or found.file.startswith(tuple(f"{folder}/" for folder in self._foreign if folder)):
-            return Absent() if found.open else Unknown(f"{found.file or module} is not source of the app")
+            return ABSENT if found.open else Unknown(f"{found.file or module} is not source of the app")
         outline = self._host.outline(found.file)
         if not isinstance(outline, Outline):
             return Unknown(outline.reason if isinstance(outline, Unseen) else f"{found.file} is gone")
         if outline.error:
-            return Absent()
+            return ABSENT
         content = self._host.read(found.file, TextKind.PYTHON)
         lines = content.text.splitlines() if isinstance(content, Content) else []
         places = (*self._wsgi_app.places, Place(path=found.file))
@@ -202,23 +202,23 @@ class _Collector:
             if attribute.startswith("__"):
                 return Unknown(f"a framework gives {found.file} its {attribute} while it is imported", places)
             if found.folders and not isinstance(self._modules.find(f"{module}.{attribute}"), Missing):
-                return Absent()
+                return ABSENT
             near = _near(outline)
             hint = f"; it defines {near}" if near else ""
             return Known(f"{found.file} does not define {attribute}{hint}", places)
         function = next((d for d in outline.definitions if d.name == attribute and d.kind == "function"), None)
         if function is None:
-            return Absent()
+            return ABSENT
         places = (*self._wsgi_app.places, Place(path=found.file, line=function.line))
         if is_call and function.required_arguments and self._wsgi_app.value.rstrip().endswith("()"):
             return Known(f"{attribute}() needs {function.required_arguments} arguments and is given none", places)
         if not is_call and function.required_arguments < 2 and re.match(_FACTORY, attribute):
             return Known(f"{attribute} is a function that makes the app: write {module}:{attribute}()", places)
-        return Absent()
+        return ABSENT
 
     def _syntax(self, seen: Walk) -> Fact[str]:
         if not seen.syntax:
-            return Unknown(seen.unseen) if seen.unseen else Absent()
+            return Unknown(seen.unseen) if seen.unseen else ABSENT
         problem = min(seen.syntax, key=lambda p: not p.eager)
         here = f"{sys.version_info[0]}.{sys.version_info[1]}"
         there = self._interpreter.version
@@ -245,7 +245,7 @@ class _Collector:
         first = _where(seen.required[0][1])
         if isinstance(declared, Unknown):
             return declared, first
-        names = (declared.value if isinstance(declared, Known) else frozenset()) | _GIVEN
+        names = declared.or_(frozenset()) | _GIVEN
         raw = self._gunicorn.settings.raw_env
         if isinstance(raw, Known):
             names |= frozenset(raw.value)
@@ -280,19 +280,19 @@ class _Collector:
         path = f"{self._directory.value}/.env"
         stat = self._host.stat(path)
         if isinstance(stat, Missing):
-            return Absent()
+            return ABSENT
         return Unknown(stat.reason) if isinstance(stat, Unseen) else Known(path, (Place(path=path),))
 
     def _installed_copy(self, found: Found, module: str) -> Fact[str]:
         if not found.source or not found.file.startswith(tuple(f"{site}/" for site in self._interpreter.sites)):
-            return Absent()
+            return ABSENT
         installed = self._host.read(found.file, TextKind.PYTHON)
         tail = f"{module.replace('.', '/')}{'/__init__' if found.folders else ''}.py"
         for path in (f"{self._directory.value}/src/{tail}", f"{self._directory.value}/lib/{tail}"):
             source = self._host.read(path, TextKind.PYTHON)
             if isinstance(source, Content) and isinstance(installed, Content) and source.text != installed.text:
                 return Known(found.file, (Place(path=found.file), Place(path=path)))
-        return Absent()
+        return ABSENT
 
 
 def _package(module: Fact[str], own: Fact[frozenset[str]]) -> Fact[str]:
@@ -382,4 +382,4 @@ def _blocker(
             f"{place.path}:{place.line} needs the variable {variables.value[0]}, which is not set", variables.places
         )
     doubts = [fact for fact in (syntax, entry, module, imports, variables) if isinstance(fact, Unknown)]
-    return doubts[0] if doubts else Absent()
+    return doubts[0] if doubts else ABSENT

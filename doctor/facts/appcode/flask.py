@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from doctor.facts.appcode.walk import OwnModule
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.outline import Call, Expression, Literal
 
 _LIMIT = "MAX_CONTENT_LENGTH"
@@ -90,7 +90,7 @@ def version_route(modules: Sequence[OwnModule]) -> Fact[str]:
         for route in module.outline.routes:
             if _VERSION_ROUTE.match(route):
                 return Known(route, (Place(path=module.file),))
-    return Absent()
+    return ABSENT
 
 
 def upload_limit(modules: Sequence[OwnModule]) -> Fact[int]:
@@ -103,7 +103,7 @@ def upload_limit(modules: Sequence[OwnModule]) -> Fact[int]:
             given = dict(call.keywords)
             if _LIMIT in given:
                 return _size(given[_LIMIT], _place(module, call.line))
-    return Absent()
+    return ABSENT
 
 
 def _size(value: Literal | Expression, place: Place) -> Fact[int]:

@@ -8,7 +8,7 @@ from functools import cache
 
 from doctor.facts.appcode.model import Imports
 from doctor.facts.appcode.walk import Walk
-from doctor.facts.modules import Found
+from doctor.facts.python.modules import Found
 from doctor.facts.value import Fact, Known, Place, Unknown
 from doctor.hosts.base import Content, Host, TextKind
 from doctor.hosts.paths import resolve

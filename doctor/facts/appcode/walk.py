@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from doctor.facts.modules import Found, Modules
+from doctor.facts.python.modules import Found, Modules
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.grammar.outline import EnvRead, Expression, Import, Outline

@@ -11,7 +11,7 @@ from doctor.facts import access
 from doctor.facts.gunicorn.arguments import SETTINGS
 from doctor.facts.gunicorn.expression import Scope, Unresolved, Value, evaluate
 from doctor.facts.gunicorn.variables import Variables
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.outline import Assignment, Expression, Outline
 from doctor.hosts.base import Host, Missing, TargetKind, TextKind, Unseen
@@ -32,7 +32,7 @@ class ConfigFile:
     misnamed_places: tuple[Place, ...] = ()
 
 
-NO_FILE = ConfigFile(Absent(), Absent(), {})
+NO_FILE = ConfigFile(ABSENT, ABSENT, {})
 
 
 def load(
@@ -49,21 +49,21 @@ def load(
     """
     match given:
         case Unknown(reason, places):
-            return ConfigFile(given, Absent(), {}, reason)
+            return ConfigFile(given, ABSENT, {}, reason)
         case Known(name, places):
             return _named(host, name, places, directory, variables, import_path)
         case Absent():
             pass
     if not isinstance(directory, Known):
         reason = directory.reason if isinstance(directory, Unknown) else "the directory it starts in is not known"
-        return ConfigFile(Unknown(f"{DEFAULT_NAME} may be read: {reason}"), Absent(), {}, reason)
+        return ConfigFile(Unknown(f"{DEFAULT_NAME} may be read: {reason}"), ABSENT, {}, reason)
     path = posixpath.join(directory.value, DEFAULT_NAME)
     match host.stat(path):
         case Missing():
             return NO_FILE
         case Unseen(reason):
             gap = f"{path} may be read: {reason}"
-            return ConfigFile(Unknown(gap), Absent(), {}, gap)
+            return ConfigFile(Unknown(gap), ABSENT, {}, gap)
         case _:
             note = f"{DEFAULT_NAME} is read from the directory it starts in without being asked for"
             return _read(host, path, (Place(path=path), Place(note=note)), variables)
@@ -77,7 +77,7 @@ def _named(
     variables: Variables,
     import_path: tuple[str, ...],
 ) -> ConfigFile:
-    start = directory.value if isinstance(directory, Known) else ""
+    start = directory.or_("")
     if name.startswith("python:"):
         relative = name.removeprefix("python:").replace(".", "/")
         for folder in (start, *import_path):
@@ -86,12 +86,12 @@ def _named(
                 if folder and not isinstance(host.stat(path), (Missing, Unseen)):
                     return _read(host, path, places, variables)
         reason = f"the module of {name} was not found"
-        return ConfigFile(Unknown(reason, places), Absent(), {}, reason)
+        return ConfigFile(Unknown(reason, places), ABSENT, {}, reason)
     path = name.removeprefix("file:")
     if not path.startswith("/"):
         if not start:
             reason = f"{path} is relative to a directory that is not known"
-            return ConfigFile(Unknown(reason, places), Absent(), {}, reason)
+            return ConfigFile(Unknown(reason, places), ABSENT, {}, reason)
         path = posixpath.normpath(posixpath.join(start, path))
     return _read(host, path, places, variables)
 

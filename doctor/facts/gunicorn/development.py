@@ -38,14 +38,14 @@ def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicor
             cwd = Known(own.cwd.value.path, own.cwd.places)
         elif isinstance(own.cwd, Unknown):
             cwd = own.cwd
-        setting = Setting(host, {}, False, cwd.value if isinstance(cwd, Known) else "", place)
+        setting = Setting(host, {}, False, cwd.or_(""), place)
         launch = shapes.development(line.argv, setting)
         if launch is None:
             continue
         variables = of_process(own)
         path = variables.get("PATH")
-        program = locate(host, launch, cwd, path.value if isinstance(path, Known) else "", place)
-        unit = own.unit.value if isinstance(own.unit, Known) else ""
+        program = locate(host, launch, cwd, path.or_(""), place)
+        unit = own.unit.or_("")
         item = next((item for item in plans if item.unit.name == unit), None)
         yield Gunicorn(
             name=unit if item is not None else f"pid {line.pid}",

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from doctor.facts import access, process, socket
+from doctor.facts import access, process
 from doctor.facts.address import Address
 from doctor.facts.gunicorn import development
 from doctor.facts.gunicorn.arguments import parse as parse_arguments
@@ -21,7 +21,8 @@ from doctor.facts.gunicorn.taken import with_holders
 from doctor.facts.gunicorn.tree import Family, Table, families
 from doctor.facts.gunicorn.variables import Variables, of_process
 from doctor.facts.process import Process
-from doctor.facts.socket import Row
+from doctor.facts.sockets import socket
+from doctor.facts.sockets.socket import Row
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -85,7 +86,7 @@ class _Survey:
         lines = self._host.processes()
         self._table = Table.of(() if isinstance(lines, Unseen) else lines)
         rows = socket.table(self._host)
-        self._sockets: Mapping[int, Row] = rows.value if isinstance(rows, Known) else {}
+        self._sockets: Mapping[int, Row] = rows.or_({})
         self._families = families(self._host, self._table, self._sockets, frozenset(self._main))
 
     def result(self) -> tuple[Gunicorn, ...]:
@@ -164,7 +165,7 @@ class _Survey:
         moved = launch is not None and "chdir" in parse_arguments(launch.arguments).settings
         if isinstance(pwd, Known) and pwd.value.startswith("/"):
             real = access.physical(self._host, pwd.value)
-            if moved or (isinstance(cwd, Known) and isinstance(real, Known) and real.value == cwd.value):
+            if moved or (isinstance(cwd, Known) and real.is_(cwd.value)):
                 return pwd
         if moved:
             return Unknown("the directory it was started in is not known")
@@ -225,7 +226,7 @@ class _Survey:
         rows = [self._sockets[inode] for inode in sorted(master.sockets.value) if inode in self._sockets]
         rows = [row for row in rows if not row.address.path.endswith(socket.CONTROL_SOCKET)]
         cwd = _cwd(master)
-        directory = cwd.value if isinstance(cwd, Known) else "/"
+        directory = cwd.or_("/")
         return Known(tuple(socket.located(row.address, directory) for row in rows), tuple(row.place for row in rows))
 
     def _launcher(self, master: Process, item: Plan | None, launch: Launch | None) -> Fact[str]:
@@ -235,7 +236,7 @@ class _Survey:
         if item is None:
             return Known(own, (place,))
         written = item.launch.kind if item.launch is not None else own
-        main = item.unit.main_pid.value if isinstance(item.unit.main_pid, Known) else master.pid
+        main = item.unit.main_pid.or_(master.pid)
         above = next((line for line in self._table.ancestors(master.pid) if line.pid == main), None)
         if above is None:
             kind = "shell-exec" if written in ("shell", "script") else written
@@ -337,7 +338,7 @@ def _resolved(
         program = Program(nothing, nothing, nothing, nothing)
         return _Start(None, command, variables, start, program, unknown(reason, place))
     path = variables.get("PATH")
-    program = locate(host, launch, start, path.value if isinstance(path, Known) else "", place)
+    program = locate(host, launch, start, path.or_(""), place)
     settings = compute(host, command, variables, start, program.version, program.import_path)
     return _Start(launch, command, variables, start, program, settings)
 

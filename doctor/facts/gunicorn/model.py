@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from doctor.facts.address import Address
 from doctor.facts.process import Process
-from doctor.facts.value import Absent, Fact
+from doctor.facts.value import ABSENT, Fact
 from doctor.frozen import frozen
-
-_NOTHING = Absent()
 
 
 @frozen
@@ -93,7 +91,7 @@ class Unwritable:
     missing: bool
     mode: int
     """0 where it is missing."""
-    runtime_name: Fact[str] = _NOTHING
+    runtime_name: Fact[str] = ABSENT
     """What RuntimeDirectory= would have to say for systemd to make the directory of the socket at each start. Absent
     where it cannot (it does not lie in /run itself, one is set), or others have to do with that directory."""
 
@@ -132,9 +130,9 @@ class Gunicorn:
     """Addresses of the listening sockets the master holds, its own or handed to it by systemd."""
     foreign_workers: tuple[Process, ...] = ()
     """Workers whose master is gone (reparented)."""
-    taken: Fact[Holder] = _NOTHING
+    taken: Fact[Holder] = ABSENT
     """Who holds a TCP address it is set up for, and does not listen on itself; Absent: nobody, or it does listen."""
-    unwritable: Fact[Unwritable] = _NOTHING
+    unwritable: Fact[Unwritable] = ABSENT
     """Where its next start could not make its unix socket; Absent: it could, or makes none. Of units alone."""
-    preflight: Fact[str] = _NOTHING
+    preflight: Fact[str] = ABSENT
     """The command of its unit with --check-config, as ExecReload= would spell it. It imports the app when it runs."""

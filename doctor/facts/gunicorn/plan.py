@@ -36,7 +36,7 @@ def plan(host: Host, unit: Unit) -> Plan:
     place = finder(unit.exec_start.places, Place(note=f"ExecStart= of {unit.name}"))
     launch: Launch | None = None
     if isinstance(unit.exec_start, Known):
-        directory = start.value if isinstance(start, Known) else ""
+        directory = start.or_("")
         setting = Setting(host, variables.plain(), not variables.gap, directory, place(""))
         for command in unit.exec_start.value:
             launch = parse(_substituted(command.argv, variables), setting)

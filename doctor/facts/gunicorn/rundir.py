@@ -14,7 +14,7 @@ from doctor.facts.address import AddressKind
 from doctor.facts.gunicorn.model import Gunicorn, Unwritable
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.hosts.base import Host, TargetKind, Unseen
 
 _RUN = "/run"
@@ -100,7 +100,7 @@ def _prepared(unit: Unit, directory: str) -> Unknown | None:
 
 
 def _present(host: Host, unit: Unit, user: Known[str], directory: str, places: tuple[Place, ...]) -> Fact[Unwritable]:
-    ids = Accounts(host).credentials(user.value, unit.group, Absent())
+    ids = Accounts(host).credentials(user.value, unit.group, ABSENT)
     if not isinstance(ids, Known):
         return ids
     uid, gids = ids.value

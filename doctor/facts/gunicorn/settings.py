@@ -15,7 +15,7 @@ from doctor.facts.gunicorn.config import NO_FILE, ConfigFile, load
 from doctor.facts.gunicorn.expression import AtLeast, Value
 from doctor.facts.gunicorn.model import Settings, Shadowed
 from doctor.facts.gunicorn.variables import Variables
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, T, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, T, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.gaps import is_gap, told
 from doctor.hosts.base import Host
@@ -101,7 +101,7 @@ def compute(
         config_error=layers.file.error,
         argument_error=layers.refused(),
         shadowed=layers.shadowed(),
-        misnamed=Known(layers.file.misnamed, layers.file.misnamed_places) if layers.file.misnamed else Absent(),
+        misnamed=Known(layers.file.misnamed, layers.file.misnamed_places) if layers.file.misnamed else ABSENT,
     )
 
 
@@ -137,11 +137,11 @@ class _Layers:
         old = isinstance(version, Known) and _major(version.value) < 24
         given, error, gap = _command_line(command, old, f": {variables.gap}" if variables.gap else "")
         inherited, inherited_error, inherited_gap = _inherited(variables, old)
-        config: Fact[Value] = given.get("config", inherited.get("config", Absent()))
+        config: Fact[Value] = given.get("config", inherited.get("config", ABSENT))
         if isinstance(config, Absent) and (gap or inherited_gap):
             config = Unknown(gap or inherited_gap)
         if unreachable:
-            file = ConfigFile(Unknown(unreachable), Absent(), {}, unreachable)
+            file = ConfigFile(Unknown(unreachable), ABSENT, {}, unreachable)
         elif isinstance(error, Known):
             file = NO_FILE
         else:
@@ -160,7 +160,7 @@ class _Layers:
         for (_, source), gap in zip(self.sources, self.gaps, strict=True):
             if name in source:
                 found = source[name]
-                if isinstance(found, Known) and found.value is None and name != "workers":
+                if found.is_(None) and name != "workers":
                     return Absent(found.places)
                 return found
             if gap:
@@ -216,7 +216,7 @@ class _Layers:
         found = _converted(self.value("bind"), "bind", _strings)
         if not isinstance(found, Known):
             return found
-        base = directory.value if isinstance(directory, Known) else ""
+        base = directory.or_("")
         try:
             addresses = tuple(parse_bind(item, base) for item in found.value)
         except ValueError as error:
@@ -239,7 +239,7 @@ class _Layers:
         if isinstance(self.value("wsgi_app"), Absent) and isinstance(self.value("paste"), Absent):
             # WSGIApplication.load_config: ConfigError
             return Known("no application module specified", self._command_places())
-        return Absent()
+        return ABSENT
 
     def _command_places(self) -> tuple[Place, ...]:
         return next((fact.places[:1] for _, source in self.sources for fact in source.values()), ())
@@ -256,7 +256,7 @@ class _Layers:
                 if isinstance(winner, Known) and isinstance(loser, Known) and _shown(winner) != _shown(loser):
                     found.append(Shadowed(name, _shown(loser), _shown(winner)))
                     places += (*loser.places[:1], *winner.places[:1])
-        return Known(tuple(found), tuple(places), Origin.COMPUTED) if found else Absent()
+        return Known(tuple(found), tuple(places), Origin.COMPUTED) if found else ABSENT
 
 
 _FLAGS = frozenset({"preload_app", "reload", "daemon", "proxy_protocol"})
@@ -271,7 +271,7 @@ def _command_line(
     parsed = parse(command.words, flag_proxy_protocol=old, variables=command.shell)
     values = _given(parsed, command.place, command.shell, because)
     first = command.place(command.words[0] if command.words else "")
-    error: Fact[str] = Known(parsed.error, (first,)) if parsed.error else Absent()
+    error: Fact[str] = Known(parsed.error, (first,)) if parsed.error else ABSENT
     return values, error, f"{parsed.opaque} stands for more arguments{because}" if parsed.opaque else ""
 
 
@@ -294,9 +294,9 @@ def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value
     """GUNICORN_CMD_ARGS (Config.get_cmd_args_from_env): its positional arguments count for nothing."""
     found = variables.get("GUNICORN_CMD_ARGS")
     if isinstance(found, Unknown):
-        return {}, Absent(), found.reason
+        return {}, ABSENT, found.reason
     if isinstance(found, Absent):
-        return {}, Absent(), ""
+        return {}, ABSENT, ""
     import shlex
 
     place = found.places[0] if found.places else Place(note="GUNICORN_CMD_ARGS")
@@ -307,7 +307,7 @@ def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value
         return {}, Known(f"GUNICORN_CMD_ARGS: {error}", (place,)), ""
     parsed = parse(words, flag_proxy_protocol=old)
     values = {name: _fact(item, place, False) for name, item in parsed.settings.items()}
-    return values, Known(f"GUNICORN_CMD_ARGS: {parsed.error}", (place,)) if parsed.error else Absent(), ""
+    return values, Known(f"GUNICORN_CMD_ARGS: {parsed.error}", (place,)) if parsed.error else ABSENT, ""
 
 
 def _converted(found: Fact[Value], name: str, convert: Callable[[Value], T]) -> Fact[T]:
@@ -397,7 +397,7 @@ def _shown(found: Known[Value]) -> str:
 
 
 def _name_of(file: ConfigFile) -> str:
-    return file.path.value if isinstance(file.path, Known) else "the configuration file"
+    return file.path.or_("the configuration file")
 
 
 def _major(version: str) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from doctor.facts import process, socket
+from doctor.facts import process
 from doctor.facts.address import AddressKind, clash, same_port
 from doctor.facts.gunicorn.model import Gunicorn, Holder
-from doctor.facts.socket import Row
+from doctor.facts.sockets import socket
+from doctor.facts.sockets.socket import Row
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Host
 
@@ -28,7 +29,7 @@ def _taken(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Hold
         return bind
     if isinstance(gunicorn.listens, Unknown):
         return gunicorn.listens
-    own = gunicorn.listens.value if isinstance(gunicorn.listens, Known) else ()
+    own = gunicorn.listens.or_(())
     for address in bind.value:
         if address.kind is not AddressKind.TCP or any(same_port(address, held) for held in own):
             continue

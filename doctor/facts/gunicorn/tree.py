@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from doctor.facts.gunicorn.launch import direct
 from doctor.facts.process import rewritten, unit_of
-from doctor.facts.socket import Row
+from doctor.facts.sockets.socket import Row
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, ProcessRecord, Unseen
 

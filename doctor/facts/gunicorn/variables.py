@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.gaps import is_gap, told
@@ -34,7 +34,7 @@ class Variables:
             return Unknown(f"the environment variable {name}: {self.gap}")
         found = self.values.get(name)
         if found is None:
-            return Absent()
+            return ABSENT
         value, place = found
         if _TOKEN in value:
             return Unknown(f"the value of the environment variable {name} is not shown", (place,))

@@ -8,7 +8,7 @@ from functools import cache
 
 from doctor.facts.log.entries import Entry
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Origin, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown
 
 _LONGEST = 240
 _HEADED = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:]+ [+-]\d{4}\] \[\d+\] \[(?P<level>[A-Z]+)\] ")
@@ -88,10 +88,10 @@ def failure(entries: Sequence[Entry], unit: Unit, *, looping: bool) -> Fact[str]
     says why and the end as systemd tells it.
     """
     if _runs(unit) and not looping:
-        return Absent()
+        return ABSENT
     at = next((n for n in range(len(entries) - 1, -1, -1) if _is_end(entries[n])), None)
     if at is None:
-        return Absent()
+        return ABSENT
     end = entries[at]
     run = [entry for entry in entries[:at] if entry.invocation in (end.invocation, "")]
     # What a process writes at its end may reach the journal after systemd's word about it.
@@ -111,7 +111,7 @@ def unread(unit: Unit, reason: Unknown) -> Fact[str]:
     """The same where the journal could not be read: the status alone, as the manager knows it."""
     status, code = unit.exec_main_status, unit.exec_main_code
     if _runs(unit):
-        return Absent()
+        return ABSENT
     if not isinstance(status, Known) or not isinstance(code, Known) or status.value == 0:
         return reason
     how = f"ended with status {status.value}" if code.value == "exited" else f"was killed by signal {status.value}"

@@ -11,7 +11,7 @@ from typing import Final
 
 from doctor.facts.address import Address, AddressKind, parse_upstream, tcp
 from doctor.facts.log.model import LogEvent, NginxLog
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, TextKind, Unseen
 
@@ -116,7 +116,7 @@ def collect_nginx(
             name = _kind(line.message)
             if name and (name in _GLOBAL or wanted.concerns(line.message, name)):
                 found.setdefault(name, []).append((line, path))
-    nothing: Fact[LogEvent] = unseen or Absent()
+    nothing: Fact[LogEvent] = unseen or ABSENT
     return NginxLog(**{field.name: _event(found.get(field.name, []), zone) or nothing for field in fields(NginxLog)})
 
 

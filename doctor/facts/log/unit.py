@@ -11,7 +11,7 @@ from doctor.facts.log.entries import Entry, from_file, from_journal
 from doctor.facts.log.model import LogEvent, UnitLog
 from doctor.facts.log.tracebacks import Traceback, tracebacks
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts import commands
 from doctor.hosts.base import Content, Host, Machine, Missing, Output, TextKind, Unseen
 
@@ -32,7 +32,7 @@ _READERS = ("systemd-journal", "adm", "wheel")
 """Groups that may read the journal of the system (systemd-journald.service(8), "Access control")."""
 
 
-def collect_unit(host: Host, unit: Unit, since: float | None, error_log: Fact[str] = Absent()) -> UnitLog:  # noqa: B008 - frozen
+def collect_unit(host: Host, unit: Unit, since: float | None, error_log: Fact[str] = ABSENT) -> UnitLog:
     """Read the journal of a unit, and Gunicorn's own log file where it writes one.
 
     Args:
@@ -61,7 +61,7 @@ def _unread(reason: Unknown) -> UnitLog:
 
 def _journal(host: Host, unit: Unit, since: float | None) -> tuple[Entry, ...] | Unknown:
     """Entries of the chain of starts that led to the last one, oldest first."""
-    started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else None
+    started = unit.exec_main_started.or_(None)
     oldest = (started if started is not None else host.now() - _DAY) - _LOOK_BACK
     oldest = max(oldest, since or 0.0, 0.0)
     output = host.run(commands.journal(unit.name, oldest, LINES))
@@ -115,7 +115,7 @@ def _may_read(host: Host) -> bool:
 
 def _chain(entries: Sequence[Entry], unit: Unit, started: float | None) -> tuple[Entry, ...]:
     """From the last deliberate start on: starts that systemd repeated by itself belong together."""
-    last = unit.invocation.value if isinstance(unit.invocation, Known) else ""
+    last = unit.invocation.or_("")
     runs = _runs(entries)
     recorded = any(run[0].invocation == last for run in runs if last)
     if not recorded and started is not None and _is_running(unit):
@@ -159,7 +159,7 @@ def _runs(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 def _own_start(host: Host, unit: Unit, chain: Sequence[Entry] | Unknown) -> float:
     """From when on lines of Gunicorn's own file count: the last start, or the try before, where that counts too."""
-    started = unit.exec_main_started.value if isinstance(unit.exec_main_started, Known) else 0.0
+    started = unit.exec_main_started.or_(0.0)
     last = [] if isinstance(chain, Unknown) else _last_run(chain, host.now())
     return min(started, last[0].time) if last else started
 
@@ -188,8 +188,8 @@ def _judge(
     last = [*_last_run(chain, now), *written]
     last.sort(key=lambda entry: entry.time)
     whole = sorted([*chain, *written], key=lambda entry: entry.time)
-    no_gunicorn: Fact[LogEvent] = no_journal or no_file or Absent()
-    no_systemd: Fact[LogEvent] = no_journal or Absent()
+    no_gunicorn: Fact[LogEvent] = no_journal or no_file or ABSENT
+    no_systemd: Fact[LogEvent] = no_journal or ABSENT
     bound = _bind_faults(last)
     systemd = patterns.systemd_events()
     events: dict[str, Fact[LogEvent]] = {
@@ -209,8 +209,8 @@ def _judge(
     )
     boot = _boot_failure(last)
     if boot is None and isinstance(events["halts"], Absent):
-        events["dependency_error"] = Absent() if isinstance(no_gunicorn, Absent) else no_gunicorn
-    unseen: Unknown | Absent = no_journal or no_file or Absent()
+        events["dependency_error"] = ABSENT if isinstance(no_gunicorn, Absent) else no_gunicorn
+    unseen: Unknown | Absent = no_journal or no_file or ABSENT
     return UnitLog(
         failure=failure.failure(whole, unit, looping=_looping(chain, now)),
         boot_error=_boot_error(boot, last, events) or unseen,

@@ -19,7 +19,7 @@ from doctor.facts.nginx.scope import Scope, default, first
 from doctor.facts.nginx.shadow import mark
 from doctor.facts.nginx.upstream import Names, collect_variables, parse_hosts, usual_values
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Missing, Stat, TargetKind, TextKind
 
@@ -116,7 +116,7 @@ def _repository(host: Host) -> Nginx:
 def _refusal(host: Host, errors: Sequence[ConfigError]) -> Fact[str]:
     fatal = next((error for error in errors if error.fatal), None)
     if fatal is None:
-        return Absent()
+        return ABSENT
     content = host.read(fatal.path, TextKind.NGINX)
     lines = content.text.split("\n") if isinstance(content, Content) else []
     text = lines[fatal.line - 1].rstrip("\r") if 0 < fatal.line <= len(lines) else ""
@@ -139,12 +139,12 @@ def _without_files(processes: Running, binary: Build, unit: Fact[Unit], main: st
         servers=(),
         errors=(),
         files=(),
-        newer_files=Absent(),
+        newer_files=ABSENT,
         sites=(),
         error_log=absent,
         unit=unit,
         unit_failed=unit_failed(unit),
-        listen_conflict=Absent(),
+        listen_conflict=ABSENT,
     )
 
 
@@ -284,7 +284,7 @@ def _user(main: Scope, binary: Build) -> tuple[Fact[str], str]:
     nodes = main.own("user")
     if nodes and nodes[0].args:
         group = nodes[0].args[1] if len(nodes[0].args) > 1 else ""
-        return main.value("user", first, Absent()), group
+        return main.value("user", first, ABSENT), group
     compiled = binary.options.get("--user", "")
     if compiled:
         return default(compiled, "compiled into nginx"), binary.options.get("--group", "")
@@ -304,14 +304,14 @@ def _ids(host: Host, processes: Running, user: Fact[str], group: str) -> tuple[F
 def unit_failed(unit: Fact[Unit]) -> Fact[str]:
     """Why the unit failed, in words; Absent when it did not."""
     if not isinstance(unit, Known):
-        return Absent() if isinstance(unit, Absent) else unit
+        return ABSENT if isinstance(unit, Absent) else unit
     state = unit.value.active_state
     if isinstance(state, Unknown):
         return state
     if isinstance(state, Absent) or state.value != "failed":
         return Absent(state.places)
     result, status = unit.value.result, unit.value.exec_main_status
-    why = result.value if isinstance(result, Known) else "an unknown reason"
+    why = result.or_("an unknown reason")
     if isinstance(status, Known) and status.value:
         why += f", status {status.value}"
     return Known(f"{unit.value.name} failed ({why})", state.places + result.places, Origin.COMPUTED)

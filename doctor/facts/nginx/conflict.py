@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doctor.facts import socket
 from doctor.facts.address import AddressKind, clash
 from doctor.facts.nginx.model import Server
 from doctor.facts.process import Process
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.sockets import socket
+from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Host, Unseen
 
 
@@ -27,7 +27,7 @@ def listen_conflict(host: Host, master: Fact[Process], servers: Sequence[Server]
         if row.address.kind is AddressKind.TCP and row.address.port in wanted:
             held.setdefault(row.address.port, []).append(row)
     if not held:
-        return Absent()
+        return ABSENT
     port = min(held)
     who = _holder(host, socket.owners(host, [row.inode for row in held[port]]))
     return Known(f"port {port} is held by {who}", (wanted[port], Place(note=who)), Origin.COMPUTED)
@@ -47,7 +47,7 @@ def _kept_from(host: Host, master: Process, servers: Sequence[Server]) -> Fact[s
             who = _holder(host, socket.owners(host, [row.inode for row in rivals]))
             said = f"port {listen.address.port} is held by {who}"
             return Known(said, (listen.place, Place(note=who)), Origin.COMPUTED)
-    return Absent()
+    return ABSENT
 
 
 def _holder(host: Host, owners: Mapping[int, Fact[tuple[int, ...]]]) -> str:

@@ -9,7 +9,7 @@ from doctor.facts.nginx.listen import default_listen, parse_listen
 from doctor.facts.nginx.model import Location, Server, Upstream
 from doctor.facts.nginx.scope import Scope, default, first, flag, places, seconds, size, text
 from doctor.facts.nginx.upstream import PASSES, Names, resolve
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 
 _MODULES = {"http": "proxy", "https": "proxy", "grpcs": "grpc", "suwsgi": "uwsgi"}
@@ -64,7 +64,7 @@ def build_server(scope: Scope, names: Names, defaults: Defaults, node: Node | No
         access_log=log_path(scope, "access_log", defaults.access_log, defaults.prefix),
         error_log=log_path(scope, "error_log", defaults.error_log, defaults.prefix),
         included_by=node.chain if node is not None else (),
-        shadowed=Absent(),
+        shadowed=ABSENT,
     )
 
 
@@ -143,9 +143,9 @@ def _location(
         root=root,
         alias=alias,
         try_files=_arguments(scope, "try_files"),
-        expires=scope.value("expires", text, Absent()),
+        expires=scope.value("expires", text, ABSENT),
         cache_control=_cache_control(scope),
-        proxy_cache=_enabled(scope.value(f"{module}_cache", first, Absent())),
+        proxy_cache=_enabled(scope.value(f"{module}_cache", first, ABSENT)),
         proxy_cache_valid=_cache_valid(scope, module),
         internal=bool(scope.own("internal")),
         returns=_joined(_arguments(scope, "return")),
@@ -169,7 +169,7 @@ def _turned_away(scope: Scope) -> Fact[str]:
         around = around.parent
     if rules and rules[0].name == "deny" and rules[0].args == ("all",) and not scope.inherited("satisfy")[0]:
         return Known("deny all", places(rules[0]), Origin.COMPUTED)
-    return Absent()
+    return ABSENT
 
 
 def _upstream(scope: Scope, names: Names) -> Fact[Upstream]:
@@ -180,7 +180,7 @@ def _upstream(scope: Scope, names: Names) -> Fact[Upstream]:
             return resolve(nodes[0], names)
     if scope.unseen:
         return scope.unreadable()
-    return Absent()
+    return ABSENT
 
 
 def _root(scope: Scope, defaults: Defaults) -> tuple[Fact[str], Fact[str]]:
@@ -191,12 +191,12 @@ def _root(scope: Scope, defaults: Defaults) -> tuple[Fact[str], Fact[str]]:
             nodes = holder.own(name)
             if nodes and nodes[0].args:
                 value = _path(nodes[0], scope.origin(holder), defaults)
-                return (Absent(), value) if name == "alias" else (value, Absent())
+                return (ABSENT, value) if name == "alias" else (value, ABSENT)
         if holder.unseen:
             unknown = holder.unreadable()
             return unknown, unknown
         holder = holder.parent
-    return default(defaults.root, "default of nginx, root html"), Absent()
+    return default(defaults.root, "default of nginx, root html"), ABSENT
 
 
 def _path(node: Node, origin: Origin, defaults: Defaults) -> Fact[str]:
@@ -212,7 +212,7 @@ def _path(node: Node, origin: Origin, defaults: Defaults) -> Fact[str]:
 def _headers(scope: Scope, directive: str, module: str) -> Fact[tuple[tuple[str, str], ...]]:
     """All or nothing: a block with one header of its own inherits none (ngx_http_proxy_merge_loc_conf)."""
     if module not in ("proxy", "grpc"):
-        return Absent()
+        return ABSENT
     nodes, holder = scope.inherited(directive)
     if holder is not None and holder.unseen:
         return holder.unreadable(*(n.place for n in nodes))
@@ -225,7 +225,7 @@ def _headers(scope: Scope, directive: str, module: str) -> Fact[tuple[tuple[str,
 
 def _arguments(scope: Scope, name: str) -> Fact[tuple[str, ...]]:
     nodes = scope.own(name)
-    return Known(nodes[0].args, places(nodes[0]), Origin.EXPLICIT) if nodes else Absent()
+    return Known(nodes[0].args, places(nodes[0]), Origin.EXPLICIT) if nodes else ABSENT
 
 
 def _joined(fact: Fact[tuple[str, ...]]) -> Fact[str]:
@@ -237,13 +237,13 @@ def _cache_control(scope: Scope) -> Fact[str]:
     nodes, holder = scope.inherited("add_header")
     values = [n for n in nodes if len(n.args) >= 2 and n.args[0].lower() == "cache-control"]
     if not values:
-        return Absent() if nodes else scope.missing(holder) or Absent()
+        return ABSENT if nodes else scope.missing(holder) or ABSENT
     where = tuple(place for n in values for place in places(n))
     return Known(", ".join(n.args[1] for n in values), where, scope.origin(holder))
 
 
 def _enabled(fact: Fact[str]) -> Fact[str]:
-    return Absent(fact.places) if isinstance(fact, Known) and fact.value == "off" else fact
+    return Absent(fact.places) if fact.is_("off") else fact
 
 
 def _cache_valid(scope: Scope, module: str) -> Fact[float]:
@@ -258,7 +258,7 @@ def _cache_valid(scope: Scope, module: str) -> Fact[float]:
             except ValueError:
                 continue
     if not found:
-        return scope.missing(holder) or Absent() if not nodes else Absent()
+        return scope.missing(holder) or ABSENT if not nodes else ABSENT
     longest, node = max(found, key=lambda pair: pair[0])
     return Known(longest, places(node), scope.origin(holder))
 

@@ -9,7 +9,7 @@ from functools import cache
 from doctor.facts.log.model import LogEvent, NginxLog
 from doctor.facts.nginx.model import Location, Server
 from doctor.facts.nginx.select import location_for
-from doctor.facts.value import Absent, Fact, Known, Origin, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown, computed
 from doctor.frozen import frozen
 
 
@@ -52,7 +52,7 @@ def collect(routes: Sequence[tuple[Server, Location]], log: NginxLog) -> Limits:
 
 
 def _fact(location: Location | None) -> Fact[Location]:
-    return computed(location, location.place) if location else Absent()
+    return computed(location, location.place) if location else ABSENT
 
 
 def _room(location: Location) -> float:

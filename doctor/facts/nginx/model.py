@@ -5,10 +5,8 @@ from __future__ import annotations
 from doctor.facts.address import Address
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Place
+from doctor.facts.value import ABSENT, Fact, Place
 from doctor.frozen import frozen
-
-_ABSENT = Absent()
 
 
 @frozen
@@ -48,7 +46,7 @@ class Peer:
     place: Place
     local: bool
     """A unix socket, an address of this machine, or a name that /etc/hosts maps to one."""
-    addresses: Fact[tuple[Address, ...]] = _ABSENT
+    addresses: Fact[tuple[Address, ...]] = ABSENT
     """What its name stands for by /etc/hosts, each a peer of its own to nginx; Absent for what is no name."""
     chosen: bool = False
     """A variable leads some requests here, and by default leads them elsewhere."""
@@ -101,7 +99,7 @@ class Location:
     proxy_cache: Fact[str]
     proxy_cache_valid: Fact[float]
     internal: bool = False
-    returns: Fact[str] = _ABSENT
+    returns: Fact[str] = ABSENT
     """The arguments of its `return`."""
     via: str = ""
     """The named location ("@app") that its try_files or error_page hands requests to: `upstream` and the values of the
@@ -110,7 +108,7 @@ class Location:
     """Index in `Server.locations` of the location it is nested in, -1 at the top."""
     conditional: bool = False
     """An `if` or `limit_except` block with a target of its own: no URL selects it, its parent's requests go there."""
-    turned_away: Fact[str] = _ABSENT
+    turned_away: Fact[str] = ABSENT
     """What answers every request in the place of `upstream`: "return 503", "deny all"."""
 
 
@@ -159,11 +157,11 @@ class SiteFile:
     """The twin was written after it."""
     targets: tuple[Address, ...] = ()
     """Of a site that is not enabled: where it would send requests."""
-    shadowed: Fact[Shadow] = _ABSENT
+    shadowed: Fact[Shadow] = ABSENT
     """Of the first of its servers that proxies and is shadowed."""
     shadow_newer: bool = False
     """The file that answers in its stead was written after it."""
-    refused: Fact[str] = _ABSENT
+    refused: Fact[str] = ABSENT
     """Why `nginx -t` fails because of this file."""
     linkable: bool = False
     """Not enabled, and a link of its name in sites-enabled would be: nginx includes that name, and nothing has it."""
@@ -195,7 +193,7 @@ class Nginx:
     """Why the nginx unit failed, from its state; Absent when it did not."""
     listen_conflict: Fact[str]
     """Another process that holds a port nginx wants."""
-    unit: Fact[Unit] = _ABSENT
+    unit: Fact[Unit] = ABSENT
     """nginx.service; Absent without one, and in a repository."""
-    refusal: Fact[str] = _ABSENT
+    refusal: Fact[str] = ABSENT
     """The first thing for which `nginx -t` would fail, in nginx's words, at its line."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from doctor.facts.access import physical
 from doctor.facts.process import Process
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import FileType, Host, Stat
 
 _SLACK = 0.1
@@ -37,7 +37,7 @@ def newer_files(
         Known(paths); Absent when all were read or nginx does not run; Unknown when it cannot be told.
     """
     if isinstance(workers, Absent):
-        return Absent()
+        return ABSENT
     if isinstance(workers, Unknown):
         return workers
     oldest = min(process.started for process in workers.value)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from doctor.facts.process import Process, read
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Missing, ProcessLine, Unseen
 from doctor.hosts.commands import nginx_version
@@ -102,7 +102,7 @@ def _processes(host: Host, lines: list[ProcessLine]) -> Fact[tuple[Process, ...]
             found.append(process.value)
         elif isinstance(process, Unknown):
             return process
-    return Known(tuple(found), tuple(Place(note=f"pid {p.pid}") for p in found)) if found else Absent()
+    return Known(tuple(found), tuple(Place(note=f"pid {p.pid}") for p in found)) if found else ABSENT
 
 
 def _option(title: str, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.nginx.model import Listen, Location, Server
-from doctor.facts.value import Absent, Fact, Known, Unknown, computed
+from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
 
 
 def groups(servers: Iterable[Server]) -> dict[Address, list[tuple[Server, Listen]]]:
@@ -81,7 +81,7 @@ def location_for(server: Server, path: str) -> Fact[Location]:
         return Unknown(str(error), error.location.places if isinstance(error.location, Known) else ())
     if index < 0:
         own = next((x for x in server.locations if not x.modifier and not x.pattern), None)
-        return Absent() if own is None else computed(own, own.place)
+        return ABSENT if own is None else computed(own, own.place)
     return computed(server.locations[index], server.locations[index].place)
 
 

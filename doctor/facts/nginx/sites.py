@@ -13,7 +13,7 @@ from doctor.facts.nginx.include import Configuration
 from doctor.facts.nginx.model import ConfigError, Server, Shadow, SiteFile
 from doctor.facts.nginx.parse import Directive, parse
 from doctor.facts.nginx.upstream import PASSES, split_target
-from doctor.facts.value import Absent, Fact, Known, Place, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, computed
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind
 
 _LEFTOVERS = (
@@ -59,7 +59,7 @@ def collect(
     return tuple(
         replace(site, targets=_targets(host, site.path), linkable=_linkable(host, enabled, site.path, patterns))
         if site.state == "not-enabled"
-        else _judged(host, site, shadowed.get(site.path, Absent()), errors)
+        else _judged(host, site, shadowed.get(site.path, ABSENT), errors)
         for site in sites
     )
 
@@ -82,7 +82,7 @@ def _judged(host: Host, site: SiteFile, shadowed: Fact[Shadow], errors: Sequence
         twin_newer=bool(site.twin) and _written(host, site.twin) > _written(host, site.path),
         shadowed=shadowed,
         shadow_newer=isinstance(shadowed, Known) and _written(host, shadowed.value.path) > _written(host, site.path),
-        refused=computed(refused.message, Place(path=refused.path, line=refused.line)) if refused else Absent(),
+        refused=computed(refused.message, Place(path=refused.path, line=refused.line)) if refused else ABSENT,
     )
 
 
@@ -165,7 +165,7 @@ def _enabled(host: Host, path: str, twin: str, loaded: Collection[str]) -> SiteF
         if isinstance(target, Absent):
             return SiteFile(path, "dangling", posixpath.normpath(posixpath.join(posixpath.dirname(path), stat.target)))
         state = "backup" if _left(path) and path in loaded else "enabled"
-        return SiteFile(path, state, target.value if isinstance(target, Known) else "")
+        return SiteFile(path, state, target.or_(""))
     if stat.type is not FileType.FILE:
         return None
     if _left(path) and path in loaded:

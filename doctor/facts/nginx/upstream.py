@@ -9,7 +9,7 @@ from doctor.facts.address import Address, AddressKind, is_loopback, parse_upstre
 from doctor.facts.nginx.include import Node
 from doctor.facts.nginx.model import Peer, Upstream
 from doctor.facts.nginx.scope import Scope, default
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 
 PASSES = {
@@ -174,9 +174,7 @@ def _resolved(node: Node, written: str, expanded: str, names: Names) -> Fact[Ups
     place = node.place
     if expanded.startswith("$") or ("$" in expanded and "://" not in expanded and node.name == "proxy_pass"):
         peer = Peer(_chosen(expanded, place), expanded, False, False, place, False)
-        return Known(
-            Upstream(written, False, PASSES[node.name], "", (peer,), place, Absent()), (place,), Origin.EXPLICIT
-        )
+        return Known(Upstream(written, False, PASSES[node.name], "", (peer,), place, ABSENT), (place,), Origin.EXPLICIT)
     target = split_target(node.name, expanded)
     if target is None:
         return Unknown(f'"{written}" does not begin with http:// or https://', (place,))
@@ -192,9 +190,7 @@ def _resolved(node: Node, written: str, expanded: str, names: Names) -> Fact[Ups
         )
         return Known(upstream, (place, group.place), Origin.EXPLICIT)
     peer = _peer(node, target.host, target.scheme, names)
-    return Known(
-        Upstream(written, False, target.scheme, target.uri, (peer,), place, Absent()), (place,), Origin.EXPLICIT
-    )
+    return Known(Upstream(written, False, target.scheme, target.uri, (peer,), place, ABSENT), (place,), Origin.EXPLICIT)
 
 
 def _chosen(written: str, place: Place) -> Unknown:
@@ -202,7 +198,7 @@ def _chosen(written: str, place: Place) -> Unknown:
 
 
 def _keepalive(group: Node, names: Names) -> Fact[int]:
-    fallback = default(names.keepalive, "default since nginx 1.29.7") if names.keepalive else Absent()
+    fallback = default(names.keepalive, "default since nginx 1.29.7") if names.keepalive else ABSENT
     scope = Scope("upstream", group.block or ())
     return scope.value("keepalive", lambda args: int(args[0]), fallback)
 

@@ -10,7 +10,7 @@ from doctor.facts.appcode.model import Imports
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.release.serving import TOLERANCE, divided, started
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Scan, ScannedFile, Stat, Unseen
 
@@ -77,7 +77,7 @@ def age(
     code = loaded_code(host, directory, gunicorn, imports)
     templates = _scan(host, directory, TEMPLATES)
     newest = code.newest[0] if isinstance(code, Scan) and code.newest else None
-    nothing: Fact[str] = code if isinstance(code, Unknown) else Absent()
+    nothing: Fact[str] = code if isinstance(code, Unknown) else ABSENT
     loaded, who = _loaded(gunicorn, workers)
     stale = _stale(code, loaded, who, gunicorn)
     outdated, changed = _outdated_preload(gunicorn, code, stale, switch)
@@ -109,7 +109,7 @@ def loaded_code(
     if isinstance(scan, Unknown):
         return scan
     file = gunicorn.settings.config_file
-    settings = file.value if isinstance(file, Known) else ""
+    settings = file.or_("")
 
     def is_loaded(path: str) -> bool:
         return _is_loaded(path, directory.value, settings) and (imports is None or may_load(host, imports, path))
@@ -157,7 +157,7 @@ def _scan(host: Host, directory: Known[str], suffixes: tuple[str, ...]) -> Scan 
 def _changed(newest: ScannedFile | None, code: Scan | Unknown) -> Fact[float]:
     if newest:
         return Known(newest.mtime, (Place(path=newest.path),))
-    return code if isinstance(code, Unknown) else Absent()
+    return code if isinstance(code, Unknown) else ABSENT
 
 
 def _loaded(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> tuple[Fact[float], str]:
@@ -169,7 +169,7 @@ def _loaded(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> tuple[Fac
         master = gunicorn.master
         return started(master.value, "master") if isinstance(master, Known) else master, "the master"
     if not isinstance(workers, Known) or not workers.value:
-        return workers if isinstance(workers, Unknown) else Absent(), ""
+        return workers if isinstance(workers, Unknown) else ABSENT, ""
     return started(workers.value[0], "worker"), "the oldest worker"
 
 
@@ -222,7 +222,7 @@ def _outdated_preload(
 
 def _reloaded(workers: Fact[tuple[Process, ...]], changed: float) -> Fact[bool]:
     if not changed:
-        return Absent()
+        return ABSENT
     if not isinstance(workers, Known):
         return workers
     if not workers.value:
@@ -248,4 +248,4 @@ def _mixed(
         # Where the link is named, a worker that is started anew loads the new release in the old directory.
         changes = (ScannedFile(switch.path, switch.time, switch.time, 0),) if switch.crossed else ()
     found = divided(gunicorn, workers.value, changes)
-    return found or (code if isinstance(code, Unknown) else Absent())
+    return found or (code if isinstance(code, Unknown) else ABSENT)

@@ -22,7 +22,7 @@ from doctor.facts.release.model import Release
 from doctor.facts.release.serving import TOLERANCE, serving, started
 from doctor.facts.release.way import REPOSITORY, Held, Way, configured_by, find_link, ways
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import FileType, Host, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
@@ -58,7 +58,7 @@ def collect(
     standing: Fact[str] = Known(cwd.value.path, cwd.places) if isinstance(cwd, Known) else cwd
     folder = _folder(host, link, following, standing)
     deleted = isinstance(cwd, Known) and cwd.value.deleted
-    held = link.value if isinstance(link, Known) else None
+    held = link.or_(None)
     place = Place(path=held.link.written or held.link.path) if held else Place()
     switched: Fact[float] = _switched(held, place) if held else _missing(link)
     follows = _follows(gunicorn, unit, link, logical)
@@ -85,8 +85,8 @@ def collect(
         link_switched=switched,
         link_inside_release=_inside(host, held, folder) if held else _missing(link),
         bypassed_link=_bypassed(host, link, folder, following),
-        folder=computed(folder.path, Place(path=folder.path)) if folder else Absent(),
-        entries=computed(folder.names, Place(path=folder.path)) if folder else Absent(),
+        folder=computed(folder.path, Place(path=folder.path)) if folder else ABSENT,
+        entries=computed(folder.names, Place(path=folder.path)) if folder else ABSENT,
         newest=_newest(folder),
         unswitched=_unswitched(host, gunicorn, held, folder, oldest_worker),
         running=running,
@@ -116,7 +116,7 @@ def collect(
 
 
 def _missing(link: Fact[Held]) -> Absent | Unknown:
-    return link if isinstance(link, Unknown) else Absent()
+    return link if isinstance(link, Unknown) else ABSENT
 
 
 def _switched(held: Held, place: Place) -> Fact[float]:
@@ -153,25 +153,25 @@ def _folder(host: Host, link: Fact[Held], configured: Fact[str], running: Fact[s
 
 def _inside(host: Host, held: Held, folder: Folder | None) -> Fact[str]:
     if folder is None or not held.link.target:
-        return Absent()
+        return ABSENT
     found = link_inside(host, held.link.target, folder)
-    return computed(found, Place(path=found)) if found else Absent()
+    return computed(found, Place(path=found)) if found else ABSENT
 
 
 def _bypassed(host: Host, link: Fact[Held], folder: Folder | None, configured: Fact[str]) -> Fact[str]:
     if isinstance(link, Unknown):
         return link
     if isinstance(link, Known) or folder is None or not isinstance(configured, Known):
-        return Absent()
+        return ABSENT
     beside = link_beside(host, folder)
     if beside is None or release_root(configured.value, folder) == release_root(beside.target, folder):
-        return Absent()
+        return ABSENT
     return computed(beside.path, Place(path=beside.path, text=f"→ {beside.target}"), *configured.places)
 
 
 def _newest(folder: Folder | None) -> Fact[str]:
     if folder is None or not folder.names:
-        return Absent()
+        return ABSENT
     path = f"{folder.path}/{folder.names[0]}"
     return computed(path, Place(path=path))
 
@@ -180,10 +180,10 @@ def _unswitched(
     host: Host, gunicorn: Gunicorn, held: Held | None, folder: Folder | None, oldest_worker: Fact[float]
 ) -> Fact[str]:
     if held is None or folder is None or not folder.names:
-        return Absent()
+        return ABSENT
     newest = f"{folder.path}/{folder.names[0]}"
     if release_root(held.link.target, folder) == newest:
-        return Absent()
+        return ABSENT
     places = (Place(path=newest), Place(path=held.link.path, text=f"→ {held.link.target}"))
     stat = host.stat(newest)
     if not isinstance(stat, Stat):
@@ -223,20 +223,20 @@ def _replaced(
 ) -> Fact[str]:
     """By inode: the directory was renamed, and another one put in its place after the workers had started."""
     if not isinstance(cwd, Known) or not isinstance(following, Known) or not isinstance(gunicorn.master, Known):
-        return Absent()
+        return ABSENT
     if cwd.value.deleted or cwd.value.path == following.value or not isinstance(workers, Known) or not workers.value:
-        return Absent()
+        return ABSENT
     # A link that was written since leads there for a reason of its own.
     if held and (not held.link.seen or held.link.switched > gunicorn.master.value.started - TOLERANCE):
-        return Absent()
+        return ABSENT
     stat = host.stat(following.value)
     if not isinstance(stat, Stat) or (stat.device, stat.inode) == (cwd.value.device, cwd.value.inode):
-        return Absent()
+        return ABSENT
     # A rename changes the ctime of what is renamed.
     if stat.ctime < workers.value[0].started:
-        return Absent()
+        return ABSENT
     if not all(_entry_file(host, gunicorn, path) for path in (cwd.value.path, following.value)):
-        return Absent()
+        return ABSENT
     return computed(following.value, Place(path=following.value), *cwd.places)
 
 
@@ -277,7 +277,7 @@ def _behind(
     if held.way.working and (running.value == target or running.value.startswith(f"{target}/")):
         return Absent(running.places)
     preload = gunicorn.settings.preload
-    loader = gunicorn.master.value if isinstance(gunicorn.master, Known) else None
+    loader = gunicorn.master.or_(None)
     if not (isinstance(preload, Known) and preload.value):
         loader = workers.value[0] if isinstance(workers, Known) and workers.value else None
     if loader is not None and loader.started > held.link.switched + TOLERANCE:

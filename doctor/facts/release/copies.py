@@ -8,7 +8,7 @@ from functools import cache
 
 from doctor.facts.release.age import CODE
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown, computed
 from doctor.hosts.base import Content, FileType, Host, Scan, Stat
 
 _ROOTS = ("/srv", "/var/www", "/opt")
@@ -53,7 +53,7 @@ def other_copy(
         if scan.newest[0].mtime > newest.mtime + _NEWER and _differs(host, scan, path, directory):
             found.append((scan.newest[0].mtime, path, scan.newest[0].path))
     if not found:
-        return Absent()
+        return ABSENT
     _, path, file = max(found)
     return computed(path, Place(path=file), Place(path=newest.path))
 
@@ -75,7 +75,7 @@ def _candidates(host: Host, unit: Fact[Unit], directory: str) -> Iterator[str]:
 
 
 def _home(host: Host, unit: Fact[Unit]) -> str:
-    user = unit.value.user if isinstance(unit, Known) else Absent()
+    user = unit.value.user if isinstance(unit, Known) else ABSENT
     content = host.read("/etc/passwd") if isinstance(user, Known) else None
     if not isinstance(content, Content) or not isinstance(user, Known):
         return ""

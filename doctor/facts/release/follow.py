@@ -78,7 +78,7 @@ def _cd_target(gunicorn: Gunicorn, unit: Fact[Unit]) -> str:
     if isinstance(gunicorn.master, Known) or not isinstance(unit, Known):
         return ""
     commands = unit.value.exec_start
-    for command in commands.value if isinstance(commands, Known) else ():
+    for command in commands.or_(()):
         match = _cd().search(command.argv[-1]) if len(command.argv) > 2 and "-c" in command.argv else None
         if match:
             return match["directory"]

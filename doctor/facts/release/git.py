@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
 
@@ -36,7 +36,7 @@ def checkout(host: Host, directory: str) -> Checkout:
         folder = folder.rpartition("/")[0]
         if not folder:
             break
-    return Checkout(Known(False, (Place(path=directory, note=""),)), Absent(), Absent())
+    return Checkout(Known(False, (Place(path=directory, note=""),)), ABSENT, ABSENT)
 
 
 def _read(host: Host, path: str, stat: Stat) -> Checkout:
@@ -94,4 +94,4 @@ def _moved(host: Host, folder: str) -> Fact[float]:
     stat = host.stat(f"{folder}/HEAD")
     if isinstance(stat, Stat):
         return Known(stat.mtime, (Place(path=f"{folder}/HEAD"),))
-    return Absent() if isinstance(stat, Missing) else Unknown(stat.reason)
+    return ABSENT if isinstance(stat, Missing) else Unknown(stat.reason)

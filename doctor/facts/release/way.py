@@ -7,7 +7,7 @@ from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.release.follow import searched
 from doctor.facts.release.layout import Link, link_named, link_on
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, TargetKind, Unseen
 from doctor.hosts.paths import resolve
@@ -37,7 +37,7 @@ def ways(gunicorn: Gunicorn, unit: Fact[Unit]) -> Fact[tuple[Way, ...]]:
         entries = (entry.strip() for entry in pythonpath.value.split(","))
         ways += [Way(entry, pythonpath.places, False) for entry in entries if entry.startswith("/")]
     ways += [Way(entry, (Place(note="PYTHONPATH"),), False) for entry in searched(gunicorn, unit)]
-    return Known(tuple(ways)) if ways else Absent()
+    return Known(tuple(ways)) if ways else ABSENT
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
 
 _LOCAL_SOURCES = frozenset(("files", "systemd", "compat", "db", "altfiles"))
@@ -57,7 +57,7 @@ class Accounts:
             return Unknown(f"/etc/passwd has no numbers of {user}")
         primary: Fact[int] = self.gid(group.value) if isinstance(group, Known) else Known(int(fields[3]))
         if isinstance(group, Unknown) or not isinstance(primary, Known):
-            return group if isinstance(group, Unknown) else primary if isinstance(primary, Unknown) else Absent()
+            return group if isinstance(group, Unknown) else primary if isinstance(primary, Unknown) else ABSENT
         entries = self._entries("/etc/group")
         if isinstance(entries, str):
             return Unknown(entries)
@@ -66,7 +66,7 @@ class Accounts:
         }
         if isinstance(more, Unknown):
             return more
-        extra = [self.gid(name) for name in (more.value if isinstance(more, Known) else ())]
+        extra = [self.gid(name) for name in more.or_(())]
         gids = frozenset((primary.value, *listed, *(gid.value for gid in extra if isinstance(gid, Known))))
         return Known((int(fields[2]), gids), found.places, Origin.COMPUTED)
 

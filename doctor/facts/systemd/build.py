@@ -13,7 +13,7 @@ from doctor.facts.systemd.problems import find_problems, second_start
 from doctor.facts.systemd.reload import classify
 from doctor.facts.systemd.settings import Settings, place_of
 from doctor.facts.systemd.unread import unread_settings
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.execline import ExecLine, LineError, parse_shown, split_exec, split_shown, split_words
 from doctor.grammar.unitfile import Assignment, boolean, duration, expand, integer, is_template, mode, signal_name
 
@@ -109,7 +109,7 @@ def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit
     if isinstance(exec_start, Known) and not exec_start.value:
         default_type = "oneshot"
     type_ = settings.scalar(("Type",), _one_of(*_types(version)), default_type)
-    oneshot = isinstance(type_, Known) and type_.value == "oneshot"
+    oneshot = type_.is_("oneshot")
     # Until the service has started, systemctl shows no watchdog whatever the files say.
     running = shown.raw("MainPID") not in {None, "0"}
     watchdog = settings.scalar(("WatchdogSec",), _watchdog, 0.0, "WatchdogUSec" if running else "not shown")
@@ -169,7 +169,7 @@ def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit
         umask=settings.scalar(("UMask",), mode, 0o022),
         working_directory=_working_directory(settings, user, accounts),
         working_directory_optional=_optional_directory(settings, optional),
-        root_directory=settings.scalar(("RootDirectory",), _path, Absent()),
+        root_directory=settings.scalar(("RootDirectory",), _path, ABSENT),
         environment=settings.sequence(("Environment",), pairs, normal=_names),
         environment_files=settings.sequence(
             ("EnvironmentFile",), _env_file, "EnvironmentFiles", shown_parse=_shown_env_file
@@ -178,7 +178,7 @@ def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit
         exec_reload=exec_reload,
         exec_start_pre=_commands(settings, "ExecStartPre"),
         exec_stop=_commands(settings, "ExecStop"),
-        pid_file=settings.scalar(("PIDFile",), _pid_file, Absent()),
+        pid_file=settings.scalar(("PIDFile",), _pid_file, ABSENT),
         runtime_directories=settings.sequence(("RuntimeDirectory",), _runtime_directories, normal=frozenset),
         runtime_directory_mode=settings.scalar(("RuntimeDirectoryMode",), mode, 0o755),
         runtime_directory_preserve=settings.scalar(("RuntimeDirectoryPreserve",), _flag_or("restart"), "no"),
@@ -218,7 +218,7 @@ def _private_tmp(text: str) -> bool | None:
 
 def _second_command(settings: Settings) -> Fact[str]:
     second = second_start(settings)
-    return Absent() if second is None else Known(second.value, (place_of(second),), Origin.EXPLICIT)
+    return ABSENT if second is None else Known(second.value, (place_of(second),), Origin.EXPLICIT)
 
 
 def _pid_file(text: str) -> str | None:
@@ -243,8 +243,8 @@ def _limit_section(settings: Settings, legacy: str, *keys: str) -> tuple[tuple[s
 
 def _accounts(settings: Settings, dynamic: bool) -> tuple[Fact[str], Fact[str]]:
     """User and group. A dynamic user has the name of the unit, its group that of the user (service_add_extras)."""
-    user = settings.scalar(("User",), str, Absent())
-    group = settings.scalar(("Group",), str, Absent())
+    user = settings.scalar(("User",), str, ABSENT)
+    group = settings.scalar(("Group",), str, ABSENT)
     if dynamic and isinstance(user, Absent):
         name = settings.name.rpartition(".")[0].partition("@")[0]
         user = Known(name, (Place(note="dynamic user"),), Origin.DEFAULT)
@@ -292,7 +292,7 @@ def _fragment(settings: Settings) -> Fact[str]:
         return settings.shown.text("FragmentPath")
     fragment = next((file.path for file in settings.merged.files if not file.path.endswith(".conf")), None)
     if fragment is None:
-        return Absent()
+        return ABSENT
     return Known(fragment, (Place(path=fragment),))
 
 
@@ -318,7 +318,7 @@ def _can_reload(settings: Settings, commands: Fact[tuple[ExecCommand, ...]], typ
             return Known(True, commands.places)
         return fact
     if isinstance(commands, Known):
-        notify = isinstance(type_, Known) and type_.value == "notify-reload"
+        notify = type_.is_("notify-reload")
         return Known(bool(commands.value) or notify, commands.places, Origin.COMPUTED)
     return commands
 
@@ -326,7 +326,7 @@ def _can_reload(settings: Settings, commands: Fact[tuple[ExecCommand, ...]], typ
 def _reload(commands: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> tuple[Fact[str], Fact[bool]]:
     if not isinstance(commands, Known):
         return commands, commands
-    kind, preflight = classify(commands.value, type_.value if isinstance(type_, Known) else "simple")
+    kind, preflight = classify(commands.value, type_.or_("simple"))
     return Known(kind, commands.places, Origin.COMPUTED), Known(preflight, commands.places, Origin.COMPUTED)
 
 
@@ -373,8 +373,8 @@ def build_socket(settings: Settings) -> SocketUnit:
         result=shown.text("Result"),
         listen=settings.sequence(("ListenStream",), _address, "Listen", shown_parse=_shown_address),
         mode=settings.scalar(("SocketMode",), mode, 0o666),
-        user=settings.scalar(("SocketUser",), str, Absent()),
-        group=settings.scalar(("SocketGroup",), str, Absent()),
+        user=settings.scalar(("SocketUser",), str, ABSENT),
+        group=settings.scalar(("SocketGroup",), str, ABSENT),
         unit_file_state=shown.text("UnitFileState"),
         load_state=shown.text("LoadState"),
         fragment=_fragment(settings),

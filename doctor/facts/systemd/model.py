@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from doctor.facts.address import Address
-from doctor.facts.value import Absent, Fact, Unknown
+from doctor.facts.value import ABSENT, Fact, Unknown
 from doctor.frozen import frozen
 
-_NOTHING = Absent()
 _NOT_ASKED = Unknown("a repository does not tell what a machine starts when it boots")
 
 
@@ -46,9 +45,9 @@ class SocketUnit:
     user: Fact[str]
     group: Fact[str]
     unit_file_state: Fact[str]
-    load_state: Fact[str] = _NOTHING
-    fragment: Fact[str] = _NOTHING
-    need_daemon_reload: Fact[bool] = _NOTHING
+    load_state: Fact[str] = ABSENT
+    fragment: Fact[str] = ABSENT
+    need_daemon_reload: Fact[bool] = ABSENT
 
 
 @frozen
@@ -129,21 +128,21 @@ class Unit:
     """An earlier ExecReload line can refuse (gunicorn --check-config, a test command)."""
     template: bool = False
     """A template (shop@.service) seen only as a file, not as an instance."""
-    second_command: Fact[str] = _NOTHING
+    second_command: Fact[str] = ABSENT
     """A further ExecStart= of a service that may have only one, with its line: systemd refuses the unit."""
-    pass_environment: Fact[tuple[str, ...]] = _NOTHING
+    pass_environment: Fact[tuple[str, ...]] = ABSENT
     """Names taken over from the manager's own environment, where it has them."""
-    unset_environment: Fact[tuple[str, ...]] = _NOTHING
+    unset_environment: Fact[tuple[str, ...]] = ABSENT
     """UnsetEnvironment=: names, or NAME=value pairs, taken out of all the others."""
-    supplementary_groups: Fact[tuple[str, ...]] = _NOTHING
-    unread: Fact[tuple[str, ...]] = _NOTHING
+    supplementary_groups: Fact[tuple[str, ...]] = ABSENT
+    unread: Fact[tuple[str, ...]] = ABSENT
     """Settings that shape the process and that the files say otherwise than the manager knows them: without a
     daemon-reload the next start is the old one. Absent: none, or the manager has read its files."""
     missed_at_boot: Fact[str] = _NOT_ASKED
     """Why no boot starts it, by itself or through another unit: "it is disabled"; Absent: one does."""
     enabling_starts_it: Fact[bool] = _NOT_ASKED
     """`systemctl enable` of it alone makes every boot start it."""
-    hindrance: Fact[str] = _NOTHING
+    hindrance: Fact[str] = ABSENT
     """Why systemd would not start it: a line that it refuses, or "Requires= of shop.service names db.service, which has
     failed"."""
     set_after_ours: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from doctor.facts.systemd.model import Unit
 from doctor.facts.systemd.settings import Settings, place_of
-from doctor.facts.value import Absent, Fact, Known, Origin, Place
+from doctor.facts.value import ABSENT, Fact, Known, Origin, Place
 from doctor.grammar.unitfile import expand
 
 _KEYS = ("Requires", "Requisite", "BindsTo")
@@ -27,7 +27,7 @@ def states(listing: str) -> dict[str, tuple[str, str]]:
 def _refusal(unit: Unit) -> Fact[str]:
     """The line for which systemd does not load a unit at all; Absent where it does."""
     if unit.load_state != Known("bad-setting", unit.load_state.places):
-        return Absent()
+        return ABSENT
     fatal = next((fact for fact in unit.problems if isinstance(fact, Known) and fact.value.fatal), None)
     if fatal is None:
         return Known(f"systemd refuses a line of {unit.name}", unit.load_state.places, Origin.COMPUTED)
@@ -54,4 +54,4 @@ def hindrance(unit: Unit, settings: Settings, known: States, command: str) -> Fa
                     shown = Place(command=command, text=f"{name} {load} {active}")
                     text = f"{key}= of {settings.name} names {name}, {effect}"
                     return Known(text, (place_of(assignment), shown), Origin.COMPUTED)
-    return Absent()
+    return ABSENT

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from doctor.facts import access, untouched
+from doctor.facts import access
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.arguments import Arguments
 from doctor.facts.gunicorn.arguments import parse as parse_arguments
 from doctor.facts.gunicorn.launch import Launch, Setting, direct, is_shell, parse
 from doctor.facts.process import Process
+from doctor.facts.service import untouched
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Content, Host, Stat
 
 _TOKEN = "<hidden:"
@@ -34,7 +35,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[tuple[str,
     cannot be compared (it is a title, comes from a script, or depends on variables) and the unit was touched since.
     """
     if not isinstance(unit, Known) or not isinstance(gunicorn.master, Known):
-        return Unknown(gunicorn.master.reason) if isinstance(gunicorn.master, Unknown) else Absent()
+        return Unknown(gunicorn.master.reason) if isinstance(gunicorn.master, Unknown) else ABSENT
     of, master = unit.value, gunicorn.master.value
     if isinstance(of.need_daemon_reload, Known) and of.need_daemon_reload.value:
         return Unknown("systemd has not read the files of the unit yet", of.need_daemon_reload.places)
@@ -48,12 +49,12 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[tuple[str,
     doubts.append(_directory(host, of, gunicorn, master, changes))
     doubt = next(filter(None, doubts), "")
     if (changes or doubt) and untouched.since(host, of, master.started):
-        return Absent()
+        return ABSENT
     if changes:
         running = Place(note=f"pid {master.pid} command line", text=_line(master))
         places = tuple(dict.fromkeys(changes.values()))
         return Known(tuple(changes), (*places, running) if running.text else places, Origin.COMPUTED)
-    return Unknown(doubt) if doubt else Absent()
+    return Unknown(doubt) if doubt else ABSENT
 
 
 def _command(host: Host, unit: Unit, master: Process, changes: Changes) -> str:
@@ -97,7 +98,7 @@ def _planned(host: Host, unit: Unit) -> Launch | None:
     """The launch with variables left as they are written: their values are the environment's affair."""
     if not isinstance(unit.exec_start, Known):
         return None
-    directory = unit.working_directory.value if isinstance(unit.working_directory, Known) else ""
+    directory = unit.working_directory.or_("")
     setting = Setting(host, {}, False, directory, Place(note=f"ExecStart= of {unit.name}"))
     launches = (parse(command.argv, setting) for command in unit.exec_start.value)
     return next((launch for launch in launches if launch is not None), None)
@@ -105,7 +106,7 @@ def _planned(host: Host, unit: Unit) -> Launch | None:
 
 def _is_written(unit: Unit, launch: Launch) -> bool:
     """The unit itself names the program; otherwise a script does, whose words are not the unit's."""
-    commands = unit.exec_start.value if isinstance(unit.exec_start, Known) else ()
+    commands = unit.exec_start.or_(())
     return any(launch.program in word for command in commands for word in command.argv)
 
 
@@ -144,7 +145,7 @@ def _holding(word: str, places: tuple[Place, ...]) -> Place:
 def _user(accounts: Accounts, unit: Unit, master: Process, changes: Changes) -> str:
     if _sets_user_itself(unit) or not isinstance(master.uid, Known):
         return ""
-    name = unit.user.value if isinstance(unit.user, Known) else "root"
+    name = unit.user.or_("root")
     if isinstance(unit.user, Unknown):
         return unit.user.reason
     uid = accounts.uid(name)
@@ -171,7 +172,7 @@ def _sets_user_itself(unit: Unit) -> bool:
     """A dynamic user has no fixed number; `+`, `!` and programs such as sudo choose another user."""
     if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
         return True
-    commands = unit.exec_start.value if isinstance(unit.exec_start, Known) else ()
+    commands = unit.exec_start.or_(())
     words = {basename(part) for command in commands for word in command.argv for part in word.split()}
     return bool(words & _CHANGES_USER) or any(set(command.prefixes) & set("+!") for command in commands)
 
@@ -197,7 +198,7 @@ def _directory(host: Host, unit: Unit, gunicorn: Gunicorn, master: Process, chan
 
 def _files(unit: Unit) -> tuple[str, ...]:
     fragment = (unit.fragment.value,) if isinstance(unit.fragment, Known) else ()
-    return (*fragment, *(unit.drop_ins.value if isinstance(unit.drop_ins, Known) else ()))
+    return (*fragment, *(unit.drop_ins.or_(())))
 
 
 def _written_after(host: Host, path: str, time: float) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from doctor.facts import process
 from doctor.facts.address import Address, AddressKind, tcp, unix
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import (
     Connection,
@@ -19,8 +19,6 @@ from doctor.hosts.base import (
     TextKind,
     Unseen,
 )
-
-_NOTHING = Absent()
 
 
 @frozen
@@ -67,7 +65,7 @@ class SocketFile:
     inodes: Fact[tuple[int, ...]]
     """Of the sockets that were bound to this path and still listen. More than one: a later one took the file from an
     earlier one. Any while the file is missing: it was removed, or lies in another mount namespace (PrivateTmp)."""
-    next_obstacle: Fact[Obstacle] = _NOTHING
+    next_obstacle: Fact[Obstacle] = ABSENT
     """The runtime directory that the next start of the service closes to nginx's user."""
 
 
@@ -256,11 +254,11 @@ def _units(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[tuple[str, ...]]:
     places: list[Place] = []
     for pid in pids.value:
         holder = process.read(host, pid)
-        unit = holder.value.unit if isinstance(holder, Known) else Absent()
+        unit = holder.value.unit if isinstance(holder, Known) else ABSENT
         if isinstance(unit, Known) and unit.value not in names:
             names.append(unit.value)
             places += unit.places
-    return Known(tuple(names), tuple(places)) if names else Absent()
+    return Known(tuple(names), tuple(places)) if names else ABSENT
 
 
 def _candidate(line: ProcessLine) -> bool:

@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from doctor.facts.access import Grant, grant, obstacle, physical
-from doctor.facts.assets import cached_for, long_cache, missing_build, stale_build
 from doctor.facts.nginx.model import Location, Nginx, Server
 from doctor.facts.nginx.select import location_for
-from doctor.facts.socket import Obstacle
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, computed
+from doctor.facts.sockets.socket import Obstacle
+from doctor.facts.static.assets import cached_for, long_cache, missing_build, stale_build
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import FileType, Host, Stat, TargetKind
 
@@ -119,7 +119,7 @@ def _static_path(
             exists=unknown,
             obstacle=unknown,
             grant=unknown,
-            mapping_problem=_slash_problem(location) or _written_twice(location, static_folder) or Absent(),
+            mapping_problem=_slash_problem(location) or _written_twice(location, static_folder) or ABSENT,
             pinned_release=unknown,
             stale_build=unknown,
             missing_build=unknown,
@@ -191,7 +191,7 @@ def _obstacle(
 ) -> Fact[Obstacle]:
     """What stops nginx: a directory on the way, or the first of the files looked at that it may not read."""
     if isinstance(where, Absent):
-        return Absent()
+        return ABSENT
     if not isinstance(directory, Known):
         return directory
     if not isinstance(nginx.uid, Known) or not isinstance(nginx.gids, Known):
@@ -223,9 +223,9 @@ def _grant(
 ) -> Fact[Grant]:
     """Only where every file was looked at."""
     if not isinstance(stopped, Known) or not isinstance(nginx.uid, Known) or not isinstance(nginx.gids, Known):
-        return stopped if isinstance(stopped, Unknown) else Absent()
+        return stopped if isinstance(stopped, Unknown) else ABSENT
     if not isinstance(directory, Known) or not isinstance(where, Known) or len(files) >= _SAMPLE // 2:
-        return Absent()
+        return ABSENT
     wanted = [(directory.value, "x"), *((path, "r") for path in _served(files))]
     return grant(host, wanted, nginx.uid.value, nginx.gids.value, where.value)
 
@@ -279,7 +279,7 @@ def _unserved(
     if _slash_problem(location) or _repeats(location) or not next(_sample(host, static_folder.value), None):
         return None
     directory = _directory(location)
-    looked = directory.value if isinstance(directory, Known) else ""
+    looked = directory.or_("")
     sentence = f"{location.pattern} is looked for in {looked}, which does not exist; the app has {static_folder.value}"
     return Known(sentence, (*directory.places, *static_folder.places), Origin.COMPUTED)
 
@@ -293,16 +293,16 @@ def _mapping_problem(
     looked = _repeats(location)
     if looked and isinstance(where, Absent) and isinstance(location.root, Known):
         root = host.stat(location.root.value.rstrip("/"))
-        return _repetition(location, looked) if isinstance(root, Stat) else Absent()
+        return _repetition(location, looked) if isinstance(root, Stat) else ABSENT
     if location.modifier == "":
         return _caught(host, server, location, files)
-    return Absent()
+    return ABSENT
 
 
 def _caught(host: Host, server: Server, location: Location, files: Sequence[tuple[str, str]]) -> Fact[str]:
     """A regular expression that answers for files that lie here, and looks for them where they are not."""
     if not any(x.modifier in ("~", "~*") for x in server.locations):
-        return Absent()
+        return ABSENT
     for _, name in files:
         url = location.pattern.rstrip("/") + "/" + name
         answer = location_for(server, url)
@@ -320,7 +320,7 @@ def _caught(host: Host, server: Server, location: Location, files: Sequence[tupl
                 f"({winner.place.path}:{winner.place.line}), which looks for {opened}"
             )
             return Known(sentence, (location.place, winner.place), Origin.COMPUTED)
-    return Absent()
+    return ABSENT
 
 
 def _pinned(directory: Fact[str], running: Fact[str], location: Location) -> Fact[str]:
@@ -329,12 +329,12 @@ def _pinned(directory: Fact[str], running: Fact[str], location: Location) -> Fac
         return directory
     served = _release_of(directory.value)
     if not served:
-        return Absent()
+        return ABSENT
     if not isinstance(running, Known):
         return running
     release = _release_of(running.value)
     if not release or release == served or posixpath.dirname(release) != posixpath.dirname(served):
-        return Absent()
+        return ABSENT
     return Known(
         f"{location.pattern} is served from {served} while the app runs {release}",
         (*directory.places, *running.places),

@@ -7,8 +7,8 @@ import posixpath
 
 from doctor.facts import access
 from doctor.facts.address import Address, AddressKind, unix
-from doctor.facts.socket import Obstacle, Row, SocketFile, address_of, owners, table
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.sockets.socket import Obstacle, Row, SocketFile, address_of, owners, table
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
 
 _YOUNG = 2.0
@@ -26,11 +26,11 @@ def socket_file(host: Host, address: Address, uid: Fact[int], gids: Fact[frozens
         barrier = access.obstacle(host, path, uid.value, gids.value, "w")
         if isinstance(barrier, Unknown) and any(isinstance(host.stat(at.path), Missing) for at in barrier.places):
             # What is not there keeps nobody out. What could not be looked at on the way to it stays unknown.
-            barrier = Absent()
+            barrier = ABSENT
     else:
         barrier = Unknown("the user of nginx is not known")
     bound = _bound(host, path)
-    if isinstance(bound, Known) and isinstance(state, Known) and state.value == "missing":
+    if isinstance(bound, Known) and state.is_("missing"):
         bound = _still_held(host, bound)
     return SocketFile(path, state, barrier, bound)
 

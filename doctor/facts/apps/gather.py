@@ -8,43 +8,26 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
-from doctor.facts import (
-    appcode,
-    drift,
-    environment,
-    gunicorn,
-    log,
-    nginx,
-    pidfile,
-    placement,
-    release,
-    reread,
-    resting,
-    runtimedir,
-    socket,
-    socketfile,
-    stalled,
-    static,
-    supervision,
-    systemd,
-)
+from doctor.facts import appcode, gunicorn, log, nginx, release, static, systemd
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.candidates import candidates, is_rival_of, merge_groups, owned, unit_names
-from doctor.facts.checkout import misspelt, relocated
-from doctor.facts.checkout import placed as in_place
+from doctor.facts.apps import resting
+from doctor.facts.apps.candidates import candidates, is_rival_of, merge_groups, owned, unit_names
+from doctor.facts.apps.checkout import misspelt, relocated
+from doctor.facts.apps.checkout import placed as in_place
+from doctor.facts.apps.mixed import mixed_releases
+from doctor.facts.apps.routing import Assigned, Candidate, Target, assign
+from doctor.facts.apps.topology import App, Facts, PeerState, Route
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.mixed import mixed_releases
 from doctor.facts.nginx import families, limits
 from doctor.facts.nginx.model import Nginx, Server
-from doctor.facts.routing import Assigned, Candidate, Target, assign
+from doctor.facts.service import drift, environment, pidfile, placement, reread, stalled, supervision
+from doctor.facts.sockets import runtimedir, socket, socketfile
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import App, Facts, PeerState, Route
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, absent_all, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import DocumentKind, Host, Repository, TargetKind, Unseen
 from doctor.later import Later
 
-_ABSENT = Absent()
 _DAY = 86400.0
 
 _Prefixes: TypeAlias = Mapping[Place, Mapping[str, Sequence[str]]]
@@ -71,7 +54,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     if unfamiliar:
         manager = systemd.collect(host, unfamiliar)
     nginx_unit = _nginx_unit(manager.units)
-    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else Absent()))
+    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT))
     repository = in_place(host, manager.units)
     gunicorns = gunicorn.collect(repository or host, manager.units)
     gunicorns = relocated(gunicorns, repository.origin) if repository is not None else gunicorns
@@ -128,7 +111,7 @@ def _nginx_unit(units: Sequence[Unit]) -> Unit | None:
 
 
 def _starts_nginx(unit: Unit) -> bool:
-    commands = unit.exec_start.value if isinstance(unit.exec_start, Known) else ()
+    commands = unit.exec_start.or_(())
     return any(posixpath.basename(command.argv[0]) in ("nginx", "openresty") for command in commands)
 
 
@@ -145,12 +128,12 @@ def _app(
 ) -> App:
     """Everything of one app that needs more than one source. `repository`: where its code is found, if in one."""
     unit, placed = _worst_unit(candidate.units), repository or host
-    unit_fact: Fact[Unit] = computed(unit) if unit else Absent()
+    unit_fact: Fact[Unit] = computed(unit) if unit else ABSENT
     own = next((g for g in candidate.gunicorns if unit and g.name == unit.name), candidate.gunicorns[0])
     since = host.now() - options.since if options.since is not None else None
     # In a repository nothing serves.
     others = () if host.kind is TargetKind.TREE else gunicorns
-    declared = environment.collect(placed, unit_fact, own.master, Absent())
+    declared = environment.collect(placed, unit_fact, own.master, ABSENT)
     directory = own.logical_directory if host.kind is TargetKind.TREE else release.configured(host, own, unit_fact)
     code = appcode.collect(placed, own, unit_fact, directory, declared.expected)
     served = _served_elsewhere(others, candidate)
@@ -220,7 +203,7 @@ def _served_elsewhere(gunicorns: Iterable[Gunicorn], candidate: Candidate) -> tu
 
 def _worst_unit(units: Sequence[Unit]) -> Unit | None:
     """The first that is not active, or else the first."""
-    down = (u for u in units if not (isinstance(u.active_state, Known) and u.active_state.value == "active"))
+    down = (u for u in units if not u.active_state.is_("active"))
     return next(down, units[0] if units else None)
 
 
@@ -245,9 +228,9 @@ def _distinct_servers(assigned: Iterable[Assigned]) -> tuple[Server, ...]:
 
 def _route(host: Host, assigned: Assigned, web: Nginx, candidate: Candidate | None = None) -> Route:
     target, units = assigned.target, candidate.units if candidate else ()
-    unanswered = families.unanswered(target.peer, _binds(candidate)) if candidate else _ABSENT
+    unanswered = families.unanswered(target.peer, _binds(candidate)) if candidate else ABSENT
     address = target.peer.address
-    socket_file: Fact[socket.SocketFile] = Absent()
+    socket_file: Fact[socket.SocketFile] = ABSENT
     if isinstance(address, Known) and address.value.kind is AddressKind.UNIX:
         file = socketfile.socket_file(host, address.value, web.uid, web.gids)
         closed = runtimedir.closed(host, file.path, units, web.uid, web.gids)
@@ -274,7 +257,7 @@ def _nginx_log(
     assigned: Sequence[Assigned],
     own: Gunicorn | None,
     options: Options,
-    hups: Fact[log.LogEvent] = _ABSENT,
+    hups: Fact[log.LogEvent] = ABSENT,
 ) -> log.NginxLog:
     """Lines of a day at most, since nginx and the app were last started or reloaded: older faults may be gone."""
     if host.kind is TargetKind.TREE:
@@ -283,7 +266,7 @@ def _nginx_log(
         return log.collect_nginx(host, web.main_file, 0.0, (), ())
     workers = web.workers.value if isinstance(web.workers, Known) and options.since is None else ()
     starts = [host.now() - _DAY]
-    starts += [x.value.started for x in (web.master, own.master if own else _ABSENT) if isinstance(x, Known)]
+    starts += [x.value.started for x in (web.master, own.master if own else ABSENT) if isinstance(x, Known)]
     if isinstance(hups, Known):
         starts.append(hups.value.last)
     since = host.now() - options.since if options.since is not None else max(starts)
@@ -312,28 +295,28 @@ def _proxies(server: Server) -> bool:
 def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Options) -> App:
     """Nginx sends requests to a local address where nobody listens, and no Gunicorn was meant for it."""
     server = group[0].server
-    assigned = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), Absent(), Absent()) for t in group]
+    assigned = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT) for t in group]
     name = next((n for n in server.names if n not in {"_", "localhost"}), str(group[0].upstream.name))
     nginx_log = _nginx_log(host, web, assigned, None, options)
     return App(
         name=name,
         units=(),
-        unit=Absent(),
+        unit=ABSENT,
         gunicorns=(),
-        gunicorn=Absent(),
+        gunicorn=ABSENT,
         routes=tuple(_route(host, a, web) for a in assigned),
         rivals=(),
-        binds=Absent(),
+        binds=ABSENT,
         socket_activated=False,
-        changed_since_start=Absent(),
+        changed_since_start=ABSENT,
         placement=absent_all(placement.Placement),
-        unsupervised=Absent(),
-        stalled=Absent(),
-        pidfile_problem=Absent(),
-        mixed_releases=Absent(),
+        unsupervised=ABSENT,
+        stalled=ABSENT,
+        pidfile_problem=ABSENT,
+        mixed_releases=ABSENT,
         release=absent_all(release.Release),
         code=absent_all(appcode.AppCode),
-        environment=environment.Environment((), Absent(), Absent(), Absent(), Absent(), Absent()),
+        environment=environment.Environment((), ABSENT, ABSENT, ABSENT, ABSENT, ABSENT),
         static=(),
         log=absent_all(log.UnitLog),
         nginx_log=nginx_log,

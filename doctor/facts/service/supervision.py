@@ -5,7 +5,7 @@ from __future__ import annotations
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.hosts.base import Content, Host, Missing, Stat
 
 _STARTERS = frozenset(("cron.service", "crond.service", "cronie.service", "atd.service", "ssh.service", "sshd.service"))
@@ -21,7 +21,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
     (pam_systemd(8): a login is a scope of its own).
     """
     if isinstance(unit, Known) or not isinstance(gunicorn.master, Known):
-        return Absent()
+        return ABSENT
     master = gunicorn.master.value
     if isinstance(master.elsewhere, Known) and master.elsewhere.value:
         return Absent(master.elsewhere.places)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.edit import Edit
 from doctor.facts.nginx.model import Peer
-from doctor.facts.value import Absent, Fact, Known, Place, computed
+from doctor.facts.value import ABSENT, Fact, Known, Place, computed
 
 if TYPE_CHECKING:
-    from doctor.facts.routing import Candidate, Target
+    from doctor.facts.apps.routing import Candidate, Target
 
 
 def address_of(target: Target) -> Address | None:
     """Where it leads, where that is written down."""
-    return target.peer.address.value if isinstance(target.peer.address, Known) else None
+    return target.peer.address.or_(None)
 
 
 def correction(target: Target, candidate: Candidate) -> Fact[Edit]:
@@ -27,11 +27,11 @@ def correction(target: Target, candidate: Candidate) -> Fact[Edit]:
     wrong = address_of(target)
     # Nginx takes "@name" for a path.
     if len(addresses) != 1 or wrong is None or addresses[0].kind is AddressKind.ABSTRACT:
-        return Absent()
+        return ABSENT
     place: Place = target.peer.place
     written = next((w for w in _spellings(wrong, target.peer) if w in place.text), None)
     if written is None:
-        return Absent()
+        return ABSENT
     right = _reachable(addresses[0])
     if wrong.kind is AddressKind.TCP and addresses[0].kind is AddressKind.UNIX and not target.upstream.group:
         right = f"{right}:" if place.text.split(written, 1)[1].startswith("/") else right
@@ -44,10 +44,10 @@ def redirection(target: Target, candidate: Candidate) -> Fact[Edit]:
     place = next(iter(target.location.upstream.places), Place())
     written = f"://{target.upstream.name}"
     if len(candidate.holds) != 1 or candidate.holds[0].kind is AddressKind.ABSTRACT or place.text.count(written) != 1:
-        return Absent()
+        return ABSENT
     before, _, after = place.text.partition(written)
     if after[:1] not in (";", "/"):
-        return Absent()
+        return ABSENT
     end = ":" if candidate.holds[0].kind is AddressKind.UNIX and after.startswith("/") else ""
     right = _reachable(candidate.holds[0])
     return computed(Edit(place.path, place.line, place.text, f"{before}://{right}{end}{after}"), place)

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from doctor.facts import access
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.socket import Obstacle
+from doctor.facts.sockets.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.grammar.unitfile import parse
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
@@ -58,7 +58,7 @@ def closed(host: Host, path: str, units: Iterable[Unit], uid: Fact[int], gids: F
             above = next((each for each in directories.value if path.startswith(f"{each}/")), None)
             if above is not None:
                 return _judged(host, above, unit, uid, gids)
-    return Absent()
+    return ABSENT
 
 
 def _judged(host: Host, directory: str, unit: Unit, uid: Fact[int], gids: Fact[frozenset[int]]) -> Fact[Obstacle]:
@@ -71,10 +71,10 @@ def _judged(host: Host, directory: str, unit: Unit, uid: Fact[int], gids: Fact[f
         return next(
             (fact for fact in (uid, gids) if isinstance(fact, Unknown)), Unknown("the user of nginx is not known")
         )
-    name = unit.user.value if isinstance(unit.user, Known) else "root"
+    name = unit.user.or_("root")
     accounts = Accounts(host)
     owner = accounts.uid(name)
-    group = accounts.gid(unit.group.value if isinstance(unit.group, Known) else name)
+    group = accounts.gid(unit.group.or_(name))
     if not (isinstance(owner, Known) and isinstance(group, Known)):
         return Unknown(f"the numbers of {name} and its group are not known")
     if uid.value == 0 or access.permitted(mode.value, owner.value, group.value, uid.value, gids.value, "x"):
@@ -106,7 +106,7 @@ def doomed(
             removed = _removed_by_another(host, kept, {unit.name for unit in everybody})
             if removed is not None:
                 return removed
-    return found or unsure or Absent()
+    return found or unsure or ABSENT
 
 
 def _listeners(units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> Iterator[_Kept]:
@@ -122,11 +122,11 @@ def _listeners(units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> Iterator
 def _removed(host: Host, kept: _Kept, unit: Unit) -> Fact[DoomedSocket]:
     directories, preserve = unit.runtime_directories, unit.runtime_directory_preserve
     if not isinstance(directories, Known) or not directories.value:
-        return directories if isinstance(directories, Unknown) else Absent()
+        return directories if isinstance(directories, Unknown) else ABSENT
     if not isinstance(preserve, Known) or preserve.value == "yes":
-        return preserve if isinstance(preserve, Unknown) else Absent()
+        return preserve if isinstance(preserve, Unknown) else ABSENT
     if not isinstance(kept.addresses, Known):
-        return kept.addresses if isinstance(kept.addresses, Unknown) else Absent()
+        return kept.addresses if isinstance(kept.addresses, Unknown) else ABSENT
     for address in kept.addresses.value:
         if address.kind is not AddressKind.UNIX:
             continue
@@ -187,4 +187,4 @@ def _gone(host: Host, path: str, kept: _Kept) -> Fact[bool]:
 
 
 def _is(fact: Fact[str], value: str) -> bool:
-    return isinstance(fact, Known) and fact.value == value
+    return fact.is_(value)

@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from doctor.facts.address import Address, AddressKind, reaches
-from doctor.facts.affinity import affinity
-from doctor.facts.correction import address_of, correction, redirection
+from doctor.facts.apps.affinity import affinity
+from doctor.facts.apps.correction import address_of, correction, redirection
+from doctor.facts.apps.topology import PeerState
 from doctor.facts.edit import Edit
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
-from doctor.facts.socket import Listener
+from doctor.facts.sockets.socket import Listener
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import PeerState
-from doctor.facts.value import Absent, Fact, Known, Origin, Unknown, computed
+from doctor.facts.value import ABSENT, Fact, Known, Origin, Unknown, computed
 from doctor.frozen import frozen
 
-_NOTHING = Absent()
 _ITS_NAME = 3
 """The affinity of a target that bears an app's very name."""
 _SPOKEN = frozenset({"http", "https"})
@@ -66,7 +65,7 @@ class Assigned:
     state: Fact[PeerState]
     answered_by: Fact[str]
     correction: Fact[Edit]
-    configured: Fact[bool] = _NOTHING
+    configured: Fact[bool] = ABSENT
     """The app is set up to listen there."""
     spared: bool = False
     """Another server of the same group is the app's own, and answers."""
@@ -96,7 +95,7 @@ def assign(
     routes: dict[str, list[Assigned]] = {c.name: [] for c in candidates}
     pending: list[Target] = []
     strangers: list[tuple[Target, Listener]] = []
-    known_listeners = listeners.value if isinstance(listeners, Known) else ()
+    known_listeners = listeners.or_(())
     set_up = _by_address(candidates)
     unsettled: list[tuple[Target, Unknown]] = []
     for target in targets(nginx):
@@ -124,7 +123,7 @@ def assign(
                     target,
                     computed(PeerState.OURS, target.peer.place),
                     computed(who),
-                    Absent(),
+                    ABSENT,
                     _is_configured(holder, target.peer),
                 )
             )
@@ -225,15 +224,15 @@ def _meets(
     there = computed(True, *candidate.configured.places)
     if not isinstance(listeners, Known):
         # A repository: nothing runs, and the addresses agree.
-        return Assigned(target, Known(PeerState.OURS, (place,), Origin.COMPUTED), Absent(), Absent(), there)
+        return Assigned(target, Known(PeerState.OURS, (place,), Origin.COMPUTED), ABSENT, ABSENT, there)
     if listener is None:
-        return Assigned(target, computed(PeerState.NOBODY, place), Absent(), Absent(), there)
+        return Assigned(target, computed(PeerState.NOBODY, place), ABSENT, ABSENT, there)
     if candidate.running and isinstance(listener.pids, Unknown):
-        return Assigned(target, Unknown(listener.pids.reason, (place,)), listener.pids, Absent(), there)
+        return Assigned(target, Unknown(listener.pids.reason, (place,)), listener.pids, ABSENT, there)
     if not candidate.running and _came_or_went(listener, candidate):
         unsure = Unknown("Gunicorn came or went while it was looked at", (place,))
-        return Assigned(target, unsure, Absent(), Absent(), there)
-    return Assigned(target, computed(PeerState.STRANGER, place), _describe(listener), Absent(), there)
+        return Assigned(target, unsure, ABSENT, ABSENT, there)
+    return Assigned(target, computed(PeerState.STRANGER, place), _describe(listener), ABSENT, there)
 
 
 def _came_or_went(listener: Listener, candidate: Candidate) -> bool:
@@ -245,7 +244,7 @@ def _came_or_went(listener: Listener, candidate: Candidate) -> bool:
 
 def _describe(listener: Listener) -> Fact[str]:
     """The service that listens; the process, where it is none of a service."""
-    services = listener.units.value if isinstance(listener.units, Known) else ()
+    services = listener.units.or_(())
     service = next((name for name in services if name.endswith(".service")), "")
     return Known(service, listener.units.places) if service else listener.holder
 
@@ -271,7 +270,7 @@ def _assign_unsettled(
             candidate = unrouted[0]
         if candidate is None or (_is_remote(target.peer) and affinity(target, candidate) < _ITS_NAME):
             continue
-        routes[candidate.name].append(Assigned(target, state, state, Absent()))
+        routes[candidate.name].append(Assigned(target, state, state, ABSENT))
 
 
 def _is_remote(peer: Peer) -> bool:
@@ -291,9 +290,7 @@ def _assign_pending(
         neighbour = _neighbour(target, candidates, routes) if isinstance(listeners, Known) else None
         if neighbour is not None:
             nobody = computed(PeerState.NOBODY, target.peer.place)
-            routes[neighbour.name].append(
-                Assigned(target, nobody, Absent(), Absent(), _elsewhere(neighbour), spared=True)
-            )
+            routes[neighbour.name].append(Assigned(target, nobody, ABSENT, ABSENT, _elsewhere(neighbour), spared=True))
             continue
         candidate = _only_best(target, unrouted)
         if candidate is None and len(unrouted) == 1 and len({str(address_of(t)) for t in pending}) == 1:
@@ -306,7 +303,7 @@ def _assign_pending(
             why = f": {candidate.configured.reason}" if isinstance(candidate.configured, Unknown) else ""
             state = Unknown(f"where Gunicorn will listen could not be told{why}", (target.peer.place,))
         elsewhere = _elsewhere(candidate)
-        routes[candidate.name].append(Assigned(target, state, Absent(), correction(target, candidate), elsewhere))
+        routes[candidate.name].append(Assigned(target, state, ABSENT, correction(target, candidate), elsewhere))
     return orphans
 
 
@@ -321,9 +318,7 @@ def _neighbour(
             c
             for c in candidates
             for a in routes[c.name]
-            if a.target.upstream.place == target.upstream.place
-            and isinstance(a.state, Known)
-            and a.state.value is PeerState.OURS
+            if a.target.upstream.place == target.upstream.place and a.state.is_(PeerState.OURS)
         ),
         None,
     )

@@ -12,7 +12,7 @@ from doctor.facts.nginx.model import Server
 from doctor.facts.value import Known
 
 if TYPE_CHECKING:
-    from doctor.facts.routing import Candidate, Target
+    from doctor.facts.apps.routing import Candidate, Target
 
 _GENERIC_WORDS = frozenset(
     {"app", "application", "backend", "default", "flask", "gunicorn", "server"}

@@ -71,7 +71,7 @@ def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | N
         return None
     module, _, name = wsgi_app.value.partition(":")
     name = name.partition("(")[0].strip() or "application"
-    directory = gunicorn.logical_directory.value if isinstance(gunicorn.logical_directory, Known) else ""
+    directory = gunicorn.logical_directory.or_("")
     path = _Finder(host).nearest(module, directory, unit)
     outline = host.outline(path) if path else None
     if not path or not isinstance(outline, Outline) or not binds(outline, (), name, posixpath.basename(path)[:-3]):
@@ -93,7 +93,7 @@ class _Finder:
         if item.launch is None or item.launch.kind == "flask":
             return
         given = parse(item.launch.arguments, variables=item.launch.shell)
-        start = item.start.value if isinstance(item.start, Known) else ""
+        start = item.start.or_("")
         chdir = given.settings.get("chdir")
         directory = posixpath.join(start, str(chdir.value)) if chdir is not None else start
         folder = None
@@ -123,7 +123,7 @@ class _Finder:
 
     def _env_files(self, item: Plan, folder: str | None) -> Iterator[tuple[str, str | None]]:
         files = item.unit.environment_files
-        for reference in files.value if isinstance(files, Known) else ():
+        for reference in files.or_(()):
             yield from self._file(reference.path, "", folder, DocumentKind.ENVIRONMENT)
 
     def _file(self, path: str, start: str, folder: str | None, kind: DocumentKind) -> Iterator[tuple[str, str | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.log import UnitLog
-from doctor.facts.value import Absent, Fact, Known, Origin, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown, computed
 
 _STOPPED = frozenset("Tt")
 _YOUNG = 3.0
@@ -17,12 +17,12 @@ _OFTEN = 2
 def collect(gunicorn: Gunicorn, log: UnitLog, now: float) -> Fact[str]:
     """One phrase, with the processes or the line of the log that show it. Absent: nothing of the kind."""
     if not isinstance(gunicorn.master, Known):
-        return gunicorn.master if isinstance(gunicorn.master, Unknown) else Absent()
+        return gunicorn.master if isinstance(gunicorn.master, Unknown) else ABSENT
     if not isinstance(gunicorn.workers, Known):
-        return gunicorn.workers if isinstance(gunicorn.workers, Unknown) else Absent()
+        return gunicorn.workers if isinstance(gunicorn.workers, Unknown) else ABSENT
     workers = gunicorn.workers.value
     configured = gunicorn.settings.workers
-    if not workers and isinstance(configured, Known) and configured.value == 0:
+    if not workers and configured.is_(0):
         return computed("it is set up with 0 workers", *configured.places)
     if workers and all(worker.state in _STOPPED for worker in workers):
         of = "its only worker" if len(workers) == 1 else f"each of its {len(workers)} workers"
@@ -32,7 +32,7 @@ def collect(gunicorn: Gunicorn, log: UnitLog, now: float) -> Fact[str]:
         return Absent(gunicorn.workers.places)
     if not isinstance(crashed, Known):
         return crashed
-    wanted = configured.value if isinstance(configured, Known) else max(len(workers), 1)
+    wanted = configured.or_(max(len(workers), 1))
     if now - crashed.value.last < _RECENT and crashed.value.count > _OFTEN * wanted:
         said = f"its workers die as soon as they start, {crashed.value.count} × so far"
         return Known(said, crashed.places, Origin.COMPUTED)

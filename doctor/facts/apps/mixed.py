@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from doctor.facts.apps.routing import Assigned, Candidate
 from doctor.facts.release.git import checkout
-from doctor.facts.routing import Assigned, Candidate
 from doctor.facts.value import Absent, Fact, Known, Place, computed
 from doctor.hosts.base import Content, Host
 
@@ -44,4 +44,4 @@ def _release(host: Host, directory: str) -> str:
         if isinstance(content, Content) and content.text.strip():
             return content.text.strip()
     head = checkout(host, directory).head
-    return head.value if isinstance(head, Known) else directory
+    return head.or_(directory)

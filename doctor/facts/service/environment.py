@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from doctor.facts import untouched
 from doctor.facts.process import Process
+from doctor.facts.service import untouched
 from doctor.facts.systemd import EnvironmentFileRef, Unit
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile, EnvOddity
 from doctor.grammar.execline import shell_commands, shell_script
@@ -41,7 +41,6 @@ _VOLATILE = frozenset(
 )
 _DIRECT = ("gunicorn", "python", "uvicorn", "flask", "hypercorn", "waitress-serve", "uwsgi")
 _LINKS = 8
-_NOTHING = Absent()
 
 
 @frozen
@@ -84,13 +83,13 @@ class Environment:
     """Names whose value on disk differs from the running one (changed, added or removed); Absent when equal."""
     missing_required: Fact[tuple[str, ...]]
     """Variables the code requires that the next start would not have; Absent when none."""
-    unloadable: Fact[str] = _NOTHING
+    unloadable: Fact[str] = ABSENT
     """Path of the first file that is not optional and is missing, or no file at all: systemd refuses to start."""
-    hidden: Fact[str] = _NOTHING
+    hidden: Fact[str] = ABSENT
     """Path of the first optional file (EnvironmentFile=-…) that is missing: systemd starts without a word."""
-    lost: Fact[tuple[str, ...]] = _NOTHING
+    lost: Fact[tuple[str, ...]] = ABSENT
     """Names that lines of the files mean to set and do not, and that nothing else sets; Absent when none."""
-    misread: Fact[tuple[str, ...]] = _NOTHING
+    misread: Fact[tuple[str, ...]] = ABSENT
     """What systemd reads differently from what was meant, a phrase for each such line; Absent when none."""
 
 
@@ -136,7 +135,7 @@ def collect(host: Host, unit: Fact[Unit], master: Fact[Process], required: Fact[
     launcher = _launcher(unit.value)
     changed = _changed(host, declared, launcher, running, master, tuple(state for state, _ in looked))
     if isinstance(changed, Unknown) and _as_at_the_start(host, unit.value, master, looked):
-        changed = Absent()
+        changed = ABSENT
     expected = _expected(declared, launcher, running, changed)
     files = tuple(state for state, _ in looked)
     odd = tuple(_misread(files, declared, expected, required))
@@ -236,7 +235,7 @@ def _first_missing(unit: Unit, files: tuple[EnvFileState, ...], *, optional: boo
         elif isinstance(state.state, Known) and state.state.value != "read":
             named = tuple(place for place in written if state.path in place.text)
             return Known(state.path, (*(named or written[:1]), *state.state.places), Origin.COMPUTED)
-    return unseen or Absent()
+    return unseen or ABSENT
 
 
 _PHRASES: Mapping[EnvOddity, str] = {
@@ -262,10 +261,10 @@ def _misread(
 
     A word without `=` is meant to set a variable only where the code asks for it.
     """
-    have = expected.value if isinstance(expected, Known) else frozenset(declared.values) | declared.passed
-    needed = required.value if isinstance(required, Known) else ()
+    have = expected.or_(frozenset(declared.values) | declared.passed)
+    needed = required.or_(())
     for state in files:
-        for problem in state.problems.value if isinstance(state.problems, Known) else ():
+        for problem in state.problems.or_(()):
             phrase = _PHRASES.get(problem.kind, "")
             if not phrase or not problem.name:
                 continue
@@ -308,7 +307,7 @@ def _declare(unit: Unit, looked: list[tuple[EnvFileState, EnvFile | None]]) -> _
         if parsed is not None and parsed.truncated:
             unknown = unknown or f"{state.path} is too large to be read whole"
     passed = frozenset(unit.pass_environment.value) if isinstance(unit.pass_environment, Known) else frozenset()
-    for word in unit.unset_environment.value if isinstance(unit.unset_environment, Known) else ():
+    for word in unit.unset_environment.or_(()):
         name, equals, value = word.partition("=")
         if name in values and (not equals or values[name][0] == value):
             del values[name]
@@ -381,7 +380,7 @@ def _changed(
     a launcher that may set anything a difference counts only where the file was touched after the start.
     """
     if not isinstance(running, Known) or not isinstance(master, Known):
-        return running if not isinstance(running, Known) else Absent()
+        return running if not isinstance(running, Known) else ABSENT
     if declared.unknown:
         return Unknown(declared.unknown)
     environ, started = running.value, master.value.started

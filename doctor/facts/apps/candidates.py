@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from doctor.facts.address import Address
+from doctor.facts.apps.routing import Assigned, Candidate
+from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.routing import Assigned, Candidate
-from doctor.facts.socket import CONTROL_SOCKET, Listener, Sockets
+from doctor.facts.sockets.socket import CONTROL_SOCKET, Listener, Sockets
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import PeerState
 from doctor.facts.value import Absent, Fact, Known, Place
 
 
@@ -98,16 +98,14 @@ def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, sockets: Sockets) ->
         for g in gunicorns
         for process in (
             *((g.master.value,) if isinstance(g.master, Known) else ()),
-            *(g.workers.value if isinstance(g.workers, Known) else ()),
+            *(g.workers.or_(())),
             *g.foreign_workers,
         )
     }
     activated = {
         str(address)
         for socket_unit in (unit.triggered_by if unit else ())
-        if isinstance(socket_unit.listen, Known)
-        and isinstance(socket_unit.active_state, Known)
-        and socket_unit.active_state.value == "active"
+        if isinstance(socket_unit.listen, Known) and socket_unit.active_state.is_("active")
         for address in socket_unit.listen.value
     }
     return tuple(
@@ -157,7 +155,7 @@ def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> l
 
 def _astray(assigned: Assigned) -> bool:
     """Another app answers in the place of the one it was meant for: not a sign that they belong together."""
-    return isinstance(assigned.state, Known) and assigned.state.value is PeerState.STRANGER
+    return assigned.state.is_(PeerState.STRANGER)
 
 
 def _joined(a: Fact[tuple[Address, ...]], b: Fact[tuple[Address, ...]]) -> Fact[tuple[Address, ...]]:

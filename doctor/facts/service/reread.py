@@ -10,7 +10,7 @@ from doctor.facts import access
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.release.serving import TOLERANCE, serving
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import Host, Stat, Unseen
@@ -49,7 +49,7 @@ def collect(host: Host, gunicorn: Gunicorn) -> Fact[UnreadConfig]:
     file = gunicorn.settings.config_file
     if not isinstance(gunicorn.master, Known) or not isinstance(file, Known):
         unknown = next((fact for fact in (gunicorn.master, file) if isinstance(fact, Unknown)), None)
-        return unknown or Absent()
+        return unknown or ABSENT
     if isinstance(gunicorn.changing, Known) and gunicorn.changing.value:
         return Unknown("a reload is in progress", gunicorn.changing.places)
     worker = _witness(gunicorn)

@@ -10,10 +10,10 @@ from doctor.facts import access
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.launch import interpreter
 from doctor.facts.release import Release
-from doctor.facts.socket import Obstacle
+from doctor.facts.sockets.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown, absent_all, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, Unseen
 
@@ -70,9 +70,9 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn, release: Release) 
 def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> Fact[str]:
     """A virtual environment in each release: a reload brings the new code, and keeps the old interpreter."""
     if not isinstance(gunicorn.master, Known) or not isinstance(release.folder, Known):
-        return Absent()
+        return ABSENT
     if not isinstance(gunicorn.venv, Known) or not isinstance(unit.exec_start, Known):
-        return Absent() if isinstance(gunicorn.venv, Absent) else Unknown("its virtual environment is not known")
+        return ABSENT if isinstance(gunicorn.venv, Absent) else Unknown("its virtual environment is not known")
     running = gunicorn.venv.value
     named = isinstance(release.configured, Known) and _entry(release.configured.value, release.folder.value)
     if not named or _entry(running, release.folder.value) in ("", named):
@@ -87,7 +87,7 @@ def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> F
 
 def _gone(host: Host, venv: Fact[str]) -> Fact[bool]:
     if not isinstance(venv, Known):
-        return venv if isinstance(venv, Unknown) else Absent()
+        return venv if isinstance(venv, Unknown) else ABSENT
     stat = host.stat(venv.value)
     return Unknown(stat.reason) if isinstance(stat, Unseen) else computed(isinstance(stat, Missing), *venv.places)
 
@@ -95,7 +95,7 @@ def _gone(host: Host, venv: Fact[str]) -> Fact[bool]:
 def _missing_directory(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
     doubt: Unknown | None = None
     optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
-    for fact in (Absent() if optional else unit.working_directory, gunicorn.settings.chdir):
+    for fact in (ABSENT if optional else unit.working_directory, gunicorn.settings.chdir):
         if isinstance(fact, Unknown):
             doubt = doubt or fact
         elif isinstance(fact, Known) and fact.value.startswith("/"):
@@ -103,7 +103,7 @@ def _missing_directory(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
             if isinstance(real, Absent):
                 return computed(fact.value, *fact.places, *real.places)
             doubt = doubt or (real if isinstance(real, Unknown) else None)
-    return doubt or Absent()
+    return doubt or ABSENT
 
 
 def _missing_program(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
@@ -136,8 +136,8 @@ def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
         return Unknown("the user is made at the start", unit.dynamic_user.places)
     if not isinstance(unit.user, Known):
         return unit.user  # root passes everywhere
-    if any("+" in c.prefixes for c in (unit.exec_start.value if isinstance(unit.exec_start, Known) else ())):
-        return Absent()
+    if any("+" in c.prefixes for c in unit.exec_start.or_(())):
+        return ABSENT
     credentials = Accounts(host).credentials(unit.user.value, unit.group, unit.supplementary_groups)
     if not isinstance(credentials, Known):
         return credentials if isinstance(credentials, Unknown) else Unknown(f"there is no user {unit.user.value}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from doctor.facts.nginx.model import Location
 from doctor.facts.nginx.scope import seconds
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Content, Host, Scan, Stat
 
 _DAY = 86400.0
@@ -35,12 +35,12 @@ _VERSIONED = re.compile(r"\d+\.\d+")
 def stale_build(host: Host, where: Fact[str], running: Fact[str]) -> Fact[str]:
     """A manifest of a bundler that is older than package.json or the sources beside it."""
     if not isinstance(where, Known):
-        return Absent() if isinstance(where, Absent) else where
+        return ABSENT if isinstance(where, Absent) else where
     manifest = _manifest(host, where.value)
     built = host.stat(manifest) if manifest else None
     project = _project(host, where, running)
     if not isinstance(built, Stat) or not project:
-        return Absent()
+        return ABSENT
     newest = (posixpath.join(project, "package.json"), 0.0)
     package = host.stat(newest[0])
     if isinstance(package, Stat):
@@ -63,10 +63,10 @@ def missing_build(host: Host, where: Fact[str], names: Sequence[str], *, whole: 
     `names` of those, from the directory on; `whole`: they are all there is.
     """
     if not isinstance(where, Known):
-        return Absent() if isinstance(where, Absent) else where
+        return ABSENT if isinstance(where, Absent) else where
     manifest = _manifest(host, where.value)
     if not manifest:
-        return Absent()
+        return ABSENT
     present = {posixpath.basename(name) for name in names}
     wanted = [name for name in _built(_json(host, manifest)) if posixpath.basename(name) not in present]
     if not wanted:
@@ -141,7 +141,7 @@ def cached_for(location: Location) -> Fact[float]:
                 best = Known(time, fact.places, fact.origin)
     if isinstance(location.cache_control, Known) and re.search(r"no-cache|no-store", location.cache_control.value):
         return Absent(location.cache_control.places)
-    return best or Absent()
+    return best or ABSENT
 
 
 def _expires(written: str) -> float | None:
@@ -169,7 +169,7 @@ def long_cache(
     """
     cached = cached_for(location)
     if not isinstance(cached, Known) or cached.value < _DAY:
-        return Absent() if not isinstance(cached, Unknown) else cached
+        return ABSENT if not isinstance(cached, Unknown) else cached
     if isinstance(where, Unknown):
         return where
     if isinstance(static_folder, Known) and _asks_for_versions(host, static_folder.value):

@@ -10,23 +10,21 @@ from enum import Enum
 from doctor.facts.address import Address
 from doctor.facts.appcode import AppCode
 from doctor.facts.edit import Edit
-from doctor.facts.environment import Environment
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.log import NginxLog, UnitLog
 from doctor.facts.nginx.limits import Limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
-from doctor.facts.placement import Placement
 from doctor.facts.release import Release
-from doctor.facts.reread import UnreadConfig
-from doctor.facts.runtimedir import DoomedSocket
-from doctor.facts.socket import SocketFile
+from doctor.facts.service.environment import Environment
+from doctor.facts.service.placement import Placement
+from doctor.facts.service.reread import UnreadConfig
+from doctor.facts.sockets.runtimedir import DoomedSocket
+from doctor.facts.sockets.socket import SocketFile
 from doctor.facts.static import StaticPath
 from doctor.facts.systemd import Systemd, Unit
-from doctor.facts.value import Absent, Fact
+from doctor.facts.value import ABSENT, Fact
 from doctor.frozen import frozen
 from doctor.hosts.base import Machine, TargetKind
-
-_NOTHING = Absent()
 
 
 class Hop(str, Enum):
@@ -74,11 +72,11 @@ class Route:
     """Of a unix peer; Absent for TCP."""
     correction: Fact[Edit]
     """The line of the nginx file that would lead to this app; Absent unless there is exactly one candidate."""
-    configured: Fact[bool] = _NOTHING
+    configured: Fact[bool] = ABSENT
     """The app is set up to listen there, whether it does or not."""
-    unanswered: Fact[tuple[Address, ...]] = _NOTHING
+    unanswered: Fact[tuple[Address, ...]] = ABSENT
     """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
-    literal: Fact[Edit] = _NOTHING
+    literal: Fact[Edit] = ABSENT
     """The line with the one address of that name at which it does."""
     spared: bool = False
     """Another server of the same upstream group is this app's, and answers."""
@@ -119,11 +117,11 @@ class App:
     log: UnitLog
     nginx_log: NginxLog
     limits: Limits
-    unread_config: Fact[UnreadConfig] = _NOTHING
+    unread_config: Fact[UnreadConfig] = ABSENT
     """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
     resting: bool = False
     """Stopped and kept for later: nobody asks it, nothing starts it, and other apps do the work. No rule judges it."""
-    doomed_socket: Fact[DoomedSocket] = _NOTHING
+    doomed_socket: Fact[DoomedSocket] = ABSENT
     """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from doctor.facts.apps.topology import App
 from doctor.facts.systemd import Unit
-from doctor.facts.topology import App
 from doctor.facts.value import Absent, Known
 
 
@@ -30,6 +30,6 @@ def _rests(app: App) -> bool:
 
 def _left_alone(unit: Unit) -> bool:
     state, result = unit.active_state, unit.result
-    stopped = isinstance(state, Known) and state.value == "inactive"
+    stopped = state.is_("inactive")
     well = isinstance(result, Absent) or (isinstance(result, Known) and result.value in ("", "success"))
     return stopped and well and isinstance(unit.missed_at_boot, Known) and not unit.triggered_by

@@ -21,7 +21,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
     (systemd.service(5)).
     """
     written = gunicorn.settings.pidfile
-    if isinstance(unit, Known) and isinstance(unit.value.type, Known) and unit.value.type.value == "forking":
+    if isinstance(unit, Known) and unit.value.type.is_("forking"):
         read = unit.value.pid_file
         if isinstance(read, Known) and isinstance(written, Known) and read.value != written.value:
             text = f"systemd reads PIDFile={read.value}, but Gunicorn writes {written.value}"

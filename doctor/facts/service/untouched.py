@@ -24,7 +24,7 @@ def since(host: Host, unit: Unit, time: float) -> bool:
     """
     if not isinstance(unit.fragment, Known) or not isinstance(unit.drop_ins, (Known, Absent)):
         return False
-    drop_ins = unit.drop_ins.value if isinstance(unit.drop_ins, Known) else ()
+    drop_ins = unit.drop_ins.or_(())
     folders = [f"{folder}/{name}" for folder in _FOLDERS for name in drop_in_folders(unit.name)]
     files = (_older(host, path, time) for path in (unit.fragment.value, *drop_ins))
     words = [part for command in _commands(unit) for word in command.argv for part in word.split()]
@@ -35,7 +35,7 @@ def since(host: Host, unit: Unit, time: float) -> bool:
 
 
 def _commands(unit: Unit) -> tuple[ExecCommand, ...]:
-    return unit.exec_start.value if isinstance(unit.exec_start, Known) else ()
+    return unit.exec_start.or_(())
 
 
 def _older(host: Host, path: str, time: float, *, or_missing: bool = False) -> bool:

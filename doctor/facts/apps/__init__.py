@@ -1,0 +1,1 @@
+"""What belongs together: units, Gunicorns and the ways of nginx, joined into Apps."""

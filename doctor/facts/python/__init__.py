@@ -1,0 +1,1 @@
+"""Python as an app finds it: its search path and its packages, read and never imported."""

@@ -1,0 +1,1 @@
+"""Sockets: who listens, who may connect, what a stop takes away."""
