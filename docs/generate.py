@@ -7,6 +7,7 @@
 - docs/fixes.md: every fix with its proof, and what it withstood.
 - docs/rules/: a page for each rule, as `flaskdoctor explain` prints it, and a table of all.
 - docs/rules-language.md: the table of actions.
+- doctor/_data/catalogue.json: the rules as a check reads them.
 - README.md, docs/fixing.md: what commands print, over recordings or as a machine of the lab printed it.
 """
 
@@ -28,6 +29,7 @@ from lab.recipe import Recipe, load_all  # noqa: E402
 from doctor import mend  # noqa: E402
 from doctor.cli.explain import explanation  # noqa: E402
 from doctor.engine.actions import ACTIONS  # noqa: E402
+from doctor.engine.catalogue import FILE, written  # noqa: E402
 from doctor.engine.load import load_rules  # noqa: E402
 from doctor.engine.rule import Rule  # noqa: E402
 from doctor.fixes.fixer import Planned  # noqa: E402
@@ -44,6 +46,7 @@ TABLE = re.compile(r"(<!-- actions -->\n).*?(<!-- /actions -->)", re.DOTALL)
 def main() -> int:
     """Write every page, or with --check list those that differ; the exit status says whether any does."""
     pages = {
+        FILE: written(load_rules()),
         TREE / "docs" / "proof.md": proof(),
         TREE / "docs" / "fixes.md": fixes_page.page(load_all(), _plans),
         TREE / "docs" / "rules" / "README.md": rule_table(),

@@ -56,8 +56,7 @@ def look(options: Options, host: Host) -> Look:
     looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
     # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
     from doctor.engine.diagnosis import diagnose
-    from doctor.engine.judge import Outcome, judge
-    from doctor.engine.load import load_rules
+    from doctor.engine.judge import judge
     from doctor.engine.rule import Severity
     from doctor.fixes.look import Look
     from doctor.fixes.preview import previewer
@@ -67,8 +66,6 @@ def look(options: Options, host: Host) -> Look:
     if options.app and not facts.apps:
         raise _no_such_app(options.app, host)
     judgement = judge(rules, facts, preview=previewer(host))
-    if judgement.of(Outcome.ERROR):
-        load_rules()  # says where, if it is a rule file that is wrong: the look at a trusted one was only brief
     least = Severity(options.min_severity).rank
     shown = [finding for finding in judgement.findings if finding.severity.rank <= least]
     return Look(host, facts, judgement, diagnose(shown))
@@ -76,10 +73,10 @@ def look(options: Options, host: Host) -> Look:
 
 def chosen(options: Options) -> tuple[Rule, ...]:
     """The rules that the options ask for."""
-    from doctor.engine.load import load_rules
+    from doctor.engine.catalogue import catalogue
     from doctor.engine.select import select
 
-    return select(load_rules(trusted=True), options.select, options.ignore, options.extend_select)
+    return select(catalogue(), options.select, options.ignore, options.extend_select)
 
 
 def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:

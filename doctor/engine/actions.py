@@ -7,8 +7,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
 
-from doctor.engine import expression as ex
 from doctor.engine.evaluate import Names, evaluate, look
+from doctor.engine.expression import Expression
 from doctor.engine.template import Template
 from doctor.facts.edit import Edit
 from doctor.facts.value import Known, Place
@@ -70,7 +70,7 @@ ACTIONS: Mapping[str, Action] = {
     )
 }
 
-Argument: TypeAlias = Template | tuple[Template, ...] | ex.Node
+Argument: TypeAlias = Template | tuple[Template, ...] | Expression
 Bound: TypeAlias = str | tuple[str, ...] | Edit | Place
 
 _UNIT_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@")
@@ -119,9 +119,9 @@ def _bind(kind: Parameter, argument: Argument, names: Names) -> Bound | None:
         text = argument.complete(names)
         return text if text is not None and well_formed(kind, text) else None
     if kind is Parameter.EDIT:
-        value = evaluate(argument, names).value
+        value = evaluate(argument.node, names).value
         return value if isinstance(value, Edit) else None
-    fact = look(argument, names).fact
+    fact = look(argument.node, names).fact
     if isinstance(fact, Known):
         places = (fact.value,) if isinstance(fact.value, Place) else fact.places
         return next((place for place in places if place.path and place.line), None)

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from doctor.engine import expression as ex
 from doctor.engine.actions import ACTIONS, ActionCall, Argument, Parameter, well_formed
 from doctor.engine.directory import rules_directory
-from doctor.engine.expression import Expression, ExpressionError, Node
+from doctor.engine.expression import Expression, ExpressionError
 from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Rule, Safety, Source
 from doctor.engine.shape import ID, NAME, CaseShape, FixShape, RuleShape, SourceShape, read
 from doctor.engine.subjects import SUBJECTS
@@ -26,14 +25,11 @@ __all__ = ["RuleError", "load_rule", "load_rules", "rules_directory"]
 T = TypeVar("T")
 
 
-def load_rules(directory: Path | None = None, *, trusted: bool = False) -> tuple[Rule, ...]:
-    """Every rule of `directory/<layer>/<name>.yaml` (the catalogue without one), by id. Raises `RuleError`.
-
-    What is `trusted` was loaded before without: that its expressions fit the fact model is not checked again.
-    """
+def load_rules(directory: Path | None = None) -> tuple[Rule, ...]:
+    """Every rule of `directory/<layer>/<name>.yaml` (the catalogue without one), by id. Raises `RuleError`."""
     folder = directory or rules_directory()
     loaded = [
-        _load(path, text_of(path), layer.name, trusted=trusted)
+        _load(path, text_of(path), layer.name)
         for layer in sorted(entry for entry in folder.iterdir() if entry.is_dir())
         for path in sorted(layer.glob("*.yaml"))
     ]
@@ -63,12 +59,12 @@ def _check_together(loaded: Iterable[tuple[Rule, RuleShape]]) -> None:
                 raise scalar.error("a rule cannot explain itself")
 
 
-def _load(path: Path, text: str, layer: str, *, trusted: bool = False) -> tuple[Rule, RuleShape]:
+def _load(path: Path, text: str, layer: str) -> tuple[Rule, RuleShape]:
     node = parse(str(path), text)
     shape = read(RuleShape, node, "a rule")
     _check_identity(shape, path, layer)
     _check_words(shape, node)
-    compiler = _Compiler(None if trusted else SUBJECTS[shape.subject.text].scope)
+    compiler = _Compiler(SUBJECTS[shape.subject.text].scope)
     cases = compiler.cases(shape, node)
     explains = frozenset[str]().union(*(case.explains for case in cases))
     rule = Rule(
@@ -123,9 +119,9 @@ def _source(shape: SourceShape) -> Source:
 
 
 class _Compiler:
-    """Turns the texts of one rule into expressions and templates, checked against the names of its subject if given."""
+    """Turns the texts of one rule into expressions and templates, checked against the names of its subject."""
 
-    def __init__(self, scope: Scope | None) -> None:
+    def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
     def cases(self, shape: RuleShape, node: YamlNode) -> tuple[Case, ...]:
@@ -157,8 +153,6 @@ class _Compiler:
 
     def _condition(self, scalar: Scalar, where: str) -> Expression:
         expression = Expression(scalar.text)
-        if self._scope is None:
-            return expression
         try:
             require_bool(expression.node, self._scope, where)
         except ExpressionError as error:
@@ -166,8 +160,6 @@ class _Compiler:
         return expression
 
     def _template(self, scalar: Scalar) -> Template:
-        if self._scope is None:
-            return Template(scalar.text.strip())
         try:
             return parse_template(scalar.text.strip(), self._scope)
         except ExpressionError as error:
@@ -175,8 +167,6 @@ class _Compiler:
             raise scalar.error_at(offset, error.message, error.hint) from None
 
     def _evidence(self, scalar: Scalar) -> Field:
-        if self._scope is None:
-            return Field(scalar.text)
         try:
             return parse_field(scalar.text, self._scope, evidence=True)
         except ExpressionError as error:
@@ -242,19 +232,17 @@ class _Compiler:
             raise scalar.error(f"{scalar.text!r} is no {kind.value}")
         return template
 
-    def _fact(self, scalar: Scalar, kind: Parameter) -> Node:
+    def _fact(self, scalar: Scalar, kind: Parameter) -> Expression:
+        expression = Expression(scalar.text)
         try:
-            node = ex.parse(scalar.text)
-            if self._scope is None:
-                return node
-            found = check(node, self._scope)
-            if not is_path(node):
+            found = check(expression.node, self._scope)
+            if not is_path(expression.node):
                 raise ExpressionError(0, f"a fact is needed here, not {scalar.text!r}")
             if kind is Parameter.EDIT and found.cls is not Edit:
                 raise ExpressionError(0, f"an Edit is needed here, this is a {found}")
         except ExpressionError as error:
             raise scalar.error_at(error.offset, error.message, error.hint) from None
-        return node
+        return expression
 
     @staticmethod
     def _scalar(node: YamlNode) -> Scalar:

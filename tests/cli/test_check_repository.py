@@ -81,13 +81,14 @@ def test_app_by_name_and_unit(repository, doctor) -> None:  # type: ignore[no-un
 
 
 def test_severity_that_is_left_out_counts_for_nothing(repository, doctor, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from doctor.engine import load
+    from doctor.engine import catalogue, load
 
     rule = (load.rules_directory() / "socket" / "upstream-bind-mismatch.yaml").read_text()
     milder = tmp_path / "rules" / "socket"
     milder.mkdir(parents=True)
     (milder / "upstream-bind-mismatch.yaml").write_text(rule.replace("severity: error", "severity: warning"))
-    monkeypatch.setattr(load, "rules_directory", lambda: tmp_path / "rules")
+    for module in (load, catalogue):
+        monkeypatch.setattr(module, "rules_directory", lambda: tmp_path / "rules")
     monkeypatch.setattr(load, "_check_together", lambda _: None)  # what it explains is not there
     repository("gunicorn")
     assert doctor("check", "deploy").code == 1

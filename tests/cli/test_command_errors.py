@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor.engine import load
+from doctor.engine import catalogue, load
 from doctor.run import DEMO
 
 HEAD = '{"schema":"flaskdoctor.snapshot/1"'
@@ -137,7 +137,8 @@ def test_typo_in_a_rule_file(command, old, new, what, hint, doctor, tmp_path, mo
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    monkeypatch.setattr(load, "rules_directory", lambda: rules)
+    for module in (load, catalogue):
+        monkeypatch.setattr(module, "rules_directory", lambda: rules)
     done = doctor(*command)
     assert (done.code, done.out) == (2, "")
     assert re.search(rf"{re.escape(str(path))}:\d+:\d+: ", done.err), done.err

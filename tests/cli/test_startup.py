@@ -44,6 +44,10 @@ def test_words_about_rules_look_at_no_machine(arguments: tuple[str, ...]) -> Non
     assert not imported(*arguments) & set(HEAVY)
 
 
+def test_a_check_reads_no_rule_file() -> None:
+    assert not imported("check", "--demo", "--fail-on", "never") & {"yaml", "doctor.engine.load"}
+
+
 def test_explain_imports_no_fact_model() -> None:
     modules = imported("explain", "single-worker")
     assert not {name for name in modules if name.startswith(("doctor.facts", "doctor.hosts"))}

@@ -6,7 +6,7 @@ import pytest
 
 from doctor.engine.actions import ACTIONS, ActionCall, Parameter, bind_action, well_formed
 from doctor.engine.evaluate import bind
-from doctor.engine.expression import parse
+from doctor.engine.expression import Expression
 from doctor.facts.edit import Edit
 from doctor.facts.value import Absent, Known, Place, Unknown
 
@@ -54,14 +54,14 @@ FILE = Place("/etc/nginx/a", 3)
     ],
 )
 def test_a_place_is_a_line_of_a_file(fact: Any, expected: Place | None) -> None:
-    call = ActionCall(ACTIONS["nginx.set"], (("place", parse("fact")),))
+    call = ActionCall(ACTIONS["nginx.set"], (("place", Expression("fact")),))
     bound = bind_action(call, bind({"fact": fact}))
     assert (bound.arguments["place"] if bound else None) == expected
 
 
 @pytest.mark.parametrize("fact", [Absent(), Unknown("x"), Known("text")])
 def test_an_edit_is_one_or_the_action_is_not_offered(fact: Any) -> None:
-    call = ActionCall(ACTIONS["nginx.replace"], (("edit", parse("fact")),))
+    call = ActionCall(ACTIONS["nginx.replace"], (("edit", Expression("fact")),))
     assert bind_action(call, bind({"fact": fact})) is None
     edit = Edit("/a", 1, "b", "c")
     bound = bind_action(call, bind({"fact": Known(edit)}))
