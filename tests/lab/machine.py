@@ -355,17 +355,16 @@ def _kill(pid: int, number: signal.Signals) -> None:
 def _take_slot() -> int:
     """A file descriptor that holds one of the slots; closing it, or dying, gives it back."""
     _STATE.mkdir(parents=True, exist_ok=True)
-    slots = [
-        os.open(_STATE / f"slot-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for number in range(SLOTS)
-    ]
-    while True:
-        for held in slots:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            for other in slots:
-                if other != held:
-                    os.close(other)
-            return held
-        time.sleep(0.05)
+    # Whoever waits longest is next: the kernel wakes waiters of a lock in their order, and one at a time looks around.
+    with (_STATE / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        while True:
+            for number in range(SLOTS):
+                held = os.open(_STATE / f"slot-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    os.close(held)
+                    continue
+                return held
+            time.sleep(0.05)
