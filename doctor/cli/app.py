@@ -54,16 +54,23 @@ def _root(
 def main() -> int:
     """Run the command line and return its exit code: 2 for the caller's error, 3 for a bug of ours, 130 for Ctrl-C."""
     _stand_in()
+    out = sys.stdout
     try:
         app(prog_name="flaskdoctor")
     except UserError as error:
         complain(f"flaskdoctor: {error}")
         return 2
+    except SystemExit:
+        if sys.stdout is not out:  # Typer puts another in its place where the reader of --help has gone (`| head`)
+            return 0
+        raise
     except KeyboardInterrupt as interrupt:
         if interrupt.args:
             complain(f"flaskdoctor: {interrupt}")
         return 130
     except OSError as error:
+        if error.errno == errno.EPIPE:  # nobody hears what was wrong with the options
+            return 2
         if error.errno not in _NO_ROOM or error.filename is not None:
             return _bug(error)
         # Typer's own words, such as those of --help.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from doctor.cli.options import FailOn, Format, Level, given, seconds, words
 from doctor.errors import UserError
+from doctor.frozen import frozen
 
 if TYPE_CHECKING:
     from doctor.reports.model import Report
@@ -62,7 +62,7 @@ def check(
         typer.Option(
             metavar="FILE",
             envvar="FLASKDOCTOR_OUTPUT",
-            help="Write the report to this file too, .txt or .json. Repeatable.",
+            help="Write the report to this file too, .txt or .json. Repeatable; in the variable by blanks.",
         ),
     ] = None,
     since: Annotated[
@@ -148,7 +148,7 @@ def check(
     raise typer.Exit(code)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Mending:
     """The options that have to do with fixing."""
 

@@ -36,8 +36,9 @@ def diagnose(findings: Sequence[Finding]) -> Diagnosis:
     """Fold consequences under their causes.
 
     One finding explains another when its rule says so and both are about one app, or it is about the host.
-    Where rules explain each other in a circle, the first by severity, hop and id is the cause. What several
-    causes explain is folded under the first of them and names all in `explained_by`.
+    Where rules explain each other in a circle, the first by severity, hop and id is the cause, and what would
+    explain it is left out. What several causes explain is folded under the first of them and names all in
+    `explained_by`.
     """
     ordered = sorted(findings, key=_order)
     effects = _effects(ordered)
@@ -47,8 +48,8 @@ def diagnose(findings: Sequence[Finding]) -> Diagnosis:
     roots = [i for i in range(len(ordered)) if all(j in reach[i] and i <= j for j in causes_of[i])]
     # A cause is as bad as the worst that follows from it: what is broken now leads.
     roots.sort(key=lambda i: (min(ordered[j].severity.rank for j in reach[i]), _order(ordered[i])[1:], i))
-    linked = _linked(ordered, effects)
     told: set[int] = set(roots)
+    linked = _linked(ordered, [[j for j in following if j not in told] for following in effects])
     causes = []
     for i in roots:
         follow = sorted((j for j in reach[i] if j not in told), key=lambda j: (reach[i][j], _order(ordered[j])))

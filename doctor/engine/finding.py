@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from doctor.engine.actions import BoundAction
 from doctor.engine.evaluate import AnyFact, Seen
-from doctor.engine.rule import Confidence, Rule, Safety, Severity, Source
+from doctor.engine.rule import Rule, Safety, Severity
 from doctor.engine.template import Field, render
 from doctor.facts.apps.topology import Hop
 from doctor.facts.value import Known, Origin, Place
@@ -100,34 +100,9 @@ class Finding:
         return self.rule.name
 
     @property
-    def title(self) -> str:
-        """The fault in one line."""
-        return self.rule.title
-
-    @property
     def hop(self) -> Hop | None:
         """The link of the request's way that breaks; None for the host."""
         return self.rule.hop
-
-    @property
-    def confidence(self) -> Confidence:
-        """How sure it is."""
-        return self.rule.confidence
-
-    @property
-    def symptoms(self) -> tuple[str, ...]:
-        """What people see."""
-        return self.rule.symptoms
-
-    @property
-    def why(self) -> str:
-        """The mechanism."""
-        return self.rule.why
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """Where it is documented."""
-        return self.rule.sources
 
 
 _VOLATILE = frozenset({"pid", "ppid", "pids", "main_pid", "count", "first", "last", "text", "inode", "size", "queue"})

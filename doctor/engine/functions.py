@@ -9,6 +9,7 @@ from typing import Any
 
 from doctor.facts.value import Unknown
 from doctor.frozen import frozen
+from doctor.hosts.paths import is_below
 
 MAX_PATTERN = 200
 """Characters of a pattern."""
@@ -35,11 +36,6 @@ def _matches(text: str, pattern: str) -> bool:
     return _compiled(pattern).search(text[:MAX_SUBJECT]) is not None
 
 
-def _under(path: str, directory: str) -> bool:
-    folder = directory.rstrip("/")
-    return path.rstrip("/") == folder or path.startswith(folder + "/")
-
-
 def _version(text: str) -> tuple[int, ...] | Unknown:
     """Numbers of the release, zeros at the end dropped, so that 20.1 equals 20.1.0."""
     found = re.match(r"v?(\d+(?:\.\d+)*)", text.strip())
@@ -60,7 +56,7 @@ FUNCTIONS = {
     "startswith": Function("startswith(text, start)", ("str", "str"), "bool", str.startswith),
     "endswith": Function("endswith(text, end)", ("str", "str"), "bool", str.endswith),
     "matches": Function('matches(text, r"pattern")', ("str", "pattern"), "bool", _matches),
-    "under": Function("under(path, directory)", ("str", "str"), "bool", _under),
+    "under": Function("under(path, directory)", ("str", "str"), "bool", is_below),
     "basename": Function("basename(path)", ("str",), "str", lambda path: path.rstrip("/").rpartition("/")[2]),
     "version": Function("version(text)", ("str",), "version", _version),
 }

@@ -56,8 +56,8 @@ LAYERS = {
 """Folder of a rule to the prefix of its id."""
 
 SYMPTOMS = (
-    "502", "504", "500", "stale-code", "downtime", "startup", "environment", "static", "client-error", "headers",
-    "migration", "no-response", "noise", "security", "verification",
+    "502", "504", "500", "stale-code", "downtime", "startup", "environment", "static", "client-error", "no-response",
+    "verification",
 )  # fmt: skip
 """What people see, by which rules can be selected."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from doctor.engine.rule import SYMPTOMS, Rule
+from doctor.engine.rule import Rule
 from doctor.engine.suggest import did_you_mean
 from doctor.errors import UserError
 
@@ -26,18 +26,26 @@ def select(
     ignore: Iterable[str] = (),
     extend_select: Iterable[str] = (),
 ) -> tuple[Rule, ...]:
-    """The rules that are selected (all of them without `select`), in their order. Raises `SelectorError`."""
+    """The rules that are selected (all of them without `select`), in their order; at least one.
+
+    Raises `SelectorError` for a word that selects none, UserError where the words together leave none: to judge by no
+    rule would be a clean bill of health.
+    """
     wanted, extra, unwanted = list(select), list(extend_select), list(ignore)
     for word in (*wanted, *extra, *unwanted):
         _check(word, rules)
     chosen = [*(wanted or [ALL]), *extra]
-    return tuple(rule for rule in rules if _narrowest(chosen, rule) > _narrowest(unwanted, rule))
+    left = tuple(rule for rule in rules if _narrowest(chosen, rule) > _narrowest(unwanted, rule))
+    if not left:
+        raise UserError("every rule that is selected is ignored as well", "", "Ignore fewer of them, or select others.")
+    return left
 
 
 def _check(word: str, rules: Sequence[Rule]) -> None:
-    if word != ALL and word not in SYMPTOMS and not any(_width(word, rule) for rule in rules):
+    if word != ALL and not any(_width(word, rule) for rule in rules):
         ids = {rule.id for rule in rules}
-        choices = {ALL, *SYMPTOMS, *ids, *(id[:3] for id in ids), *(rule.name for rule in rules)}
+        symptoms = {symptom for rule in rules for symptom in rule.symptoms}
+        choices = {ALL, *symptoms, *ids, *(id[:3] for id in ids), *(rule.name for rule in rules)}
         hint = did_you_mean(word, choices) or did_you_mean(word.upper(), choices)
         raise SelectorError(word, hint or "See `flaskdoctor rules`.")
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
 from doctor.hosts.paths import resolve
 
-if TYPE_CHECKING:
-    from doctor.facts.sockets.socket import Obstacle
-
 _BITS = {"r": 4, "w": 2, "x": 1}
 _ASSETS = (
     ".avif", ".css", ".eot", ".gif", ".ico", ".jpeg", ".jpg", ".js", ".map", ".mjs", ".mp4", ".otf", ".png", ".svg",
     ".ttf", ".wasm", ".webm", ".webmanifest", ".webp", ".woff", ".woff2",
 )  # fmt: skip
+
+
+@frozen
+class Obstacle:
+    """The first component of a path that stops a user, and the right that is missing ("x", "w", "r")."""
+
+    path: str
+    right: str
+    mode: int
+    uid: int
+    gid: int
+    last: bool
+    """It is the path itself, not a directory above it."""
+    chosen: bool = False
+    """A link leads there that belongs neither to root nor to the owner of what it leads to."""
 
 
 @frozen
@@ -120,19 +131,20 @@ def _is_asset(path: str) -> bool:
 
 def _obstacles(host: Host, path: str, uid: int, gids: frozenset[int], want: str) -> Iterator[Known[Obstacle] | Unknown]:
     """Everything that stops a user, from the top; Unknown where it cannot be told."""
-    from doctor.facts.sockets.socket import Obstacle  # socket facts are built on this module
-
     found = resolve(host, path)
+    led = {0}
     for component in found.components:
         stat, last = component.stat, component.path == found.physical
         if stat.type is FileType.LINK:
+            led.add(stat.uid)
             continue
         for right in want if last else "x":
             if stat.acl and uid not in (0, stat.uid):
                 yield Unknown(f"{component.path} has an access control list", (Place(path=component.path),))
             elif not allowed(stat, uid, gids, right):
                 place = Place(path=component.path, text=f"mode {stat.mode:04o}, uid {stat.uid}, gid {stat.gid}")
-                yield Known(Obstacle(component.path, right, stat.mode, stat.uid, stat.gid, last), (place,))
+                chosen = bool(led - {0, stat.uid})
+                yield Known(Obstacle(component.path, right, stat.mode, stat.uid, stat.gid, last, chosen), (place,))
     if isinstance(found.physical, Missing):
         yield Unknown(f"{found.stopped_at} does not exist", (Place(path=found.stopped_at),))
     if isinstance(found.physical, Unseen):

@@ -178,6 +178,11 @@ def reaches(upstream: Address, bind: Address, *, here: bool = False) -> bool:
     return any(_answers(target, source, here) for target in targets for source in sources)
 
 
+def reachable(bind: Address) -> Address:
+    """Where a socket bound to `bind` is reached on the same machine: a wildcard by its loopback address."""
+    return tcp("127.0.0.1", bind.port) if bind.kind is AddressKind.TCP and bind.host in ("", "::") else bind
+
+
 def same_port(one: Address, other: Address) -> bool:
     """Both are of TCP, with one port."""
     return one.kind is other.kind is AddressKind.TCP and one.port == other.port

@@ -17,11 +17,10 @@ from enum import Enum
 
 from doctor.fixes.exchange import exchange
 from doctor.frozen import frozen
+from doctor.hosts.paths import LINK_LIMIT, parts
 
 _LIMIT = 8 << 20
 _ACL = "system.posix_acl_access"
-_MOST_LINKS = 40
-"""As the kernel (MAXSYMLINKS)."""
 
 
 class Refused(Exception):
@@ -104,7 +103,7 @@ def physical(path: str, *, follow: bool = True) -> str:
     if not path.startswith("/") or "\0" in path:
         raise Refused(f"{path!r} is no absolute path")
     done: list[str] = []
-    left = _parts(path)
+    left = parts(path)
     links = 0
     while left:
         part = left.pop(0)
@@ -116,17 +115,13 @@ def physical(path: str, *, follow: bool = True) -> str:
             done.append(part)
             continue
         links += 1
-        if links > _MOST_LINKS:
+        if links > LINK_LIMIT:
             raise Refused(f"{path}: too many links")
         _trusted(here)
         target = os.readlink(here)
-        left = [*_parts(target), *left]
+        left = [*parts(target), *left]
         done = [] if target.startswith("/") else done
     return "/" + "/".join(done)
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]
 
 
 def _trusted(link: str) -> None:
@@ -141,7 +136,7 @@ def _trusted(link: str) -> None:
 @contextmanager
 def _parent(path: str) -> Iterator[tuple[int | None, str]]:
     """The directory of a physical path, open, and the last component. None: the directory is not there."""
-    *above, name = _parts(path) or [""]
+    *above, name = parts(path) or [""]
     if not name:
         raise Refused("/ itself is not changed")
     current: int | None = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

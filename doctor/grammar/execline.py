@@ -7,7 +7,7 @@ Follows config_parse_exec (src/core/load-fragment.c) and extract_first_word (src
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from doctor.frozen import frozen
 
@@ -21,9 +21,11 @@ _SIMPLE_ESCAPES = {
     "\\": "\\", '"': '"', "'": "'", "s": " ",
 }  # fmt: skip
 _NUMERIC_ESCAPES = {"x": (2, 16), "u": (4, 16), "U": (8, 16)}
+_BYTES = re.compile("[\udc80-\udcff]+")
 _BRACED = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHOWN = re.compile(r"\{ path=(?P<path>.*?) ; argv\[\]=(?P<argv>.*) ; ignore_errors=(?P<ignore>yes|no) ;", re.DOTALL)
+SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 _REDIRECTION = re.compile(r"\d*(>>|>&|<&|<<<|<<-?|<>|>\||>|<)|&>>?")
 _OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;|&\n()]")
 
@@ -61,7 +63,8 @@ class ShellCommand:
 def _escape(text: str, position: int) -> tuple[str, int]:
     """The character of the escape whose backslash is before `position`, and where reading goes on.
 
-    An unknown escape stays as it is, backslash and all ("Ignoring unknown escape sequences").
+    A byte that is no ASCII is a lone surrogate until `_text` joins it with its neighbours. An unknown escape stays as
+    it is, backslash and all ("Ignoring unknown escape sequences").
     """
     letter = text[position]
     if letter in _SIMPLE_ESCAPES:
@@ -74,9 +77,31 @@ def _escape(text: str, position: int) -> tuple[str, int]:
         width = 3
     if len(digits) == width and all(digit in "0123456789abcdefABCDEF"[: 22 if base == 16 else 8] for digit in digits):
         number = int(digits, base)
-        if 0 < number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF:
+        if letter in "uU" and 0 < number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF:
             return chr(number), end
+        if letter not in "uU" and 0 < number <= 0xFF:
+            return chr(number) if number < 0x80 else chr(0xDC00 + number), end
     return "\\" + letter, position + 1
+
+
+def unescape(text: str) -> str:
+    """A text with its C escapes resolved, as they are inside quotes."""
+    pieces: list[str] = []
+    position = 0
+    while (found := text.find("\\", position)) >= 0 and found + 1 < len(text):
+        pieces.append(text[position:found])
+        character, position = _escape(text, found + 1)
+        pieces.append(character)
+    return _text(pieces) + text[position:]
+
+
+def _text(pieces: Iterable[str]) -> str:
+    """Joined, with the bytes of escapes read as UTF-8; those that are none stay surrogates, as in an environment."""
+
+    def decoded(found: re.Match[str]) -> str:
+        return found.group().encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+    return _BYTES.sub(decoded, "".join(pieces))
 
 
 def _word(text: str, position: int) -> tuple[str, int, bool]:
@@ -108,7 +133,7 @@ def _word(text: str, position: int) -> tuple[str, int, bool]:
             word.append(character)
     if quote:
         raise LineError("unbalanced quoting")
-    return "".join(word), position, plain
+    return _text(word), position, plain
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -212,7 +237,7 @@ def parse_shown(value: str) -> ShownExec | None:
 def split_shown(shown: ShownExec) -> ExecLine:
     """The best reading of words that `systemctl show` joined by spaces: a script after `-c` stays one word."""
     words = shown.arguments.split(" ")
-    shell = words[0].rpartition("/")[2] in {"sh", "bash", "dash", "zsh", "ksh"}
+    shell = words[0].rpartition("/")[2] in SHELLS
     for index, word in enumerate(words[1:], 1):
         if shell and word.startswith("-") and word.endswith("c") and index + 1 < len(words):
             words[index + 1 :] = [" ".join(words[index + 1 :])]
@@ -228,7 +253,7 @@ def shell_script(argv: tuple[str, ...]) -> str | None:
         words = words[1:]
         while words and ("=" in words[0] or words[0].startswith("-")):
             words = words[1:]
-    if not words or words[0].rpartition("/")[2] not in {"sh", "bash", "dash", "zsh", "ksh"}:
+    if not words or words[0].rpartition("/")[2] not in SHELLS:
         return None
     for index, word in enumerate(words[1:], 1):
         if word.startswith("-") and not word.startswith("--") and "c" in word:

@@ -7,7 +7,7 @@ file and line are kept for every assignment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 from doctor.frozen import frozen
@@ -82,7 +82,7 @@ def parse(text: str, path: str) -> UnitFile:
     assignments: list[Assignment] = []
     oddities: list[Oddity] = []
     section = ""
-    for number, first, line in _logical_lines(text):
+    for number, first, line in _joined_lines(text):
 
         def odd(message: str, *, fatal: bool = False, number: int = number, first: str = first) -> None:
             oddities.append(Oddity(path, number, first, message, fatal))
@@ -104,33 +104,38 @@ def parse(text: str, path: str) -> UnitFile:
     return UnitFile(path, tuple(assignments), tuple(oddities))
 
 
-def _logical_lines(text: str) -> Iterable[tuple[int, str, str]]:
+def logical_lines(lines: Sequence[str]) -> Iterator[tuple[int, ...]]:
+    """Indexes of the lines of each assignment, header or blank line.
+
+    A backslash at the end of a line continues it; comment lines, which may stand in between, belong to none.
+    """
+    numbers: list[int] = []
+    for number, line in enumerate(lines):
+        if line.lstrip()[:1] in {"#", ";"}:
+            continue
+        numbers.append(number)
+        if not _is_continued(line):
+            yield tuple(numbers)
+            numbers = []
+    if numbers:
+        yield tuple(numbers)
+
+
+def _joined_lines(text: str) -> Iterator[tuple[int, str, str]]:
     """(line number of its start, text of its first line, whole stripped line) of what is neither blank nor comment.
 
-    A backslash at the end continues on the next line and becomes a blank; comment lines in between are skipped.
+    A backslash that continues a line becomes a blank.
     """
-    parts: list[str] = []
-    start, first = 0, ""
-    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        raw = raw.rstrip("\r")
-        if raw.lstrip()[:1] in {"#", ";"}:
-            continue
-        if not parts:
-            start, first = number, raw.strip()
-        if _ends_escaped(raw):
-            parts.append(raw[:-1] + " ")
-            continue
-        parts.append(raw)
-        line = "".join(parts).strip()
-        parts = []
+    lines = [line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    for numbers in logical_lines(lines):
+        parts = (lines[number] for number in numbers)
+        line = "".join(part[:-1] + " " if _is_continued(part) else part for part in parts).strip()
         if line:
-            yield start, first, line
-    line = "".join(parts).strip()
-    if line:
-        yield start, first, line
+            yield numbers[0] + 1, lines[numbers[0]].strip(), line
 
 
-def _ends_escaped(line: str) -> bool:
+def _is_continued(line: str) -> bool:
+    line = line.rstrip("\r")
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 

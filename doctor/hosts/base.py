@@ -233,6 +233,7 @@ class Document:
 
 
 Answer: TypeAlias = Missing | Unseen
+"""Why there is nothing to give."""
 
 
 class Host(ABC):
@@ -250,33 +251,33 @@ class Host(ABC):
         """The machine as a whole."""
 
     @abstractmethod
-    def run(self, command: Command) -> Output | Missing | Unseen:
+    def run(self, command: Command) -> Output | Answer:
         """Run one allow-listed command. `Missing`: it is not installed."""
 
     @abstractmethod
     def read(
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
-    ) -> Content | Missing | Unseen:
+    ) -> Content | Answer:
         """The text of a regular file, at most `limit` bytes from its start (its end with `tail`)."""
 
     @abstractmethod
-    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+    def env_file(self, path: str) -> EnvFile | Answer:
         """An environment file by systemd's grammar, values as tokens."""
 
     @abstractmethod
-    def outline(self, path: str) -> Outline | Missing | Unseen:
+    def outline(self, path: str) -> Outline | Answer:
         """What a Python source file imports, defines and needs, found without running it."""
 
     @abstractmethod
-    def stat(self, path: str) -> Stat | Missing | Unseen:
+    def stat(self, path: str) -> Stat | Answer:
         """One path; a link at its end is not followed, links on the way are."""
 
     @abstractmethod
-    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+    def list(self, path: str) -> tuple[str, ...] | Answer:
         """Sorted names in a directory. `Missing` too where the path is no directory."""
 
     @abstractmethod
-    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
         """The newest files below `path` with one of the suffixes; stops after `limit` files, follows no link."""
 
     @abstractmethod
@@ -284,12 +285,16 @@ class Host(ABC):
         """The process table."""
 
     @abstractmethod
-    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+    def process(self, pid: int) -> ProcessRecord | Answer:
         """One process in depth. `Missing`: it has ended."""
 
     @abstractmethod
     def connect(self, address: str) -> Connection | Unseen:
         """Connect to "unix:/path" or "127.0.0.1:8000" / "[::1]:8000" (loopback only) and hang up without a byte."""
+
+    @abstractmethod
+    def addresses(self) -> tuple[str, ...] | Unseen:
+        """IP addresses of this machine's network interfaces, sorted, each once, without a zone (fe80::1, no %eth0)."""
 
     @abstractmethod
     def pause(self, seconds: float) -> None:

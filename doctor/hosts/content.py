@@ -5,7 +5,7 @@ from __future__ import annotations
 from doctor.grammar.envfile import EnvFile, parse_env_file
 from doctor.grammar.outline import Outline, outline
 from doctor.hosts import files
-from doctor.hosts.base import READ_LIMIT, Content, Missing, TextKind, Unseen
+from doctor.hosts.base import READ_LIMIT, Answer, Content, Missing, TextKind, Unseen
 from doctor.hosts.redact import Redactor
 
 _ENV_FILE_LIMIT = 1 << 18
@@ -14,7 +14,7 @@ CODE_LIMIT = 4 << 20
 """Bytes of Python that are parsed."""
 
 
-def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Redactor) -> Content | Missing | Unseen:
+def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Redactor) -> Content | Answer:
     """A file of this machine as `Host.read` gives it."""
     answer = files.read_bytes(path, limit, tail=tail, kernel=text is TextKind.KERNEL)
     if isinstance(answer, (Missing, Unseen)):
@@ -28,7 +28,7 @@ def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Re
     return Content(decoded, truncated, 0 if tail and truncated else 1)
 
 
-def read_env_file(path: str, redactor: Redactor) -> EnvFile | Missing | Unseen:
+def read_env_file(path: str, redactor: Redactor) -> EnvFile | Answer:
     """A file of this machine as `Host.env_file` gives it."""
     answer = files.read_bytes(path, _ENV_FILE_LIMIT, shown=False)
     if isinstance(answer, (Missing, Unseen)):
@@ -50,7 +50,7 @@ class Outliner:
         self._redactor = redactor
         self._left = CODE_LIMIT
 
-    def outline(self, path: str, shown: str) -> Outline | Missing | Unseen:
+    def outline(self, path: str, shown: str) -> Outline | Answer:
         """`shown` is the name of the file on the examined machine.
 
         Half a file may not compile: of one that is too large nothing is said but that.

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from doctor.hosts.base import Missing, Output, TextKind, Unseen
+from doctor.hosts.base import Answer, Missing, Output, TextKind, Unseen
 from doctor.hosts.commands import Command
 from doctor.hosts.redact import Redactor
 
@@ -38,7 +38,7 @@ def find_program(name: str) -> str | None:
     return None
 
 
-def execute(command: Command, redactor: Redactor) -> Output | Missing | Unseen:
+def execute(command: Command, redactor: Redactor) -> Output | Answer:
     """Run to the end, or until time or output is used up; secrets are removed from what it printed.
 
     A command that printed more than its limit is ended and its output marked as truncated.

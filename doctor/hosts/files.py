@@ -12,7 +12,8 @@ import stat as stat_module
 from collections import deque
 from functools import lru_cache
 
-from doctor.hosts.base import FileType, Missing, Scan, ScannedFile, Stat, Unseen
+from doctor.hosts.base import Answer, FileType, Missing, Scan, ScannedFile, Stat, Unseen
+from doctor.hosts.paths import LINK_LIMIT, parts
 
 LIST_LIMIT = 10_000
 """Names taken from one directory."""
@@ -22,8 +23,6 @@ EARLIEST, LATEST = -62135596800.0, 253402300799.0
 
 NEWEST = 20
 """Files named by a scan."""
-
-_LINK_LIMIT = 40
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -46,7 +45,7 @@ _FILE_TYPES = {
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
-def failure(error: OSError | ValueError, path: str, doing: str = "reading") -> Missing | Unseen:
+def failure(error: OSError | ValueError, path: str, doing: str = "reading") -> Answer:
     """What an error of the operating system means for the one who asked. A path no file can have is `Missing`."""
     if not isinstance(error, OSError) or error.errno in _MISSING:
         return Missing()
@@ -77,7 +76,7 @@ def _kernel_devices() -> frozenset[int]:
 
 def read_bytes(
     path: str, limit: int, *, tail: bool = False, kernel: bool = False, shown: bool = True
-) -> tuple[bytes, bool] | Missing | Unseen:
+) -> tuple[bytes, bool] | Answer:
     """At most `limit` bytes of a regular file and whether more were there.
 
     A bounded read is cut at a line boundary where there is one. `kernel` allows files of /proc and /sys, which
@@ -116,10 +115,10 @@ def _lent(path: str, status: os.stat_result) -> bool:
 
     What root looks at is shown, recorded and sent around: a link in the folder of an app must not choose /etc/shadow.
     """
-    here, waiting = "/", _parts(os.path.join(os.getcwd(), path))
+    here, waiting = "/", parts(os.path.join(os.getcwd(), path))[::-1]
     passed: list[os.stat_result] = []
     links: list[os.stat_result] = []
-    while waiting and len(links) <= _LINK_LIMIT:
+    while waiting and len(links) <= LINK_LIMIT:
         part = waiting.pop()
         if part == "..":
             here = os.path.dirname(here)
@@ -129,7 +128,7 @@ def _lent(path: str, status: os.stat_result) -> bool:
         if stat_module.S_ISLNK(found.st_mode):
             target = os.readlink(step)
             here = "/" if target.startswith("/") else here
-            waiting.extend(_parts(target))
+            waiting.extend(parts(target)[::-1])
             links.append(found)
         else:
             here = step
@@ -146,11 +145,6 @@ def _groups(link: os.stat_result) -> set[int]:
         return {link.st_gid, *os.getgrouplist(pwd.getpwuid(link.st_uid).pw_name, link.st_gid)}
     except KeyError:
         return {link.st_gid}
-
-
-def _parts(path: str) -> list[str]:
-    """The names in a path, the last first."""
-    return [part for part in path.split("/") if part not in ("", ".")][::-1]
 
 
 def _readable(found: os.stat_result, link: os.stat_result) -> bool:
@@ -173,7 +167,7 @@ def _read_all(descriptor: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def stat_path(path: str) -> Stat | Missing | Unseen:
+def stat_path(path: str) -> Stat | Answer:
     """One path by lstat, with the target of a link and whether an access control list is set."""
     try:
         status = os.lstat(path)
@@ -209,7 +203,7 @@ def _has_acl(path: str) -> bool:
     return True
 
 
-def list_directory(path: str) -> tuple[str, ...] | Missing | Unseen:
+def list_directory(path: str) -> tuple[str, ...] | Answer:
     """Sorted names in a directory, at most `LIST_LIMIT` of them."""
     names: list[str] = []
     try:
@@ -224,7 +218,7 @@ def list_directory(path: str) -> tuple[str, ...] | Missing | Unseen:
     return tuple(names)
 
 
-def scan_tree(path: str, suffixes: tuple[str, ...], limit: int) -> Scan | Missing | Unseen:
+def scan_tree(path: str, suffixes: tuple[str, ...], limit: int) -> Scan | Answer:
     """The newest files below a folder whose name ends in one of the suffixes (any file when none is given).
 
     Virtual environments, caches and folders an app writes to while it runs are left out. `complete` is False when

@@ -16,11 +16,11 @@ from doctor.grammar.outline import Outline
 from doctor.hosts import files
 from doctor.hosts.base import (
     READ_LIMIT,
+    Answer,
     Connection,
     Content,
     Host,
     Machine,
-    Missing,
     Output,
     ProcessLine,
     ProcessRecord,
@@ -85,13 +85,13 @@ class LiveHost(Host):
             container=_container(),
         )
 
-    def run(self, command: Command) -> Output | Missing | Unseen:
+    def run(self, command: Command) -> Output | Answer:
         return self._memo.get(command, lambda: execute(command, self._redactor))
 
     def read(
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
-    ) -> Content | Missing | Unseen:
-        def read() -> Content | Missing | Unseen:
+    ) -> Content | Answer:
+        def read() -> Content | Answer:
             kernel = text is TextKind.KERNEL
             if kernel and not _is_kernel_path(path):
                 return Unseen(f"{path} is not a file of the kernel")
@@ -99,34 +99,48 @@ class LiveHost(Host):
 
         return self._memo.get(("read", path, text, limit, tail), read)
 
-    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+    def env_file(self, path: str) -> EnvFile | Answer:
         return self._memo.get(("env_file", path), lambda: read_env_file(path, self._redactor))
 
-    def outline(self, path: str) -> Outline | Missing | Unseen:
+    def outline(self, path: str) -> Outline | Answer:
         return self._memo.get(("outline", path), lambda: self._outliner.outline(path, path))
 
-    def stat(self, path: str) -> Stat | Missing | Unseen:
+    def stat(self, path: str) -> Stat | Answer:
         return self._memo.get(("stat", path), lambda: files.stat_path(path))
 
-    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+    def list(self, path: str) -> tuple[str, ...] | Answer:
         return self._memo.get(("list", path), lambda: files.list_directory(path))
 
-    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
         return self._memo.get(("scan", path, suffixes, limit), lambda: files.scan_tree(path, suffixes, limit))
 
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
         return self._memo.get(("processes", self._generation), self._table.lines)
 
-    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+    def process(self, pid: int) -> ProcessRecord | Answer:
         return self._memo.get(("process", self._generation, pid), lambda: self._table.record(pid))
 
     def connect(self, address: str) -> Connection | Unseen:
         return self._memo.get(("connect", address), lambda: _connect(address))
 
+    def addresses(self) -> tuple[str, ...] | Unseen:
+        return self._memo.get("addresses", _addresses)
+
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
         self._generation += 1
         self._now = time.time()
+
+
+def _addresses() -> tuple[str, ...] | Unseen:
+    import psutil
+
+    try:
+        interfaces = psutil.net_if_addrs()
+    except OSError as error:
+        return Unseen(f"the network interfaces could not be listed: {error.strerror}")
+    found = (each for own in interfaces.values() for each in own if each.family in (socket.AF_INET, socket.AF_INET6))
+    return tuple(sorted({each.address.partition("%")[0] for each in found}))
 
 
 def _is_kernel_path(path: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 
 from doctor.frozen import frozen
-from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
+from doctor.hosts.base import Answer, FileType, Host, Missing, Stat, Unseen
 
 LINK_LIMIT = 40
 """Links followed before giving up, as the kernel does (path_resolution(7))."""
@@ -40,13 +40,13 @@ class Resolution:
     """
 
     path: str
-    physical: str | Missing | Unseen
+    physical: str | Answer
     components: tuple[Component, ...]
     hops: tuple[Hop, ...]
     stopped_at: str = ""
 
     @property
-    def stat(self) -> Stat | Missing | Unseen:
+    def stat(self) -> Stat | Answer:
         """What is at the end."""
         if isinstance(self.physical, (Missing, Unseen)):
             return self.physical
@@ -60,9 +60,9 @@ def resolve(host: Host, path: str) -> Resolution:
     components: list[Component] = []
     hops: list[Hop] = []
     here = "/"
-    waiting = _parts(path)[::-1]
+    waiting = parts(path)[::-1]
 
-    def stop(answer: Missing | Unseen, at: str) -> Resolution:
+    def stop(answer: Answer, at: str) -> Resolution:
         return Resolution(path, answer, tuple(components), tuple(hops), at)
 
     root = host.stat("/")
@@ -84,7 +84,7 @@ def resolve(host: Host, path: str) -> Resolution:
                 return stop(Unseen(f"too many links at {step}"), step)
             hops.append(Hop(step, stat.target, posixpath.normpath(posixpath.join(here, stat.target))))
             here = "/" if stat.target.startswith("/") else here
-            waiting.extend(_parts(stat.target)[::-1])
+            waiting.extend(parts(stat.target)[::-1])
             continue
         if waiting and stat.type is not FileType.DIRECTORY:
             return stop(Missing(), posixpath.join(step, waiting[-1]))
@@ -92,5 +92,12 @@ def resolve(host: Host, path: str) -> Resolution:
     return Resolution(path, here, tuple(components), tuple(hops))
 
 
-def _parts(path: str) -> list[str]:
+def is_below(path: str, directory: str) -> bool:
+    """Whether a path without links is the directory or lies in it."""
+    folder = directory.rstrip("/")
+    return path.rstrip("/") == folder or path.startswith(f"{folder}/")
+
+
+def parts(path: str) -> list[str]:
+    """The names in a path, ".." among them."""
     return [part for part in path.split("/") if part not in ("", ".")]

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from doctor.hosts.base import Link, Missing, ProcessLine, ProcessRecord, Unseen
+from doctor.hosts.base import Answer, Link, Missing, ProcessLine, ProcessRecord, Unseen
 from doctor.hosts.files import failure
 from doctor.hosts.redact import Redactor
 
@@ -69,7 +69,7 @@ class ProcessTable:
             argv=self._redactor.argv(tuple(words)),
         )
 
-    def record(self, pid: int) -> ProcessRecord | Missing | Unseen:
+    def record(self, pid: int) -> ProcessRecord | Answer:
         """One process in depth."""
         line = self.line(pid)
         if line is None:

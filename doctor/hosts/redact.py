@@ -49,6 +49,8 @@ _SHELL_LINE = re.compile(
 _KNOWN_LIMIT = 4000
 """Secrets that are looked for in logs."""
 
+_LETTERS = re.compile(r"[A-Za-z0-9]+")
+
 
 class Redactor:
     """Takes secrets out. One for a whole run, so that equal values have equal tokens wherever they are seen."""
@@ -58,6 +60,8 @@ class Redactor:
         self._known: dict[str, str] = {}
         """Values of variables, in all the ways they are written, with their tokens: a program that fails may print one
         without its name."""
+        self._known_by_word: dict[str, tuple[str, ...]] = {}
+        """The same values by their longest word, so that a log is not searched for each of them."""
 
     def hide(self, value: str) -> str:
         """The token of a value. A token stays what it is."""
@@ -82,13 +86,18 @@ class Redactor:
             data = secret.encode("utf-8", "surrogateescape")
             quoted = "".join(c if c.isalnum() or c in "_.-~" else f"%{ord(c):02X}" for c in data.decode("latin-1"))
             for written in (secret, repr(secret)[1:-1], quoted, b2a_base64(data, newline=False).decode()):
+                if written not in self._known:
+                    word = max(_LETTERS.findall(written), key=len, default="")
+                    self._known_by_word[word] = (*self._known_by_word.get(word, ()), written)
                 self._known[written] = token
 
     def _forgotten(self, text: str) -> str:
         """A text of a log without the values that are known to be secret, and without long random words in quotes."""
-        for secret, token in self._known.copy().items():
-            if secret in text:
-                text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", token, text)
+        # A value counts where no letter or digit touches it, so that its words are words of the text.
+        words = {"", *_LETTERS.findall(text)}
+        met = (secret for word in words for secret in self._known_by_word.get(word, ()) if secret in text)
+        for secret in sorted(met, key=lambda secret: (-len(secret), secret)):
+            text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", self._known[secret], text)
         return secrets.QUOTED_WORD.sub(self._random, text)
 
     def _random(self, match: re.Match[str]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from doctor.grammar.execline import unescape
+from doctor.grammar.unitfile import logical_lines
 from doctor.hosts import secrets
 from doctor.hosts.hidden import TOKEN
 
@@ -125,7 +127,7 @@ def shell_assignments(redactor: Redactor, text: str, script: str) -> str:
 
 def _one_line(value: str) -> str:
     """A line that goes on in the next one counts as one, joined by a blank (systemd.syntax(7))."""
-    return value.replace("\\\n", " ")
+    return value.replace("\\\r\n", " ").replace("\\\n", " ")
 
 
 def _continuations(value: str) -> str:
@@ -139,7 +141,7 @@ _DIRECTIVE = re.compile(r"(?P<head>[ \t]*(?P<name>[A-Za-z]+)[ \t]*=)(?P<value>[\
 def redact_unit(redactor: Redactor, text: str) -> str:
     """A unit file, or what `systemctl show` and `systemctl cat` print."""
     lines = text.split("\n")
-    for numbers in _logical_lines(lines):
+    for numbers in logical_lines(lines):
         joined = "\n".join(lines[number] for number in numbers)
         clean = _directive(redactor, joined).split("\n")
         if len(clean) != len(numbers):
@@ -147,20 +149,6 @@ def redact_unit(redactor: Redactor, text: str) -> str:
         for number, line in zip(numbers, clean, strict=True):
             lines[number] = line
     return redactor.generic("\n".join(lines))
-
-
-def _logical_lines(lines: list[str]) -> Iterator[list[int]]:
-    """Numbers of the lines of each directive; comments, which may stand inside one, belong to none."""
-    numbers: list[int] = []
-    for number, line in enumerate(lines):
-        if line.lstrip(" \t").startswith(("#", ";")):
-            continue
-        numbers.append(number)
-        if not line.endswith("\\"):
-            yield numbers
-            numbers = []
-    if numbers:
-        yield numbers
 
 
 def _directive(redactor: Redactor, line: str) -> str:
@@ -193,26 +181,10 @@ def _environment_word(redactor: Redactor, raw: str) -> str:
     name, value = match.groups()
     inner = value[0] if not quote and len(value) > 1 and value[0] in "\"'" and value[-1] == value[0] else ""
     value = value[1:-1] if inner else value
-    plain = _unescape(_one_line(value))
+    plain = unescape(_one_line(value))
     shown = redactor.token(name, plain)
     if shown == plain:
         return raw
     if name in secrets.COMMAND_LINES:
         shown = redactor.command_line(value)
     return f"{lead}{quote}{name}={inner}{shown}{inner}{quote}{_continuations(value) if shown != value else ''}"
-
-
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|[0-7]{3}|[\s\S])")
-_ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
-
-
-def _unescape(value: str) -> str:
-    """C escapes as systemd reads them, so that a value has the token it has in the environment."""
-
-    def character(match: re.Match[str]) -> str:
-        code = match.group(1)
-        if len(code) == 3:
-            return chr(int(code[1:], 16) if code[0] == "x" else int(code, 8))
-        return _ESCAPED.get(code, code)
-
-    return _ESCAPE.sub(character, value) if "\\" in value else value

@@ -17,12 +17,12 @@ from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import (
     READ_LIMIT,
+    Answer,
     Connection,
     Content,
     Document,
     Host,
     Machine,
-    Missing,
     Output,
     ProcessLine,
     ProcessRecord,
@@ -51,19 +51,20 @@ _RECORD_COMMAND = "flaskdoctor snapshot"
 _RECORD_AGAIN = f"record the machine again with {_RECORD_COMMAND}"
 
 _ANSWERS: dict[str, Any] = {
+    "addresses": tuple[str, ...] | Unseen,
     "connect": Connection | Unseen,
     "documents": tuple[Document, ...],
-    "env_file": EnvFile | Missing | Unseen,
-    "list": tuple[str, ...] | Missing | Unseen,
+    "env_file": EnvFile | Answer,
+    "list": tuple[str, ...] | Answer,
     "machine": Machine | Unseen,
     "now": float,
-    "outline": Outline | Missing | Unseen,
-    "process": ProcessRecord | Missing | Unseen,
+    "outline": Outline | Answer,
+    "process": ProcessRecord | Answer,
     "processes": tuple[ProcessLine, ...] | Unseen,
-    "read": Content | Missing | Unseen,
-    "run": Output | Missing | Unseen,
-    "scan": Scan | Missing | Unseen,
-    "stat": Stat | Missing | Unseen,
+    "read": Content | Answer,
+    "run": Output | Answer,
+    "scan": Scan | Answer,
+    "stat": Stat | Answer,
 }
 """Type of the answer to each question."""
 
@@ -104,38 +105,41 @@ class RecordingHost(Host):
     def machine(self) -> Machine | Unseen:
         return self._record("machine", (), self._host.machine())
 
-    def run(self, command: Command) -> Output | Missing | Unseen:
+    def run(self, command: Command) -> Output | Answer:
         return self._record("run", (command.program, *command.arguments), self._host.run(command))
 
     def read(
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
-    ) -> Content | Missing | Unseen:
+    ) -> Content | Answer:
         answer = self._host.read(path, text, limit=limit, tail=tail)
         return self._record("read", (path, text.value, limit, tail), answer)
 
-    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+    def env_file(self, path: str) -> EnvFile | Answer:
         return self._record("env_file", (path,), self._host.env_file(path))
 
-    def outline(self, path: str) -> Outline | Missing | Unseen:
+    def outline(self, path: str) -> Outline | Answer:
         return self._record("outline", (path,), self._host.outline(path))
 
-    def stat(self, path: str) -> Stat | Missing | Unseen:
+    def stat(self, path: str) -> Stat | Answer:
         return self._record("stat", (path,), self._host.stat(path))
 
-    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+    def list(self, path: str) -> tuple[str, ...] | Answer:
         return self._record("list", (path,), self._host.list(path))
 
-    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
         return self._record("scan", (path, [*suffixes], limit), self._host.scan(path, suffixes, limit=limit))
 
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
         return self._record("processes", (self._look,), self._host.processes())
 
-    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+    def process(self, pid: int) -> ProcessRecord | Answer:
         return self._record("process", (pid, self._look), self._host.process(pid))
 
     def connect(self, address: str) -> Connection | Unseen:
         return self._record("connect", (address,), self._host.connect(address))
+
+    def addresses(self) -> tuple[str, ...] | Unseen:
+        return self._record("addresses", (), self._host.addresses())
 
     def pause(self, seconds: float) -> None:
         self._host.pause(seconds)
@@ -212,43 +216,46 @@ class SnapshotHost(Host):
     def machine(self) -> Machine | Unseen:
         return cast("Machine | Unseen", self._replay("machine"))
 
-    def run(self, command: Command) -> Output | Missing | Unseen:
+    def run(self, command: Command) -> Output | Answer:
         words = (command.program, *command.arguments)
         answer = self._replay_like("run", words, lambda asked: _fixed(asked) == _fixed(words))
-        return cast("Output | Missing | Unseen", answer)
+        return cast("Output | Answer", answer)
 
     def read(
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
-    ) -> Content | Missing | Unseen:
+    ) -> Content | Answer:
         arguments = (path, text.value, limit, tail)
         answer = self._replay_like("read", arguments, lambda asked: (asked[0], asked[3]) == (path, tail))
-        return cast("Content | Missing | Unseen", answer)
+        return cast("Content | Answer", answer)
 
-    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
-        return cast("EnvFile | Missing | Unseen", self._replay("env_file", path))
+    def env_file(self, path: str) -> EnvFile | Answer:
+        return cast("EnvFile | Answer", self._replay("env_file", path))
 
-    def outline(self, path: str) -> Outline | Missing | Unseen:
-        return cast("Outline | Missing | Unseen", self._replay("outline", path))
+    def outline(self, path: str) -> Outline | Answer:
+        return cast("Outline | Answer", self._replay("outline", path))
 
-    def stat(self, path: str) -> Stat | Missing | Unseen:
-        return cast("Stat | Missing | Unseen", self._replay("stat", path))
+    def stat(self, path: str) -> Stat | Answer:
+        return cast("Stat | Answer", self._replay("stat", path))
 
-    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
-        return cast("tuple[str, ...] | Missing | Unseen", self._replay("list", path))
+    def list(self, path: str) -> tuple[str, ...] | Answer:
+        return cast("tuple[str, ...] | Answer", self._replay("list", path))
 
-    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
         arguments: tuple[Any, ...] = (path, suffixes, limit)
         answer = self._replay_like("scan", arguments, lambda asked: asked[:2] == (path, suffixes))
-        return cast("Scan | Missing | Unseen", answer)
+        return cast("Scan | Answer", answer)
 
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
         return cast("tuple[ProcessLine, ...] | Unseen", self._replay_look("processes"))
 
-    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
-        return cast("ProcessRecord | Missing | Unseen", self._replay_look("process", pid))
+    def process(self, pid: int) -> ProcessRecord | Answer:
+        return cast("ProcessRecord | Answer", self._replay_look("process", pid))
 
     def connect(self, address: str) -> Connection | Unseen:
         return cast("Connection | Unseen", self._replay("connect", address))
+
+    def addresses(self) -> tuple[str, ...] | Unseen:
+        return cast("tuple[str, ...] | Unseen", self._replay("addresses"))
 
     def pause(self, seconds: float) -> None:
         self._look += 1

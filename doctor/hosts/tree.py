@@ -19,6 +19,7 @@ from doctor.grammar.outline import Outline
 from doctor.hosts import files
 from doctor.hosts.base import (
     READ_LIMIT,
+    Answer,
     Connection,
     Content,
     Document,
@@ -38,13 +39,13 @@ from doctor.hosts.base import (
 from doctor.hosts.commands import Command
 from doctor.hosts.content import Outliner, read_content, read_env_file
 from doctor.hosts.documents import Documents, find_documents
+from doctor.hosts.paths import LINK_LIMIT, is_below, parts
 from doctor.hosts.redact import Redactor
 
 T = TypeVar("T")
 
 _FOREIGN = Unseen("not part of this repository")
 _STILL = Unseen("files alone do not run")
-_LINK_LIMIT = 40
 _ROOT_FOLDERS = (
     "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
     "/lib/systemd/system", "/etc/nginx", "/etc/tmpfiles.d", "/etc/supervisor", "/etc/supervisord.d",
@@ -74,12 +75,12 @@ class TreeHost(Repository):
     def machine(self) -> Machine | Unseen:
         return _STILL
 
-    def run(self, command: Command) -> Output | Missing | Unseen:
+    def run(self, command: Command) -> Output | Answer:
         return _STILL
 
     def read(
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = READ_LIMIT, tail: bool = False
-    ) -> Content | Missing | Unseen:
+    ) -> Content | Answer:
         real = self._find(path)
         if not isinstance(real, str):
             return real
@@ -87,23 +88,23 @@ class TreeHost(Repository):
             return _STILL
         return _shown(read_content(real, text, limit, tail, self._redactor), real, path)
 
-    def env_file(self, path: str) -> EnvFile | Missing | Unseen:
+    def env_file(self, path: str) -> EnvFile | Answer:
         real = self._find(path)
         return _shown(read_env_file(real, self._redactor), real, path) if isinstance(real, str) else real
 
-    def outline(self, path: str) -> Outline | Missing | Unseen:
+    def outline(self, path: str) -> Outline | Answer:
         real = self._find(path)
         return _shown(self._outliner.outline(real, path), real, path) if isinstance(real, str) else real
 
-    def stat(self, path: str) -> Stat | Missing | Unseen:
+    def stat(self, path: str) -> Stat | Answer:
         real = self._find(path, follow=False)
         return _shown(files.stat_path(real), real, path) if isinstance(real, str) else real
 
-    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+    def list(self, path: str) -> tuple[str, ...] | Answer:
         real = self._find(path)
         return _shown(files.list_directory(real), real, path) if isinstance(real, str) else real
 
-    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Missing | Unseen:
+    def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
         real = self._find(path)
         if not isinstance(real, str):
             return real
@@ -120,10 +121,13 @@ class TreeHost(Repository):
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
         return _STILL
 
-    def process(self, pid: int) -> ProcessRecord | Missing | Unseen:
+    def process(self, pid: int) -> ProcessRecord | Answer:
         return _STILL
 
     def connect(self, address: str) -> Connection | Unseen:
+        return _STILL
+
+    def addresses(self) -> tuple[str, ...] | Unseen:
         return _STILL
 
     def pause(self, seconds: float) -> None:
@@ -180,7 +184,7 @@ class TreeHost(Repository):
         here = self._places[above]
         return Missing() if here is None else posixpath.normpath(posixpath.join(here, path[len(above) :].lstrip("/")))
 
-    def _find(self, path: str, *, follow: bool = True) -> str | Missing | Unseen:
+    def _find(self, path: str, *, follow: bool = True) -> str | Answer:
         """Where a path of the examined machine lies on this one."""
         if self._root is not None:
             return _below(self._root, path, follow)
@@ -194,7 +198,7 @@ class TreeHost(Repository):
                     return _FOREIGN
         folder, name = os.path.split(path.rstrip("/") or path)
         real = os.path.realpath(path) if follow else os.path.join(os.path.realpath(folder or "."), name)
-        if any(real == inside or real.startswith(inside.rstrip("/") + "/") for inside in self._inside):
+        if any(is_below(real, inside) for inside in self._inside):
             return path
         return _FOREIGN
 
@@ -204,7 +208,7 @@ def _shown(answer: T, real: str, path: str) -> T | Unseen:
     return Unseen(answer.reason.replace(real, path)) if isinstance(answer, Unseen) else answer
 
 
-def _below(root: str, path: str, follow: bool) -> str | Missing | Unseen:
+def _below(root: str, path: str, follow: bool) -> str | Answer:
     """An absolute path with `root` as "/": links are followed one by one, and ".." ends at the root.
 
     What does not exist is returned all the same, for the caller to find it missing.
@@ -212,7 +216,7 @@ def _below(root: str, path: str, follow: bool) -> str | Missing | Unseen:
     if not path.startswith("/"):
         return Unseen(f"{path} is not an absolute path")
     here: list[str] = []
-    waiting = _parts(path)[::-1]
+    waiting = parts(path)[::-1]
     links = 0
     while waiting:
         part = waiting.pop()
@@ -230,12 +234,8 @@ def _below(root: str, path: str, follow: bool) -> str | Missing | Unseen:
             continue  # for the caller to find out; a name below a missing directory is missing too
         if is_link:
             links += 1
-            if links > _LINK_LIMIT:
+            if links > LINK_LIMIT:
                 return Unseen(f"too many links at {path}")
             here = [] if target.startswith("/") else here[:-1]
-            waiting.extend(_parts(target)[::-1])
+            waiting.extend(parts(target)[::-1])
     return os.path.join(root, *here)
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]

@@ -13,7 +13,6 @@ _WORDS = {
     "startup": "does not start",
     "no-response": "no response",
     "client-error": "client errors",
-    "headers": "wrong headers",
     "static": "static files",
 }
 _LEFT = 40

@@ -36,6 +36,11 @@ BAD = [
     (("check", "nowhere"), ("no such file or folder", "nowhere", "recording")),
     (("check", "astray"), ("no such file or folder", "astray", "recording")),
     (("check", "loop"), ("too many levels", "loop", "recording")),
+    (("check", "--demo", "--select", "headers"), ("no rule is selected by", "headers", "flaskdoctor rules")),
+    (
+        ("check", "--demo", "--select", "502", "--ignore", "502"),
+        ("every rule that is selected is ignored", "Ignore fewer"),
+    ),
     (("check", "pipe"), ("neither a file nor a folder", "pipe", "recording")),
     (("check", "/dev/zero"), ("neither a file nor a folder", "/dev/zero", "recording")),
     (("check", ""), ("an empty value", "TARGET", "Give one")),

@@ -56,6 +56,13 @@ def test_reader_that_leaves(command: str) -> None:
     assert (done.returncode, done.stderr) == (code(command), "")
 
 
+@pytest.mark.parametrize(("words", "expected"), [("check --help | true", 0), ("check --nonsense 2>&1 | true", 2)])
+def test_reader_of_typers_words_that_leaves(words: str, expected: int) -> None:
+    for _ in range(3):  # it may be there long enough
+        done = shell(f"$D {words}")
+        assert (done.returncode, done.stderr) == (expected, "")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_full_disk_is_told(command: str) -> None:
     done = shell(f"$D {command} >/dev/full")

@@ -110,7 +110,7 @@ def routed(state: Any, *, to: Any = ELSEWHERE, edit: Edit | None = EDIT, live: b
         if live
         else make(Gunicorn, settings=make(Settings, bind=(HELD,)))
     )
-    return app(routes=(route,), gunicorns=(gunicorn,), binds=(HELD,))
+    return app(routes=(route,), gunicorns=(gunicorn,), binds=(HELD,), listening=live)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from engine.builders import rule
 
+from doctor.engine.load import load_rules
+from doctor.engine.rule import SYMPTOMS
 from doctor.engine.select import SelectorError, select
 from doctor.errors import UserError
 
@@ -11,6 +13,8 @@ RULES = (
     rule(id="GUN902", name="two", symptoms="[stale-code]"),
     rule(id="GUN913", name="three", symptoms='["502", startup]'),
 )
+
+MANY = (*RULES, *(rule(id=f"GUN95{number}", name=f"other-{number}") for number in range(9)))
 
 
 @pytest.mark.parametrize(
@@ -25,10 +29,8 @@ RULES = (
         (["502"], [], [], "13"),
         (["startup", "one"], [], [], "13"),
         ([], ["502"], [], "2"),
-        ([], ["ALL"], [], ""),
         (["GUN"], ["GUN90"], [], "3"),
         (["GUN901"], ["GUN90"], [], "1"),
-        (["GUN901"], ["one"], [], ""),
         (["GUN90"], ["GUN"], [], "12"),
         (["two"], [], ["502"], "123"),
         ([], ["GUN9"], ["GUN91"], "3"),
@@ -54,10 +56,21 @@ def test_the_narrower_word_wins(wanted: list[str], ignore: list[str], extend: li
 def test_a_word_that_selects_nothing(word: str, hint: str) -> None:
     for arguments in ([word], [], []), ([], [word], []), ([], [], [word]):
         with pytest.raises(SelectorError) as caught:
-            select(RULES, *arguments)
+            select(MANY, *arguments)
         assert (caught.value.word, caught.value.hint) == (word, hint)
         assert isinstance(caught.value, UserError)
 
 
-def test_a_symptom_no_rule_has_is_no_mistake() -> None:
-    assert select(RULES, ["504"]) == ()
+def test_a_symptom_that_no_rule_has_selects_nothing() -> None:
+    with pytest.raises(SelectorError):
+        select(RULES, ["504"])
+
+
+@pytest.mark.parametrize(("wanted", "ignore"), [([], ["ALL"]), (["GUN901"], ["one"]), (["502"], ["GUN901", "GUN91"])])
+def test_a_choice_that_leaves_no_rule(wanted: list[str], ignore: list[str]) -> None:
+    with pytest.raises(UserError, match="every rule that is selected is ignored as well"):
+        select(RULES, wanted, ignore)
+
+
+def test_every_symptom_belongs_to_a_rule() -> None:
+    assert set(SYMPTOMS) == {symptom for rule in load_rules() for symptom in rule.symptoms}

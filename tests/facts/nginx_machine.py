@@ -58,6 +58,8 @@ class MemoryHost(Host):
         self.stats: dict[str, Stat] = {}
         self.table: list[ProcessRecord] = []
         self.hidden: set[str] = set()
+        self.interfaces: tuple[str, ...] | Unseen = ("127.0.0.1", "::1")
+        self.asked_addresses = 0
         self.version: Output | Missing | Unseen = Output(0, "", VERSION)
         for path, text in (files or {}).items():
             self.add(path, text)
@@ -210,6 +212,10 @@ class MemoryHost(Host):
 
     def connect(self, address: str) -> Connection | Unseen:
         return Unseen("a machine in memory")
+
+    def addresses(self) -> tuple[str, ...] | Unseen:
+        self.asked_addresses += 1
+        return self.interfaces
 
     def pause(self, seconds: float) -> None:
         pass

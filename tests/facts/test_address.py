@@ -11,6 +11,7 @@ from doctor.facts.address import (
     parse_bind,
     parse_listen_stream,
     parse_upstream,
+    reachable,
     reaches,
     tcp,
     unix,
@@ -118,6 +119,20 @@ def test_a_wildcard_answers_at_every_address_of_the_machine() -> None:
     for bind in ("0.0.0.0:8000", "[::]:8000"):
         assert reaches(parse_upstream("10.0.0.7:8000"), parse_bind(bind), here=True)
     assert not reaches(parse_upstream("10.0.0.7:8000"), parse_bind("127.0.0.1:8000"), here=True)
+
+
+@pytest.mark.parametrize(
+    ("bind", "asked"),
+    [
+        ("0.0.0.0:8000", "127.0.0.1:8000"),
+        ("[::]:8000", "127.0.0.1:8000"),
+        ("10.0.0.0:8000", "10.0.0.0:8000"),
+        ("[fe80::]:8000", "[fe80::]:8000"),
+        ("unix:/run/a.sock", "unix:/run/a.sock"),
+    ],
+)
+def test_where_a_bind_is_reached(bind: str, asked: str) -> None:
+    assert str(reachable(parse_bind(bind))) == asked
 
 
 def test_only_addresses_of_this_machine_are_loopback() -> None:

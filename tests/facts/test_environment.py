@@ -6,7 +6,8 @@ import pytest
 from blank import blank
 
 from doctor.facts.process import Process
-from doctor.facts.service.environment import Environment, collect
+from doctor.facts.service import environment
+from doctor.facts.service.environment import Environment
 from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.grammar.envfile import EnvAssignment, EnvFile, EnvOddity, EnvOddLine
@@ -67,7 +68,7 @@ def compare(
     process: Fact[Process],
     required: Fact[tuple[str, ...]] = Absent(),  # noqa: B008
 ) -> Environment:
-    return collect(host, of, process, required)  # type: ignore[arg-type]
+    return environment.collect(environment.compare(host, of, process), required)  # type: ignore[arg-type]
 
 
 def names(fact: Fact[Any]) -> Any:
@@ -151,7 +152,7 @@ def test_missing_file() -> None:
     host = FakeHost()
     host.files[ENV] = Missing()
     (state,) = compare(host, unit(optional=True), Absent()).files
-    assert (names(state.state), state.optional, names(state.mode)) == ("missing", True, Absent)
+    assert (names(state.state), state.optional) == ("missing", True)
     host.kind = TargetKind.TREE
     (state,) = compare(host, unit(), Unknown("a repository has no running service")).files
     assert isinstance(state.state, Unknown)

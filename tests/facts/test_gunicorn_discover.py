@@ -241,6 +241,33 @@ def test_a_unit_that_reloads_is_changing() -> None:
     assert host.paused == [0.2]
 
 
+@pytest.mark.parametrize(
+    ("state", "sub_state", "restarts", "age", "workers", "runs"),
+    [
+        ("activating", "start", 3, 0.4, 0, False),
+        ("activating", "auto-restart", 0, 0.1, 0, False),
+        ("active", "running", 3, 0.4, 0, False),
+        ("active", "running", 3, 0.4, 2, True),
+        ("activating", "start", 0, 0.4, 0, True),
+        ("active", "running", 1, 50.0, 0, True),
+    ],
+)
+def test_a_try_after_others_that_failed_is_no_master(
+    state: str, sub_state: str, restarts: int, age: float, workers: int, runs: bool
+) -> None:
+    table = [process(122, age=age), *(process(130 + n, 122, age=age) for n in range(workers))]
+    facts = {"active_state": Known(state), "sub_state": Known(sub_state), "restarts": Known(restarts)}
+    (found,) = gunicorn.collect(Table(table), (unit(main_pid=Known(122), exec_main_started=Known(NOW - age), **facts),))
+    assert found.name == "shop.service"
+    assert isinstance(found.master, Known) is runs
+
+
+def test_a_master_that_outlived_its_unit_is_no_try() -> None:
+    facts = {"active_state": Known("activating"), "restarts": Known(3), "exec_main_started": Known(NOW - 1)}
+    (found,) = gunicorn.collect(Table([process(122, age=500.0)]), (unit(**facts, main_pid=Known(122)),))
+    assert value(found.master).pid == 122
+
+
 def test_a_container_has_files_of_its_own() -> None:
     inside = process(122, cgroup="/system.slice/docker-01.scope")
     inside = replace(inside, root=Link("/", False, 1, 99))

@@ -20,7 +20,8 @@ from doctor.facts.gunicorn.preflight import with_preflight
 from doctor.facts.gunicorn.rundir import with_run_directory
 from doctor.facts.gunicorn.taken import with_holders
 from doctor.facts.process import Process
-from doctor.facts.sockets import runtimedir, socket
+from doctor.facts.sockets import runtimedir
+from doctor.facts.sockets.kernel import table
 from doctor.facts.systemd import ExecCommand, SocketUnit, Unit
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
@@ -175,9 +176,9 @@ def test_the_runtime_directory_of_the_next_start() -> None:
 
 def taken(of: Gunicorn) -> Any:
     host = LiveHost()
-    rows = socket.table(host)
-    assert isinstance(rows, Known)
-    fact = next(iter(with_holders(host, (of,), rows.value))).taken
+    listed = table(host)
+    assert isinstance(listed, Known)
+    fact = next(iter(with_holders(host, (of,), listed.value.rows))).taken
     return fact.value if isinstance(fact, Known) else fact
 
 

@@ -10,12 +10,12 @@ from blank import blank
 from facts.nginx_machine import BOOT, MemoryHost, machine
 
 from doctor.facts.nginx import collect
-from doctor.facts.nginx.families import own_addresses
 from doctor.facts.nginx.model import Location, Nginx, Server
 from doctor.facts.nginx.parse import parse
 from doctor.facts.nginx.scope import seconds, size
 from doctor.facts.nginx.sites import original_of
 from doctor.facts.nginx.upstream import expand
+from doctor.facts.sockets.kernel import table
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known, Origin, Unknown
 from doctor.hosts.base import Missing, TargetKind, Unseen
@@ -37,7 +37,7 @@ server {
 
 
 def look(host: MemoryHost) -> Nginx:
-    return collect(host, Absent())
+    return collect(host, Absent(), table(host))
 
 
 def only(nginx: Nginx) -> Server:
@@ -126,6 +126,16 @@ def test_a_map_with_one_value_is_that_value() -> None:
     assert [peer.chosen for peer in location.upstream.value.peers] == [False, True]
 
 
+def test_shares_of_clients_lead_to_each_group() -> None:
+    host = site("location / { proxy_pass http://$variant; }")
+    split = "split_clients $remote_addr $variant { 50% 127.0.0.1:8001; * 127.0.0.1:8000; }"
+    host.add("/etc/nginx/conf.d/split.conf", split)
+    location = locate(look(host), "/")
+    assert addresses(location) == ["127.0.0.1:8000", "127.0.0.1:8001"]
+    assert isinstance(location.upstream, Known)
+    assert [peer.chosen for peer in location.upstream.value.peers] == [False, True]
+
+
 def test_a_variable_leads_to_each_of_its_groups() -> None:
     groups = "upstream a { server 127.0.0.1:1; server 127.0.0.1:2; }\nupstream b { server 127.0.0.1:3; }\n"
     host = site("location / { set $pool a; if ($arg_x) { set $pool b; } proxy_pass http://$pool; }")
@@ -136,25 +146,27 @@ def test_a_variable_leads_to_each_of_its_groups() -> None:
     assert all(peer.chosen for peer in location.upstream.value.peers)
 
 
-FIB_TRIE = """Local:
-  +-- 0.0.0.0/0 2 0 2
-        |-- 10.1.2.3
-           /32 host LOCAL
-        |-- 10.1.2.255
-           /32 link BROADCAST
-"""
-
-
 def test_an_address_of_an_interface_is_local() -> None:
     host = site("location / { proxy_pass http://10.1.2.3:8000; }\nlocation /far { proxy_pass http://10.1.2.4:8000; }")
-    host.add("/proc/net/fib_trie", FIB_TRIE)
-    host.add("/proc/net/if_inet6", "fd000000000000000000000000000002 04 40 00 82     eth0\n")
+    host.interfaces = ("10.1.2.3", "127.0.0.1", "fd00::2")
     here, far = (locate(look(host), pattern).upstream for pattern in ("/", "/far"))
     assert isinstance(here, Known)
     assert isinstance(far, Known)
     assert here.value.peers[0].local
     assert not far.value.peers[0].local
-    assert own_addresses(host) == {"10.1.2.3", "fd00::2"}
+
+
+def test_interfaces_are_asked_for_only_by_an_address_that_may_be_theirs() -> None:
+    host = site("location / { proxy_pass http://127.0.0.1:8000; }\nlocation /a { proxy_pass http://unix:/run/a.sock; }")
+    assert locate(look(host), "/").upstream != Absent()
+    assert host.asked_addresses == 0
+    for unseen in (("10.1.2.3",), Unseen("not seen")):
+        host = site("location / { proxy_pass http://10.1.2.3:8000; }\nlocation /a { proxy_pass http://10.1.2.4:8000; }")
+        host.interfaces = unseen
+        upstream = locate(look(host), "/").upstream
+        assert isinstance(upstream, Known)
+        assert upstream.value.peers[0].local is not isinstance(unseen, Unseen)
+        assert host.asked_addresses == 1
 
 
 @pytest.mark.parametrize(
@@ -379,6 +391,26 @@ def test_the_first_of_two_servers_with_a_name_answers() -> None:
     assert (shadow.path, shadow.line, shadow.same_target) == ("/etc/nginx/sites-enabled/shop", 6, False)
     # It answers for other.test all the same.
     assert not second.unasked
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "lost"),
+    [
+        ("~^(?<n>.+)\\.test$", "~^shop\\.test$", True),
+        ("*.test", "~^shop\\.test$", True),
+        ("shop.test", "~^shop\\.test$", True),
+        ("~^shop\\.example$", "~^shop\\.test$", False),
+        ("*.test", "~^shop.*\\.test$", False),
+        ("*.test", "shop.test", False),
+    ],
+)
+def test_a_regular_expression_that_one_name_fits_comes_last(other: str, own: str, lost: bool) -> None:
+    host = machine(f"server {{ listen 80; server_name {own}; }}\n")
+    host.add("/etc/nginx/conf.d/aa.conf", f'server {{ listen 80; server_name "{other}"; }}\n')
+    first, second = look(host).servers
+    assert isinstance(first.shadowed, Absent)
+    assert isinstance(second.shadowed, Known) is lost
+    assert second.unasked is lost
 
 
 def test_other_addresses_and_default_servers_do_not_shadow() -> None:
@@ -664,7 +696,8 @@ def test_a_failed_unit_says_why() -> None:
         result=Known("exit-code"),
         exec_main_status=Known(1),
     )
-    failed = collect(machine(SITE), Known(unit)).unit_failed
+    host = machine(SITE)
+    failed = collect(host, Known(unit), table(host)).unit_failed
     assert isinstance(failed, Known)
     assert failed.value == "nginx.service failed (exit-code, status 1)"
     assert isinstance(look(machine(SITE)).unit_failed, Absent)
@@ -690,7 +723,8 @@ def test_another_process_on_the_port() -> None:
 
 def repository(**files: str) -> Nginx:
     paths = {"/repo/" + path.replace("__", "/"): text for path, text in files.items()}
-    return collect(MemoryHost(paths, kind=TargetKind.TREE), Absent())
+    host = MemoryHost(paths, kind=TargetKind.TREE)
+    return collect(host, Absent(), table(host))
 
 
 def test_a_site_of_a_repository() -> None:

@@ -15,6 +15,7 @@ from doctor.facts.log import LogEvent, NginxLog
 from doctor.facts.nginx import collect, families, limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server
 from doctor.facts.process import Process
+from doctor.facts.sockets.kernel import table
 from doctor.facts.value import Absent, Known
 
 SITE = """server {
@@ -29,7 +30,7 @@ SITE = """server {
 
 
 def look(host: MemoryHost) -> Nginx:
-    return collect(host, Absent())
+    return collect(host, Absent(), table(host))
 
 
 def routes(nginx: Nginx) -> list[tuple[Server, Location]]:
@@ -108,7 +109,7 @@ def peer_of(host: MemoryHost) -> Peer:
 
 
 @pytest.mark.parametrize(
-    ("interfaces", "table", "count"),
+    ("interfaces", "routing", "count"),
     [
         (LOOPBACK + FE80, ROUTE, 2),
         # Only loopback: getaddrinfo leaves nothing out.
@@ -118,10 +119,10 @@ def peer_of(host: MemoryHost) -> Peer:
         ("", ROUTE, 1),
     ],
 )
-def test_a_name_is_as_many_peers_as_getaddrinfo_gives(interfaces: str, table: str, count: int) -> None:
+def test_a_name_is_as_many_peers_as_getaddrinfo_gives(interfaces: str, routing: str, count: int) -> None:
     host = machine("server { location / { proxy_pass http://localhost:8000; } }")
     host.add("/proc/net/if_inet6", interfaces)
-    host.add("/proc/net/route", table)
+    host.add("/proc/net/route", routing)
     addresses = peer_of(host).addresses
     assert isinstance(addresses, Known)
     assert addresses.value == (tcp("127.0.0.1", 8000), tcp("::1", 8000))[:count]

@@ -25,6 +25,7 @@ from doctor.facts.nginx.include import load
 from doctor.facts.nginx.model import ConfigError, Server
 from doctor.facts.nginx.process import build
 from doctor.facts.nginx.select import location_for, server_for
+from doctor.facts.sockets.kernel import table
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known
 from doctor.hosts.live import LiveHost
@@ -374,7 +375,8 @@ def test_files_are_included_in_the_order_of_nginx(tmp_path: Path) -> None:
 
 
 def changed(pid: int) -> object:
-    nginx = collect(LiveHost(), Known(blank(Unit, name="nginx.service", main_pid=Known(pid))))
+    host = LiveHost()
+    nginx = collect(host, Known(blank(Unit, name="nginx.service", main_pid=Known(pid))), table(host))
     assert isinstance(nginx.master, Known)
     assert nginx.master.value.pid == pid
     return nginx.newer_files

@@ -15,7 +15,7 @@ from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn, Settings
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.process import Process
-from doctor.facts.sockets.socket import Listener, Sockets
+from doctor.facts.sockets.model import Listener
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
 
@@ -280,6 +280,25 @@ def test_a_group_that_another_app_uses_is_left_alone() -> None:
     assert assigned.correction.value.after == "proxy_pass http://unix:/run/shop/gunicorn.sock;"
 
 
+def test_where_another_answers_at_the_apps_own_address_no_line_is_wrong() -> None:
+    """A second unit with the same bind: nginx names the right address, and another sits there."""
+    shop = candidate("shop", configured=(SHOP,))
+    copy = candidate("other", holds=(SHOP,), pid=20)
+    routes, _ = assign(nginx(site("shop.test", SHOP)), [shop, copy], listening((SHOP, 20, "other.service")))
+    (assigned,) = routes["shop"]
+    assert state(assigned) is PeerState.STRANGER
+    assert isinstance(assigned.correction, Absent)
+    assert assigned.configured.is_(True)
+
+
+def test_the_address_of_an_interface_is_left_as_it_is() -> None:
+    shop = candidate("shop", holds=(Address(AddressKind.TCP, host="10.0.0.0", port=8000),))
+    routes, _ = assign(nginx(site("shop.test", PORT)), [shop], listening((shop.holds[0], 10, "shop.service")))
+    correction = routes["shop"][0].correction
+    assert isinstance(correction, Known)
+    assert correction.value.after == "server 10.0.0.0:8000;"
+
+
 def test_a_wildcard_bind_answers_at_an_address_of_the_machine() -> None:
     wildcard = Address(AddressKind.TCP, host="", port=8000)
     routes, _ = assign(
@@ -311,7 +330,7 @@ def test_the_control_socket_of_gunicorn_takes_no_requests() -> None:
     control = Address(AddressKind.UNIX, path="/home/shop/.gunicorn/gunicorn.ctl")
     gunicorn = candidate("shop", configured=(SHOP,)).gunicorns[0]
     unit = blank(Unit, name="shop.service", triggered_by=())
-    seen = Sockets(listening((control, 10, "shop.service"), (SHOP, 10, "shop.service")))
+    seen = listening((control, 10, "shop.service"), (SHOP, 10, "shop.service"))
     (shop,) = candidates((unit,), (gunicorn,), seen)
     assert shop.holds == (SHOP,)
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from doctor.facts.address import Address, parse_bind, unix
-from doctor.facts.sockets import socket, socketfile
-from doctor.facts.sockets.socket import Listener, SocketFile
+from doctor.facts.sockets.file import socket_file
+from doctor.facts.sockets.kernel import table
+from doctor.facts.sockets.listeners import collect
+from doctor.facts.sockets.model import Listener, SocketFile, Sockets
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Connection, Content, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
 from doctor.hosts.live import LiveHost
@@ -87,8 +89,12 @@ class Recorded(LiveHost):
         return self.connected
 
 
+def everything(host: LiveHost) -> Sockets:
+    return collect(host, table(host))
+
+
 def listeners(host: LiveHost) -> dict[int, Listener]:
-    found = socket.collect(host).listeners
+    found = everything(host).listeners
     assert isinstance(found, Known)
     return {listener.inode: listener for listener in found.value}
 
@@ -150,7 +156,7 @@ def test_nothing_can_be_listed() -> None:
         def read(self, path: str, *args: object, **options: object) -> Content | Missing | Unseen:
             return Unseen("a repository has no sockets")
 
-    found = socket.collect(Blind()).listeners
+    found = everything(Blind()).listeners
     assert isinstance(found, Unknown)
     assert found.reason == "a repository has no sockets"
 
@@ -160,7 +166,8 @@ GIDS: Fact[frozenset[int]] = Known(frozenset({33}))
 
 
 def look(path: Path | str, host: LiveHost | None = None) -> SocketFile:
-    return socketfile.socket_file(host or LiveHost(), unix(str(path)), UID, GIDS)
+    host = host or LiveHost()
+    return socket_file(host, unix(str(path)), UID, GIDS, everything(host))
 
 
 @pytest.fixture
@@ -343,7 +350,8 @@ def test_a_real_tcp_listener() -> None:
 
 
 def test_nginxs_user_is_not_known(open_folder: Path) -> None:
-    found = socketfile.socket_file(LiveHost(), unix(str(open_folder / "x")), Unknown("nginx does not run"), GIDS)
+    host, path = LiveHost(), unix(str(open_folder / "x"))
+    found = socket_file(host, path, Unknown("nginx does not run"), GIDS, everything(host))
     assert isinstance(found.obstacle, Unknown)
     assert found.obstacle.reason == "nginx does not run"
 
@@ -356,7 +364,27 @@ def test_what_could_not_be_judged_on_the_way_to_a_missing_socket_stays_unknown(o
 
     gone = unix(str(open_folder / "gone.sock"))
     nobody = Known(65534)
-    assert isinstance(socketfile.socket_file(LiveHost(), gone, nobody, GIDS).obstacle, Absent)
-    hidden = socketfile.socket_file(WithAList(), gone, nobody, GIDS).obstacle
+    sockets = everything(LiveHost())
+    assert isinstance(socket_file(LiveHost(), gone, nobody, GIDS, sockets).obstacle, Absent)
+    hidden = socket_file(WithAList(), gone, nobody, GIDS, sockets).obstacle
     assert isinstance(hidden, Unknown)
     assert "access control list" in hidden.reason
+
+
+def test_the_kernels_lists_are_read_once_however_many_routes_there_are(open_folder: Path) -> None:
+    class Counting(Recorded):
+        reads = 0
+
+        def read(self, path: str, *args: object, **options: object) -> Content | Missing | Unseen:
+            self.reads += path.startswith("/proc/net/")
+            return super().read(path, *args, **options)  # type: ignore[arg-type]
+
+    row = "0: 00000002 00000000 00010000 0001 01 {} {}/{}.sock\n"
+    rows = "".join(row.format(700 + index, open_folder, index) for index in range(20))
+    host = Counting(process(9, "gunicorn", range(700, 720)), unix="Num\n" + rows)
+    found = everything(host)
+    host.asked.clear()
+    for index in range(20):
+        file = socket_file(host, unix(f"{open_folder}/{index}.sock"), UID, GIDS, found)
+        assert file.inodes == Known((700 + index,), file.inodes.places)
+    assert (host.reads, host.asked) == (3, [])

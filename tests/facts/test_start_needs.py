@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from doctor.facts.release import Release
 from doctor.facts.service import pidfile, placement, supervision
 from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.systemd.accounts import Accounts
-from doctor.facts.value import Absent, Known, Unknown
+from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.hosts.base import Content, FileType, Missing, Stat, TargetKind, Unseen
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nshop:x:999:998::/:/bin/sh\n"
@@ -96,6 +97,19 @@ def look(host: FakeHost, of: Known[Unit], g: Gunicorn | None = None, **more: Any
 def test_nothing_stands_in_the_way_of_a_usual_unit() -> None:
     found = look(FakeHost(), unit())
     assert all(isinstance(getattr(found, name), Absent) for name in placement.Placement.__dataclass_fields__)
+
+
+def test_a_script_whose_interpreter_is_gone() -> None:
+    moved, first = "/srv/shop/env/bin/gunicorn", "/srv/shop/old/bin/python"
+    shebang = Known(first, (Place(path=moved, line=1, text=f"#!{first}"),))
+    g = replace(gunicorn(moved, Known("/srv/shop/old")), python=shebang)
+    found = look(FakeHost({moved: "", "/srv/shop/current/wsgi.py": ""}), unit(moved), g)
+    assert found.missing_program.is_(first)
+    assert found.broken_script.is_(moved)
+    # The unit itself names what is not there.
+    found = look(FakeHost(), unit("/srv/nowhere/gunicorn"))
+    assert found.missing_program.is_("/srv/nowhere/gunicorn")
+    assert isinstance(found.broken_script, Absent)
 
 
 def test_a_directory_that_is_not_there() -> None:

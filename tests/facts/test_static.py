@@ -7,6 +7,7 @@ from facts.nginx_machine import BOOT, MemoryHost, machine
 
 from doctor.facts.access import obstacle, physical
 from doctor.facts.nginx import collect as collect_nginx
+from doctor.facts.sockets.kernel import table
 from doctor.facts.static import StaticPath, collect
 from doctor.facts.static.assets import names_its_content
 from doctor.facts.value import Absent, Fact, Known, Unknown
@@ -25,7 +26,7 @@ def site(body: str, *, files: tuple[str, ...] = ("static/app.css", "static/app.j
 
 
 def look(host: MemoryHost, running: Fact[str] | None = None) -> tuple[StaticPath, ...]:
-    nginx = collect_nginx(host, Absent())
+    nginx = collect_nginx(host, Absent(), table(host))
     return collect(host, nginx, nginx.servers[0], running or Known(RUNNING), Absent(), Absent())
 
 
@@ -37,7 +38,7 @@ def one(host: MemoryHost) -> StaticPath:
 def test_of_two_apps_in_one_server_block_each_has_its_own_files() -> None:
     here = "location {0}/static/ {{ alias /srv/shop/current/static/; }}"
     host = site("\n".join(here.format(prefix) for prefix in ("", "/blog", "/wiki")))
-    nginx = collect_nginx(host, Absent())
+    nginx = collect_nginx(host, Absent(), table(host))
 
     def urls(*own: str, others: tuple[str, ...]) -> list[str]:
         server, nothing = nginx.servers[0], Absent()
@@ -203,7 +204,9 @@ def test_who_may_turn_a_link_does_not_choose_what_is_opened() -> None:
         host.link(f"{RUNNING}/static", "/var/lib/private/static", uid=owner)
         host.add("/var/lib/private/static/app.css", "x")
         host.directory("/var/lib/private", mode=0o700)
-        assert isinstance(one(host).obstacle, Known)
+        stopped = one(host).obstacle
+        assert isinstance(stopped, Known)
+        assert stopped.value.chosen is not granted
         assert isinstance(one(host).grant, Known if granted else Absent)
 
 
@@ -318,7 +321,7 @@ def test_what_is_missing_or_hidden_is_no_obstacle() -> None:
 
 
 def folder(host: MemoryHost, static: str = f"{RUNNING}/shop/static") -> StaticPath:
-    nginx = collect_nginx(host, Absent())
+    nginx = collect_nginx(host, Absent(), table(host))
     (path,) = collect(host, nginx, nginx.servers[0], Known(RUNNING), Known(static), Known("/static"))
     return path
 

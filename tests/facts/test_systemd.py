@@ -270,7 +270,7 @@ def test_socket_of_a_repository() -> None:
     assert isinstance(socket.listen, Known)
     assert socket.listen.value == (
         Address(AddressKind.UNIX, path="/run/shop.sock"),
-        Address(AddressKind.TCP, host="", port=8000),
+        Address(AddressKind.TCP, host="::", port=8000),
     )
     assert socket.listen.places[0].line == 2
 
@@ -291,7 +291,28 @@ def test_socket_of_a_repository() -> None:
         (["/bin/kill $MAINPID"], "quit", False),
         (["/bin/kill -QUIT $MAINPID"], "quit", False),
         (["/bin/kill -9 $MAINPID"], "kill", False),
-        (["/bin/kill -USR2 $MAINPID"], "custom", False),
+        (["/bin/kill -USR2 $MAINPID"], "second-master", False),
+        (["/bin/kill -USR2 $MAINPID", "/bin/sleep 5"], "second-master", False),
+        (["/bin/kill -USR2 $MAINPID", "/bin/sleep 5", "/bin/kill -TERM $MAINPID"], "custom", False),
+        (["/bin/kill -USR2 $MAINPID", "/srv/shop/bin/finish-upgrade"], "custom", False),
+        (["/bin/kill -USR1 $MAINPID"], "no-effect", False),
+        (["/bin/kill -USR1 $MAINPID", "/bin/kill -HUP $MAINPID"], "hup", False),
+        (["/bin/kill -TTIN $MAINPID"], "custom", False),
+        (["/bin/touch /srv/shop/current/wsgi.py"], "no-effect", False),
+        (["/bin/true"], "no-effect", False),
+        (["/bin/true", "/srv/shop/bin/reload"], "custom", False),
+        (["/bin/sh -c 'echo reloading; touch /srv/shop/current/wsgi.py'"], "no-effect", False),
+        (["/usr/bin/pkill -HUP -f gunicorn"], "wrong-process", False),
+        (["/usr/bin/pkill -HUP -o -f gunicorn"], "custom", False),
+        (["/usr/bin/pkill -HUP -of gunicorn"], "custom", False),
+        (["/usr/bin/pkill -HUP -P 1 gunicorn"], "custom", False),
+        (["/usr/bin/pkill --signal HUP --pidfile /run/shop.pid"], "custom", False),
+        (["/usr/bin/pkill -HUP -f 'gunicorn: master'"], "custom", False),
+        (["/usr/bin/pkill -USR1 gunicorn"], "no-effect", False),
+        (["/bin/sh -c 'kill -HUP $(pgrep -f gunicorn)'"], "wrong-process", False),
+        (["/bin/sh -c 'kill -HUP `/usr/bin/pgrep gunicorn`'"], "wrong-process", False),
+        (["/bin/sh -c 'kill -HUP $(pgrep -o gunicorn)'"], "custom", False),
+        (["/bin/sh -c 'kill -HUP $(pgrep gunicorn | head -1)'"], "custom", False),
         ([r"/bin/kill -HUP \$MAINPID"], "fails", False),
         (["/bin/kill -HUP $$MAINPID"], "fails", False),
         (["/bin/kill -HUP $(cat /run/x.pid)"], "fails", False),

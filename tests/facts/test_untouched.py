@@ -80,7 +80,7 @@ def look(host: MemoryHost) -> tuple[Any, Any]:
     titled = Unknown("a title")
     master = Known(blank(Process, pid=7, started=STARTED, argv=titled, environ=titled))
     gunicorn = blank(Gunicorn, master=master, settings=blank(Settings), launcher=Known("other"))
-    changed = environment.collect(host, Known(unit()), master, Absent()).changed
+    changed = environment.compare(host, Known(unit()), master).changed
     return drift.collect(host, Known(unit()), gunicorn), changed
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.grammar.execline import (
+    SHELLS,
     LineError,
     ShellCommand,
     ShownExec,
@@ -17,6 +18,7 @@ from doctor.grammar.execline import (
     split_shown,
     split_words,
     substitute,
+    unescape,
 )
 
 
@@ -115,3 +117,17 @@ def test_never_anything_but_words_or_a_line_error(text: str) -> None:
     shell_commands(text)
     with suppress(LineError):
         assert all(command.argv for command in split_exec(text))
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_every_shell_runs_a_script(shell: str) -> None:
+    assert shell_script((f"/bin/{shell}", "-c", "exec gunicorn app:app")) == "exec gunicorn app:app"
+    assert split_shown(ShownExec(f"/bin/{shell}", f"{shell} -c exec gunicorn", False)).argv[2:] == ("exec gunicorn",)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [(r"\xc3\xa9\303\251", "éé"), (r"\xe9", "\udce9"), (r"\u00e9\400", "é\\400")]
+)
+def test_escapes_are_bytes_of_utf8(written: str, value: str) -> None:
+    assert split_words(written) == (value,)
+    assert unescape(written) == value

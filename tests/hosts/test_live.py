@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -506,6 +507,15 @@ def test_connect(host: LiveHost, tmp_path: Path) -> None:
         "127.evil:80",
     ):
         assert isinstance(host.connect(address), Unseen), address
+
+
+def test_addresses(host: LiveHost) -> None:
+    found = host.addresses()
+    assert isinstance(found, tuple)
+    assert "127.0.0.1" in found
+    for address in found:
+        ip_address(address)
+        assert "%" not in address
 
 
 def test_machine(host: LiveHost) -> None:

@@ -293,6 +293,30 @@ def test_equal_values_have_equal_tokens_everywhere() -> None:
     assert R.text(TextKind.UNIT, 'Environment="A=a\\tb"') == f'Environment="A={R.token("A", chr(97) + chr(9) + "b")}"'
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (r"FOO=\u00e9t\u00e9", "été"),
+        (r"FOO=\xc3\xa9t\303\251", "été"),
+        (r"FOO=\U0001F600", "\U0001f600"),
+        (r'"FOO=a\x20b"', "a b"),
+        (r"FOO=\xe9", "\udce9"),
+        (r"FOO=\q\\", "\\q\\"),
+        ('"FOO=a\\\n# note\nb"', "a b"),
+        ('"FOO=a\\\r\nb"', "a b"),
+    ],
+)
+def test_an_escaped_value_has_the_token_of_the_process(written: str, value: str) -> None:
+    redactor = Redactor()
+    text = redactor.text(TextKind.UNIT, f"[Service]\nEnvironment={written}\nExecStart=/x\n")
+    assert T.findall(text) == [redactor.token("FOO", value)]
+
+
+def test_a_line_that_ends_in_an_escaped_backslash_is_whole() -> None:
+    text = Redactor().text(TextKind.UNIT, "[Service]\nExecStart=/x a\\\\\nEnvironment=FOO=bar\n")
+    assert text.startswith("[Service]\nExecStart=/x a\\\\\nEnvironment=FOO=<hidden:")
+
+
 def test_tokens_differ_by_value_and_by_run() -> None:
     assert R.token("A", "x") != R.token("A", "y")
     assert Redactor().token("A", "x") != Redactor().token("A", "x")
@@ -369,6 +393,24 @@ def test_a_log_tells_names_and_addresses(name: str, value: str) -> None:
     redactor = Redactor(b"k" * 32)
     redactor.token(name, value)
     assert redactor.text(TextKind.LOG, f"cannot use '{value}'") == f"cannot use '{value}'"
+
+
+def test_the_longest_of_the_known_values_is_hidden_first() -> None:
+    redactor = Redactor()
+    for value in ("Corr3ct-horse", "Corr3ct-horse/battery", "--//--++//"):
+        redactor.token("DB_PASSWORD", value)
+    text = redactor.text(TextKind.LOG, "bad value Corr3ct-horse/battery (--//--++//), Corr3ct-horse, Corr3ct-horseman")
+    assert T.sub("T", text) == "bad value T (T), T, Corr3ct-horseman"
+
+
+def test_many_known_values_take_no_time() -> None:
+    redactor = Redactor()
+    for number in range(4000):
+        redactor.token(f"PASSWORD_{number}", f"Zq{number * 7919:08}xK")
+    text = "[2026-11-22 10:00:00 +0000] [123] [INFO] Booting worker with pid: 123\n" * 3700 + "got Zq00007919xK\n"
+    begun = time.perf_counter()
+    assert redactor.text(TextKind.LOG, text).splitlines()[-1].startswith("got <hidden:")
+    assert time.perf_counter() - begun < 0.1
 
 
 def test_journal_stays_json_and_hides_in_message() -> None:

@@ -61,6 +61,7 @@ def questions(tmp_path: Path) -> list[Callable[[Host], object]]:
         lambda host: host.list(here),
         lambda host: host.scan(here, (".py", ".html"), limit=50),
         lambda host: host.connect("127.0.0.1:9"),
+        lambda host: host.addresses(),
         lambda host: host.documents(),
     ]
 

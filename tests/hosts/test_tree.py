@@ -149,6 +149,7 @@ def test_nothing_but_the_repository(repository: Path) -> None:
     assert isinstance(host.processes(), Unseen)
     assert isinstance(host.process(1), Unseen)
     assert isinstance(host.connect("127.0.0.1:1"), Unseen)
+    assert isinstance(host.addresses(), Unseen)
 
 
 @pytest.fixture

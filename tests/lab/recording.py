@@ -1,8 +1,8 @@
 """Recordings of machines: where they lie, how they are written, and what they must say.
 
 `fixtures/<rule>/<fault>.snapshot.json.gz` is a broken machine, `lookalike-<name>.snapshot.json.gz` one that only
-resembles it, `fixtures/healthy/<shape>.snapshot.json.gz` a healthy one; `<fault>.expected.txt` is the report a
-person sees. They are compressed, so that a diff of a recording never hides a diff of a recipe.
+resembles it, `fixtures/healthy/<shape>.snapshot.json.gz` a healthy one. Beside each lies `<name>.expected.txt`, the
+report a person sees. They are compressed, so that a diff of a recording never hides a diff of a recipe.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from dataclasses import fields
 
 from doctor.facts.appcode.flask import (
     calls_dotenv,
-    has_proxy_fix,
     static_folder,
     static_url,
     upload_limit,
@@ -21,20 +21,16 @@ from doctor.facts.appcode.model import AppCode, EntryPoint, Imports
 from doctor.facts.appcode.walk import Walk, binds, walk
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.python.modules import Found, Modules, interpreter
+from doctor.facts.service.environment.declared import STANDARD_NAMES
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import Content, Host, Missing, TextKind, Unseen
+from doctor.hosts.hidden import TOKEN
 
-_GIVEN = frozenset(
-    {
-        "CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "HOME", "INVOCATION_ID",
-        "JOURNAL_STREAM", "LANG", "LISTEN_FDS", "LISTEN_PID", "LOGNAME", "LOGS_DIRECTORY", "NOTIFY_SOCKET", "PATH",
-        "RUNTIME_DIRECTORY", "SERVER_SOFTWARE", "SHELL", "STATE_DIRECTORY", "SYSTEMD_EXEC_PID", "USER",
-    }
-)  # fmt: skip
-"""Variables systemd and Gunicorn set themselves (systemd.exec(5), Environment variables in spawned processes)."""
+_GIVEN = STANDARD_NAMES | {"SERVER_SOFTWARE"}
+"""Variables that systemd and Gunicorn set themselves."""
 
 _ANY_VERSION = (
     "Missing parentheses in call",
@@ -117,8 +113,6 @@ class _Collector:
         unbound = next((p for p in seen.missing if not p.module), None)
         unbound_name: Fact[str] = Known(unbound.text, (unbound.place,)) if unbound else self._nothing(seen)
         missing, required_by = self._variables(seen, declared)
-        names = tuple(dict.fromkeys(name for name, _ in seen.required))
-        places = tuple(place for _, place in seen.required[:5])
         return AppCode(
             directory=self._directory,
             entry_module=Known(module, self._wsgi_app.places),
@@ -130,21 +124,16 @@ class _Collector:
             syntax_error=syntax,
             missing_module=missing_module,
             missing_package=_package(missing_module, own_names),
-            import_problem=unbound_name,
             entry_problem=entry_problem,
-            required_variables=Known(names, places) if names else self._nothing(seen),
             required_by=required_by,
             missing_variables=missing,
             boot_blocker=_blocker(seen, syntax, entry_problem, missing_module, unbound_name, missing),
-            proxy_fix=has_proxy_fix(own),
             static_folder=static_folder(own),
             static_url=static_url(own),
             version_route=version_route(own),
             upload_limit=upload_limit(own),
             uses=Known(frozenset(seen.uses), self._wsgi_app.places),
             loads_dotenv=calls_dotenv(own),
-            dotenv_file=self._dotenv_file(),
-            installed_copy=self._installed_copy(found, module),
         )
 
     def _imports(self, found: Found, seen: Walk) -> Fact[Imports]:
@@ -168,7 +157,7 @@ class _Collector:
         facts: dict[str, Fact[str]] = {field.name: reason for field in fields(AppCode)}
         facts.update(directory=self._directory, entry=ABSENT, entry_problem=problem, boot_blocker=problem)
         facts.update(entry_module=Known(module, self._wsgi_app.places))
-        facts.update(syntax_error=ABSENT, missing_module=ABSENT, missing_package=ABSENT, import_problem=ABSENT)
+        facts.update(syntax_error=ABSENT, missing_module=ABSENT, missing_package=ABSENT)
         sets: dict[str, Fact[frozenset[str]]] = {"own_names": self._own_names()}
         return AppCode(**{**facts, **sets})  # type: ignore[arg-type]
 
@@ -276,24 +265,6 @@ class _Collector:
                 folder = folder.rpartition("/")[0]
         return Unknown("the app calls load_dotenv() and no .env was found above the file that does", tuple(loaders))
 
-    def _dotenv_file(self) -> Fact[str]:
-        path = f"{self._directory.value}/.env"
-        stat = self._host.stat(path)
-        if isinstance(stat, Missing):
-            return ABSENT
-        return Unknown(stat.reason) if isinstance(stat, Unseen) else Known(path, (Place(path=path),))
-
-    def _installed_copy(self, found: Found, module: str) -> Fact[str]:
-        if not found.source or not found.file.startswith(tuple(f"{site}/" for site in self._interpreter.sites)):
-            return ABSENT
-        installed = self._host.read(found.file, TextKind.PYTHON)
-        tail = f"{module.replace('.', '/')}{'/__init__' if found.folders else ''}.py"
-        for path in (f"{self._directory.value}/src/{tail}", f"{self._directory.value}/lib/{tail}"):
-            source = self._host.read(path, TextKind.PYTHON)
-            if isinstance(source, Content) and isinstance(installed, Content) and source.text != installed.text:
-                return Known(found.file, (Place(path=found.file), Place(path=path)))
-        return ABSENT
-
 
 def _package(module: Fact[str], own: Fact[frozenset[str]]) -> Fact[str]:
     if not isinstance(module, Known) or isinstance(own, Unknown):
@@ -324,15 +295,18 @@ def _search(gunicorn: Gunicorn, unit: Fact[Unit], directory: str) -> tuple[list[
     hidden = ""
     pythonpath = gunicorn.settings.pythonpath
     if isinstance(pythonpath, Known):
-        search += [_joined(directory, entry.strip()) for entry in reversed(pythonpath.value.split(","))]
+        search += [
+            posixpath.normpath(posixpath.join(directory, entry.strip()))
+            for entry in reversed(pythonpath.value.split(","))
+        ]
     elif isinstance(pythonpath, Unknown):
         hidden = pythonpath.reason
     search.append(directory)
     for value in _environment_pythonpath(gunicorn, unit):
-        if "/" in value:
-            search += [_joined(directory, entry) for entry in value.split(":") if entry]
-        else:
+        if TOKEN.search(value):
             hidden = hidden or "PYTHONPATH is set to a value that is not shown"
+        else:
+            search += [posixpath.normpath(posixpath.join(directory, entry)) for entry in value.split(":") if entry]
     return search, hidden
 
 
@@ -343,10 +317,6 @@ def _environment_pythonpath(gunicorn: Gunicorn, unit: Fact[Unit]) -> list[str]:
     if isinstance(unit, Known) and isinstance(unit.value.environment, Known):
         values += [v for name, v in unit.value.environment.value if name == "PYTHONPATH"]
     return list(dict.fromkeys(values))
-
-
-def _joined(directory: str, path: str) -> str:
-    return path if path.startswith("/") else f"{directory}/{path}".removesuffix("/.")
 
 
 def _near(outline: Outline) -> str:

@@ -1,7 +1,8 @@
-"""What an app says about itself in calls of Flask: static files, proxies, limits, a route that names the release."""
+"""What an app says about itself in calls of Flask: static files, limits, a route that names the release."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,8 @@ from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unkno
 from doctor.grammar.outline import Call, Expression, Literal
 
 _LIMIT = "MAX_CONTENT_LENGTH"
-_VERSION_ROUTE = re.compile(r"/_*(?:version|release|revision|build|healthz?|status|ping)(?:\.\w+)?/?$", re.IGNORECASE)
+VERSION_ROUTE = re.compile(r"/_*(?:version|release|revision|build|healthz?|status|ping)(?:\.\w+)?/?$", re.IGNORECASE)
+"""A route whose answer may tell which release it comes from."""
 
 
 def _calls(modules: Sequence[OwnModule], function: str) -> Iterator[tuple[OwnModule, Call]]:
@@ -22,12 +24,6 @@ def _calls(modules: Sequence[OwnModule], function: str) -> Iterator[tuple[OwnMod
 
 def _place(module: OwnModule, line: int) -> Place:
     return Place(path=module.file, line=line)
-
-
-def has_proxy_fix(modules: Sequence[OwnModule]) -> Fact[bool]:
-    """Does the app wrap itself in ProxyFix?"""
-    places = tuple(_place(module, call.line) for module, call in _calls(modules, "ProxyFix"))
-    return Known(bool(places), places)
 
 
 def calls_dotenv(modules: Sequence[OwnModule]) -> Fact[bool]:
@@ -52,8 +48,8 @@ def static_folder(modules: Sequence[OwnModule]) -> Fact[str]:
     if given is None:
         return Absent((place,))
     origin = Origin.EXPLICIT if "static_folder" in dict(call.keywords) else Origin.DEFAULT
-    root = module.file.rpartition("/")[0]
-    return Known(_normal(root, str(given)), (place,), origin)
+    path = posixpath.join(posixpath.dirname(module.file), str(given))
+    return Known(posixpath.normpath(path), (place,), origin)
 
 
 def static_url(modules: Sequence[OwnModule]) -> Fact[str]:
@@ -74,21 +70,11 @@ def static_url(modules: Sequence[OwnModule]) -> Fact[str]:
     return Known("/" + folder.value.rpartition("/")[2], (place,), Origin.DEFAULT)
 
 
-def _normal(root: str, path: str) -> str:
-    parts: list[str] = [] if path.startswith("/") else [p for p in root.split("/") if p]
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
-
-
 def version_route(modules: Sequence[OwnModule]) -> Fact[str]:
     """A route such as /version or /healthz."""
     for module in modules:
         for route in module.outline.routes:
-            if _VERSION_ROUTE.match(route):
+            if VERSION_ROUTE.match(route):
                 return Known(route, (Place(path=module.file),))
     return ABSENT
 

@@ -50,19 +50,15 @@ class AppCode:
     """Name of the first module imported at start that the unit's environment does not have."""
     missing_package: Fact[str]
     """`missing_module` where that is nothing of the app's own, so that something has to be installed."""
-    import_problem: Fact[str]
-    """Why a `from module import name` of the app would fail: the module is there, the name is not. One sentence."""
     entry_problem: Fact[str]
     """Why the entry point would not be found."""
-    required_variables: Fact[tuple[str, ...]]
-    """Variables read with os.environ[...] at import."""
     required_by: Fact[str]
-    """file:line of the first of them, or of the first that is missing."""
+    """file:line of the first variable read with os.environ[...] at import, or of the first that is missing."""
     missing_variables: Fact[tuple[str, ...]]
-    """Those of `required_variables` that neither the unit nor a .env file the app loads would set; Absent when none."""
+    """Variables read with os.environ[...] at import that neither the unit nor a .env file the app loads would set;
+    Absent when none."""
     boot_blocker: Fact[str]
     """The first of: syntax error, wrong entry point, failing import, missing variable; one sentence."""
-    proxy_fix: Fact[bool]
     static_folder: Fact[str]
     static_url: Fact[str]
     version_route: Fact[str]
@@ -72,7 +68,3 @@ class AppCode:
     """Top-level modules imported at start."""
     loads_dotenv: Fact[bool]
     """The app calls load_dotenv()."""
-    dotenv_file: Fact[str]
-    """A .env file in the directory."""
-    installed_copy: Fact[str]
-    """The entry module is loaded from site-packages although the directory holds a different copy of it in src/."""

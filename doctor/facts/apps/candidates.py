@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from doctor.facts.address import Address
 from doctor.facts.apps.routing import Assigned, Candidate
 from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.sockets.socket import CONTROL_SOCKET, Listener, Sockets
+from doctor.facts.sockets.model import CONTROL_SOCKET, Listener
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Place
+
+_Listeners: TypeAlias = Fact[tuple[Listener, ...]]
 
 
 def unit_names(candidate: Candidate) -> frozenset[str]:
@@ -23,17 +26,22 @@ def owned(g: Gunicorn, units: Iterable[Unit]) -> bool:
     return any(g.name == unit.name for unit in units)
 
 
-def candidates(units: Sequence[Unit], gunicorns: Sequence[Gunicorn], sockets: Sockets) -> list[Candidate]:
+def candidates(units: Sequence[Unit], gunicorns: Sequence[Gunicorn], listeners: _Listeners) -> list[Candidate]:
     """One for each unit that runs Gunicorn, and one for each stray that is no rival of such a unit."""
     found: list[Candidate] = []
     for unit in units:
         own = tuple(g for g in gunicorns if g.name == unit.name)
         if own:
-            found.append(_candidate(unit.name.removesuffix(".service"), unit, own, sockets, _configured(own[0], unit)))
+            found.append(
+                _candidate(unit.name.removesuffix(".service"), unit, own, listeners, _configured(own[0], unit))
+            )
     for stray in gunicorns:
-        if owned(stray, units) or any(_is_rival(stray, c, sockets) for c in found):
+        if owned(stray, units):
             continue
-        found.append(_candidate(_stray_name(stray), None, (stray,), sockets, stray.settings.bind))
+        held = [listener.address for listener in _held((stray,), None, listeners)]
+        if any(is_rival(stray, candidate, held) for candidate in found):
+            continue
+        found.append(_candidate(_stray_name(stray), None, (stray,), listeners, stray.settings.bind))
     return found
 
 
@@ -41,10 +49,10 @@ def _candidate(
     name: str,
     unit: Unit | None,
     gunicorns: tuple[Gunicorn, ...],
-    sockets: Sockets,
+    listeners: _Listeners,
     configured: Fact[tuple[Address, ...]],
 ) -> Candidate:
-    held = _held(gunicorns, unit, sockets)
+    held = _held(gunicorns, unit, listeners)
     return Candidate(
         name,
         (unit,) if unit else (),
@@ -67,15 +75,14 @@ def _stray_name(stray: Gunicorn) -> str:
     return stray.name
 
 
-def _is_rival(stray: Gunicorn, candidate: Candidate, sockets: Sockets) -> bool:
-    """It listens where the candidate should, or runs the same module from the same place."""
-    if not candidate.units:
+def is_rival(g: Gunicorn, candidate: Candidate, addresses: Iterable[Address]) -> bool:
+    """A running Gunicorn outside the candidate's units at whose `addresses` that should listen, or of the same code."""
+    if not candidate.units or owned(g, candidate.units):
         return False
-    held = {str(listener.address) for listener in _held((stray,), None, sockets)}
+    running = isinstance(g.master, Known) or bool(g.foreign_workers)
     configured = set(map(str, candidate.configured.value)) if isinstance(candidate.configured, Known) else set()
-    if held & configured:
-        return True
-    return any(_same_code(stray, own) for own in candidate.gunicorns)
+    meets = any(str(address) in configured for address in addresses)
+    return running and (meets or any(_same_code(g, own) for own in candidate.gunicorns))
 
 
 def _same_code(a: Gunicorn, b: Gunicorn) -> bool:
@@ -89,9 +96,9 @@ def _same_code(a: Gunicorn, b: Gunicorn) -> bool:
     return bool(directories[0] & directories[1])
 
 
-def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, sockets: Sockets) -> tuple[Listener, ...]:
+def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, listeners: _Listeners) -> tuple[Listener, ...]:
     """Sockets that the processes hold, or systemd for their socket units."""
-    if not isinstance(sockets.listeners, Known):
+    if not isinstance(listeners, Known):
         return ()
     pids = {
         process.pid
@@ -110,7 +117,7 @@ def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, sockets: Sockets) ->
     }
     return tuple(
         listener
-        for listener in sockets.listeners.value
+        for listener in listeners.value
         if not listener.address.path.endswith(CONTROL_SOCKET)
         and (
             (isinstance(listener.pids, Known) and pids & set(listener.pids.value)) or str(listener.address) in activated
@@ -176,13 +183,3 @@ def _common_name(units: Sequence[Unit], fallback: str) -> str:
         while common and run(common[-1]) and any(run(sign) for sign in following):
             common = common[:-1]
     return common.rstrip("@-_.") or fallback
-
-
-def is_rival_of(g: Gunicorn, candidate: Candidate) -> bool:
-    """A running Gunicorn outside the candidate's units that listens where it should, or runs the same code."""
-    if not candidate.units or any(g.name == u.name for u in candidate.units):
-        return False
-    held = {str(a) for a in g.settings.bind.value} if isinstance(g.settings.bind, Known) else set()
-    configured = {str(a) for a in candidate.configured.value} if isinstance(candidate.configured, Known) else set()
-    running = isinstance(g.master, Known) or bool(g.foreign_workers)
-    return running and (bool(held & configured) or any(_same_code(g, own) for own in candidate.gunicorns))

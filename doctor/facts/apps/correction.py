@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doctor.facts.address import Address, AddressKind
+from doctor.facts.address import Address, AddressKind, reachable
 from doctor.facts.edit import Edit
 from doctor.facts.nginx.model import Peer
 from doctor.facts.value import ABSENT, Fact, Known, Place, computed
@@ -19,7 +19,10 @@ def address_of(target: Target) -> Address | None:
 
 
 def correction(target: Target, candidate: Candidate) -> Fact[Edit]:
-    """The nginx line with this app's address in the place of the wrong one; only where there is exactly one address."""
+    """The nginx line with this app's address in the place of the wrong one.
+
+    Absent where the app has not exactly one address, and where it is the one that stands there.
+    """
     addresses = candidate.holds
     # What one that runs is set up for and does not hold, it cannot have.
     if not addresses and not candidate.running and isinstance(candidate.configured, Known):
@@ -32,7 +35,9 @@ def correction(target: Target, candidate: Candidate) -> Fact[Edit]:
     written = next((w for w in _spellings(wrong, target.peer) if w in place.text), None)
     if written is None:
         return ABSENT
-    right = _reachable(addresses[0])
+    right = str(reachable(addresses[0]))
+    if right == str(wrong):
+        return ABSENT
     if wrong.kind is AddressKind.TCP and addresses[0].kind is AddressKind.UNIX and not target.upstream.group:
         right = f"{right}:" if place.text.split(written, 1)[1].startswith("/") else right
     after = place.text.replace(written, right, 1)
@@ -49,13 +54,8 @@ def redirection(target: Target, candidate: Candidate) -> Fact[Edit]:
     if after[:1] not in (";", "/"):
         return ABSENT
     end = ":" if candidate.holds[0].kind is AddressKind.UNIX and after.startswith("/") else ""
-    right = _reachable(candidate.holds[0])
+    right = reachable(candidate.holds[0])
     return computed(Edit(place.path, place.line, place.text, f"{before}://{right}{end}{after}"), place)
-
-
-def _reachable(bind: Address) -> str:
-    """How nginx on the same machine is told of a bind."""
-    return str(bind).replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1")
 
 
 def _spellings(address: Address, peer: Peer) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from doctor.facts import appcode, gunicorn, log, nginx, release, static, systemd
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.apps import resting
-from doctor.facts.apps.candidates import candidates, is_rival_of, merge_groups, owned, unit_names
+from doctor.facts.apps.candidates import candidates, is_rival, merge_groups, owned, unit_names
 from doctor.facts.apps.checkout import misspelt, relocated
 from doctor.facts.apps.checkout import placed as in_place
 from doctor.facts.apps.mixed import mixed_releases
@@ -21,7 +21,9 @@ from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx import families, limits
 from doctor.facts.nginx.model import Nginx, Server
 from doctor.facts.service import drift, environment, pidfile, placement, reread, stalled, supervision
-from doctor.facts.sockets import runtimedir, socket, socketfile
+from doctor.facts.sockets import kernel, listeners, runtimedir
+from doctor.facts.sockets.file import socket_file
+from doctor.facts.sockets.model import SocketFile, Sockets
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
 from doctor.frozen import frozen
@@ -47,20 +49,21 @@ _EVERYTHING = Options()
 
 def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     """Look at everything once and join it. Independent observations run at the same time."""
-    table = Later(host.processes)
+    processes = Later(host.processes)
     manager = systemd.collect(host)
-    table.result()
+    processes.result()
     unfamiliar = gunicorn.services(host).difference(unit.name for unit in manager.units)
     if unfamiliar:
         manager = systemd.collect(host, unfamiliar)
     nginx_unit = _nginx_unit(manager.units)
-    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT))
+    table = kernel.table(host)
+    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT, table))
     repository = in_place(host, manager.units)
     gunicorns = gunicorn.collect(repository or host, manager.units)
     gunicorns = relocated(gunicorns, repository.origin) if repository is not None else gunicorns
-    sockets = socket.collect(host)
+    sockets = listeners.collect(host, table)
     web = web_server.result()
-    found = candidates(manager.units, gunicorns, sockets)
+    found = candidates(manager.units, gunicorns, sockets.listeners)
     routes, orphans = assign(web, found, sockets.listeners)
     found = merge_groups(found, routes)
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
@@ -68,14 +71,16 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     building = [
         Later(
-            partial(_app, host, repository, c, routes[c.name], gunicorns, web, options, manager.units, prefixes),
+            partial(
+                _app, host, repository, c, routes[c.name], gunicorns, web, sockets, options, manager.units, prefixes
+            ),
             now=at_once,
         )
         for c in wanted
     ]
     apps = [later.result() for later in building]
     if not options.app:
-        apps.extend(_app_of_nobody(host, web, group, options) for group in _by_server(orphans))
+        apps.extend(_app_of_nobody(host, web, sockets, group, options) for group in _by_server(orphans))
     machine = host.machine()
     return Facts(
         kind=host.kind,
@@ -88,7 +93,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         strays=tuple(g for g in gunicorns if not owned(g, manager.units)),
         unreadable=(
             *_unreadable(web, gunicorns),
-            *(_refused(manager.units) if host.kind is TargetKind.TREE else ()),
+            *systemd.faulty_lines(manager.units, host.kind),
             *(Unknown(reason) for reason in (host.overlooked() if isinstance(host, Repository) else ())),
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
@@ -122,6 +127,7 @@ def _app(
     assigned: Sequence[Assigned],
     gunicorns: Sequence[Gunicorn],
     web: Nginx,
+    sockets: Sockets,
     options: Options,
     everybody: Sequence[Unit],
     prefixes: _Prefixes,
@@ -133,12 +139,12 @@ def _app(
     since = host.now() - options.since if options.since is not None else None
     # In a repository nothing serves.
     others = () if host.kind is TargetKind.TREE else gunicorns
-    declared = environment.collect(placed, unit_fact, own.master, ABSENT)
+    compared = environment.compare(placed, unit_fact, own.master)
     directory = own.logical_directory if host.kind is TargetKind.TREE else release.configured(host, own, unit_fact)
-    code = appcode.collect(placed, own, unit_fact, directory, declared.expected)
+    code = appcode.collect(placed, own, unit_fact, directory, compared.expected)
     served = _served_elsewhere(others, candidate)
     code_release = release.collect(host, own, unit_fact, served, code.imports)
-    variables = environment.collect(placed, unit_fact, own.master, code.missing_variables)
+    variables = environment.collect(compared, code.missing_variables)
     unit_log = log.collect_unit(host, unit, since, own.settings.error_log) if unit else absent_all(log.UnitLog)
     if repository is not None and unit is not None and (wrong := misspelt(repository, unit, own)) is not None:
         code = replace(code, entry_problem=wrong)
@@ -152,9 +158,12 @@ def _app(
         unit=unit_fact,
         gunicorns=candidate.gunicorns,
         gunicorn=computed(own),
-        routes=tuple(_route(host, a, web, candidate) for a in assigned),
-        rivals=tuple(g for g in others if g not in candidate.gunicorns and is_rival_of(g, candidate)),
+        routes=tuple(_route(host, a, web, sockets, candidate) for a in assigned),
+        rivals=tuple(
+            g for g in others if g not in candidate.gunicorns and is_rival(g, candidate, g.settings.bind.or_(()))
+        ),
         binds=_binds(candidate),
+        listening=bool(candidate.holds),
         socket_activated=any(u.triggered_by for u in candidate.units),
         changed_since_start=drift.collect(host, unit_fact, own),
         placement=placement.collect(host, unit_fact, own, code_release),
@@ -209,13 +218,9 @@ def _worst_unit(units: Sequence[Unit]) -> Unit | None:
 
 def _binds(candidate: Candidate) -> Fact[tuple[Address, ...]]:
     if candidate.holds:
-        places = tuple(p for g in candidate.gunicorns for p in _fact_places(g.settings.bind))
+        places = tuple(p for g in candidate.gunicorns for p in g.settings.bind.places)
         return Known(candidate.holds, places)
     return candidate.configured
-
-
-def _fact_places(fact: Fact[tuple[Address, ...]]) -> tuple[Place, ...]:
-    return fact.places
 
 
 def _distinct_servers(assigned: Iterable[Assigned]) -> tuple[Server, ...]:
@@ -226,15 +231,15 @@ def _distinct_servers(assigned: Iterable[Assigned]) -> tuple[Server, ...]:
     return tuple(found)
 
 
-def _route(host: Host, assigned: Assigned, web: Nginx, candidate: Candidate | None = None) -> Route:
+def _route(host: Host, assigned: Assigned, web: Nginx, sockets: Sockets, candidate: Candidate | None = None) -> Route:
     target, units = assigned.target, candidate.units if candidate else ()
     unanswered = families.unanswered(target.peer, _binds(candidate)) if candidate else ABSENT
     address = target.peer.address
-    socket_file: Fact[socket.SocketFile] = ABSENT
+    at: Fact[SocketFile] = ABSENT
     if isinstance(address, Known) and address.value.kind is AddressKind.UNIX:
-        file = socketfile.socket_file(host, address.value, web.uid, web.gids)
+        file = socket_file(host, address.value, web.uid, web.gids, sockets)
         closed = runtimedir.closed(host, file.path, units, web.uid, web.gids)
-        socket_file = computed(replace(file, next_obstacle=closed), target.peer.place)
+        at = computed(replace(file, next_obstacle=closed), target.peer.place)
     return Route(
         server=target.server,
         location=target.location,
@@ -242,7 +247,7 @@ def _route(host: Host, assigned: Assigned, web: Nginx, candidate: Candidate | No
         peer=target.peer,
         state=assigned.state,
         answered_by=assigned.answered_by,
-        socket_file=socket_file,
+        socket_file=at,
         correction=assigned.correction,
         configured=assigned.configured,
         unanswered=unanswered,
@@ -292,7 +297,7 @@ def _proxies(server: Server) -> bool:
     return not server.unasked and any(not isinstance(x.upstream, Absent) for x in server.locations)
 
 
-def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Options) -> App:
+def _app_of_nobody(host: Host, web: Nginx, sockets: Sockets, group: Sequence[Target], options: Options) -> App:
     """Nginx sends requests to a local address where nobody listens, and no Gunicorn was meant for it."""
     server = group[0].server
     assigned = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT) for t in group]
@@ -304,9 +309,10 @@ def _app_of_nobody(host: Host, web: Nginx, group: Sequence[Target], options: Opt
         unit=ABSENT,
         gunicorns=(),
         gunicorn=ABSENT,
-        routes=tuple(_route(host, a, web) for a in assigned),
+        routes=tuple(_route(host, a, web, sockets) for a in assigned),
         rivals=(),
         binds=ABSENT,
+        listening=False,
         socket_activated=False,
         changed_since_start=ABSENT,
         placement=absent_all(placement.Placement),
@@ -340,11 +346,3 @@ def _unreadable(web: Nginx, gunicorns: Iterable[Gunicorn]) -> tuple[Fact[str], .
         if isinstance(g.settings.config_error, Known):
             found.append(g.settings.config_error)
     return tuple(found)
-
-
-def _refused(units: Iterable[Unit]) -> Iterator[Fact[str]]:
-    """Unit files that systemd would not load; on a machine that shows in the state of the unit."""
-    for unit in units:
-        for problem in unit.problems:
-            if isinstance(problem, Known) and problem.value.fatal:
-                yield computed(f"{unit.name}: {problem.value.message}", *problem.places)

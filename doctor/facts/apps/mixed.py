@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from doctor.facts.apps.routing import Assigned, Candidate
 from doctor.facts.release.git import checkout
+from doctor.facts.release.layout import REVISION_FILES
 from doctor.facts.value import Absent, Fact, Known, Place, computed
 from doctor.hosts.base import Content, Host
-
-_MARKERS = ("REVISION", ".revision", "RELEASE", "GIT_SHA", "COMMIT", "revision.txt")
-"""Files that name the release they lie in. A version is no such name: it may stay the same over many releases."""
 
 
 def mixed_releases(host: Host, candidate: Candidate, assigned: Sequence[Assigned]) -> Fact[str]:
@@ -39,7 +37,7 @@ def mixed_releases(host: Host, candidate: Candidate, assigned: Sequence[Assigned
 
 def _release(host: Host, directory: str) -> str:
     """What tells a release from another: its marker, its commit, or else where it lies."""
-    for name in _MARKERS:
+    for name in REVISION_FILES:
         content = host.read(f"{directory}/{name}", limit=256)
         if isinstance(content, Content) and content.text.strip():
             return content.text.strip()

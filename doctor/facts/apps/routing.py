@@ -16,7 +16,7 @@ from doctor.facts.apps.topology import PeerState
 from doctor.facts.edit import Edit
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
-from doctor.facts.sockets.socket import Listener
+from doctor.facts.sockets.model import Listener
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Unknown, computed
 from doctor.frozen import frozen
@@ -367,6 +367,7 @@ def _reclaim(candidates: Sequence[Candidate], routes: dict[str, list[Assigned]])
                         computed(PeerState.STRANGER, target.peer.place),
                         computed(who, target.peer.place),
                         redirection(target, candidate) if shared else correction(target, candidate),
+                        _is_configured(candidate, target.peer),
                     )
                 )
 

@@ -18,8 +18,8 @@ from doctor.facts.release import Release
 from doctor.facts.service.environment import Environment
 from doctor.facts.service.placement import Placement
 from doctor.facts.service.reread import UnreadConfig
+from doctor.facts.sockets.model import SocketFile
 from doctor.facts.sockets.runtimedir import DoomedSocket
-from doctor.facts.sockets.socket import SocketFile
 from doctor.facts.static import StaticPath
 from doctor.facts.systemd import Systemd, Unit
 from doctor.facts.value import ABSENT, Fact
@@ -98,6 +98,8 @@ class App:
     """Gunicorns outside its units that listen where it should, or run the same code."""
     binds: Fact[tuple[Address, ...]]
     """Where it really listens: what its processes or socket units hold; what settings say where nothing runs."""
+    listening: bool
+    """It is seen to hold a socket, itself or through its socket units: `binds` is not only what settings say."""
     socket_activated: bool
     changed_since_start: Fact[tuple[str, ...]]
     """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""

@@ -18,11 +18,11 @@ from doctor.facts.gunicorn.program import Program, locate, running_version
 from doctor.facts.gunicorn.rundir import with_run_directory
 from doctor.facts.gunicorn.settings import CommandLine, compute, unknown
 from doctor.facts.gunicorn.taken import with_holders
-from doctor.facts.gunicorn.tree import Family, Table, families
+from doctor.facts.gunicorn.tree import BOOT_TIME, Family, Table, families
 from doctor.facts.gunicorn.variables import Variables, of_process
 from doctor.facts.process import Process
-from doctor.facts.sockets import socket
-from doctor.facts.sockets.socket import Row
+from doctor.facts.sockets.kernel import Row, located, table
+from doctor.facts.sockets.model import CONTROL_SOCKET
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -85,8 +85,8 @@ class _Survey:
     def _look(self) -> None:
         lines = self._host.processes()
         self._table = Table.of(() if isinstance(lines, Unseen) else lines)
-        rows = socket.table(self._host)
-        self._sockets: Mapping[int, Row] = rows.or_({})
+        listed = table(self._host)
+        self._sockets: Mapping[int, Row] = listed.value.rows if isinstance(listed, Known) else {}
         self._families = families(self._host, self._table, self._sockets, frozenset(self._main))
 
     def result(self) -> tuple[Gunicorn, ...]:
@@ -179,6 +179,8 @@ class _Survey:
             return None
         master = found.value
         item = self._plan_of(master)
+        if item is not None and item.launch is not None and self._only_tried(family, master, item.unit):
+            return None
         start = self._start(master, item)
         workers = _processes(self._host, family.workers)
         counted = Place(note=f"children of pid {master.pid}", text=", ".join(str(worker.pid) for worker in workers))
@@ -203,6 +205,20 @@ class _Survey:
             listens=self._listens(master),
         )
 
+    def _only_tried(self, family: Family, master: Process, unit: Unit) -> bool:
+        """A try of systemd at what has failed before, which has not come to a worker yet: nobody serves.
+
+        Whatever moment of the loop is looked at, it says the same then. With Type=simple a try counts as active at
+        once, for what that is worth. A master of an earlier start, which the present one did not end, is no try.
+        """
+        started = unit.exec_main_started
+        if family.workers or not isinstance(started, Known) or master.started < int(started.value):
+            return False
+        if unit.sub_state.is_("auto-restart"):
+            return True
+        young = self._host.now() - master.started < BOOT_TIME
+        return unit.restarts.or_(0) > 0 and (young or unit.active_state.is_("activating"))
+
     def _replacing(self, family: Family, settings: Settings) -> bool:
         """More workers than configured and one of them new: old ones finish their requests."""
         if not isinstance(settings.workers, Known) or len(family.workers) <= settings.workers.value:
@@ -224,10 +240,10 @@ class _Survey:
         if not isinstance(master.sockets, Known):
             return master.sockets
         rows = [self._sockets[inode] for inode in sorted(master.sockets.value) if inode in self._sockets]
-        rows = [row for row in rows if not row.address.path.endswith(socket.CONTROL_SOCKET)]
+        rows = [row for row in rows if not row.address.path.endswith(CONTROL_SOCKET)]
         cwd = _cwd(master)
         directory = cwd.or_("/")
-        return Known(tuple(socket.located(row.address, directory) for row in rows), tuple(row.place for row in rows))
+        return Known(tuple(located(row.address, directory) for row in rows), tuple(row.place for row in rows))
 
     def _launcher(self, master: Process, item: Plan | None, launch: Launch | None) -> Fact[str]:
         """How it was started: the main process of the unit decides, where that is another one than the master."""

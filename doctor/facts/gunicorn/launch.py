@@ -14,11 +14,10 @@ from dataclasses import field, replace
 
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.grammar.execline import ShellCommand, shell_commands, shell_script
+from doctor.grammar.execline import SHELLS, ShellCommand, shell_commands, shell_script
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import Content, Host
 
-_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
 _PYTHON = re.compile(r"(python|pypy)[\d.]*$")
 _GUNICORN = re.compile(r"gunicorn3?$")
 _MODULES = frozenset({"gunicorn", "gunicorn.app.wsgiapp"})
@@ -82,7 +81,7 @@ def is_python(word: str) -> bool:
 
 def is_shell(word: str) -> bool:
     """The word names a shell."""
-    return posixpath.basename(word).lstrip("-") in _SHELLS
+    return posixpath.basename(word).lstrip("-") in SHELLS
 
 
 def direct(argv: Sequence[str]) -> Launch | None:
@@ -146,7 +145,7 @@ def parse(argv: Sequence[str], setting: Setting, depth: int = 0) -> Launch | Non
     if script is not None:
         bash = next((posixpath.basename(word) for word in argv if is_shell(word)), "") == "bash"
         return _in_shell(_commands(script), setting, "shell", bash, depth)
-    if name in _SHELLS:
+    if name in SHELLS:
         files = [word for word in argv[1:] if not word.startswith("-")]
         return _in_file(files[0], setting, depth) if files else None
     if name in _LAUNCHERS:
@@ -184,7 +183,7 @@ def _behind(name: str, words: list[str], setting: Setting, depth: int) -> Launch
 
 def _starts_command(word: str) -> bool:
     name = posixpath.basename(word)
-    return bool(_GUNICORN.match(name)) or is_python(word) or name in _SHELLS or name in _LAUNCHERS or name == "flask"
+    return bool(_GUNICORN.match(name)) or is_python(word) or name in SHELLS or name in _LAUNCHERS or name == "flask"
 
 
 def _in_file(path: str, setting: Setting, depth: int) -> Launch | None:
@@ -203,7 +202,7 @@ def _in_file(path: str, setting: Setting, depth: int) -> Launch | None:
         return None
     if is_python(words[0]):
         return development((words[0], full), setting)
-    if posixpath.basename(words[0]) not in _SHELLS:
+    if posixpath.basename(words[0]) not in SHELLS:
         return None
     return _in_shell(_commands(content.text), replace(setting, place=Place(path=full)), "script", False, depth)
 
@@ -305,7 +304,7 @@ def interpreter(text: str) -> str:
         return ""
     lines = text.split("\n", 2)
     words = lines[0][2:].split()
-    if words and posixpath.basename(words[0]) in _SHELLS and len(lines) > 1:
+    if words and posixpath.basename(words[0]) in SHELLS and len(lines) > 1:
         found = _LONG_SHEBANG.match(lines[1])
         return found[1] if found else ""
     if words and posixpath.basename(words[0]) == "env":

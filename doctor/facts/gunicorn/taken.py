@@ -11,8 +11,7 @@ from dataclasses import replace
 from doctor.facts import process
 from doctor.facts.address import AddressKind, clash, same_port
 from doctor.facts.gunicorn.model import Gunicorn, Holder
-from doctor.facts.sockets import socket
-from doctor.facts.sockets.socket import Row
+from doctor.facts.sockets.kernel import Row, owners
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Host
 
@@ -40,7 +39,7 @@ def _taken(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Hold
 
 
 def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:
-    pids = socket.owners(host, (row.inode,))[row.inode]
+    pids = owners(host, (row.inode,))[row.inode]
     if not isinstance(pids, Known):
         return pids if isinstance(pids, Unknown) else Unknown("its holder could not be seen", (row.place,))
     own = gunicorn.master.value.pid if isinstance(gunicorn.master, Known) else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from doctor.facts.gunicorn.launch import direct
 from doctor.facts.process import rewritten, unit_of
-from doctor.facts.sockets.socket import Row
+from doctor.facts.sockets.kernel import Row
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, ProcessRecord, Unseen
 
@@ -15,7 +15,7 @@ _TITLE = "gunicorn: "
 """util._setproctitle: "gunicorn: master [app]", "worker [app]", "dirty-arbiter", "dirty-worker [app]"."""
 _DIRTY_SOCKET = "/gunicorn-dirty-"
 """Folder of the dirty arbiter's own socket (gunicorn/dirty/arbiter.py)."""
-_BOOT_TIME = 3.0
+BOOT_TIME = 3.0
 """Seconds in which a master without workers is taken to be starting."""
 
 
@@ -139,7 +139,7 @@ def _is_orphan(host: Host, line: ProcessLine, kin: Sequence[ProcessLine], main_p
         return title != "master"
     if kin or line.pid in main_pids:
         return False
-    if host.now() - line.started < _BOOT_TIME:
+    if host.now() - line.started < BOOT_TIME:
         return False
     if line.ppid == 1:
         return True

@@ -178,7 +178,7 @@ def check_upstreams(names: Names) -> Iterator[ConfigError]:
         for member in members:
             written = member.args[0] if member.args else ""
             try:
-                parse_upstream(written.removeprefix("http://") if "://" not in written else written)
+                parse_upstream(written)
             except ValueError as error:
                 yield refused(member, f'invalid server of upstream "{group.args[0]}": {error}')
 

@@ -8,20 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
+from doctor.facts.address import tcp
 from doctor.facts.nginx import check, newer, sites
 from doctor.facts.nginx.conflict import listen_conflict
 from doctor.facts.nginx.effective import Defaults, build_server, log_path
-from doctor.facts.nginx.families import own_addresses
 from doctor.facts.nginx.include import Configuration, Node, load, load_documents
 from doctor.facts.nginx.model import ConfigError, Nginx, Server
 from doctor.facts.nginx.process import Build, Running, build, build_of, running, user_ids
 from doctor.facts.nginx.scope import Scope, default, first
 from doctor.facts.nginx.shadow import mark
 from doctor.facts.nginx.upstream import Names, collect_variables, parse_hosts, usual_values
+from doctor.facts.sockets.kernel import SocketTable
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
-from doctor.hosts.base import Content, Host, Missing, Stat, TargetKind, TextKind
+from doctor.hosts.base import Content, Host, Missing, Stat, TargetKind, TextKind, Unseen
 
 _MAIN = "/etc/nginx/nginx.conf"
 _REPOSITORY = "a repository has no running nginx"
@@ -29,12 +30,13 @@ _KEEPALIVE_BY_DEFAULT = (1, 29, 7)
 """Since this version upstreams are spoken to in HTTP/1.1 and 32 idle connections are kept (nginx CHANGES)."""
 
 
-def collect(host: Host, unit: Fact[Unit]) -> Nginx:
+def collect(host: Host, unit: Fact[Unit], table: Fact[SocketTable]) -> Nginx:
     """The nginx of a machine, or the nginx files of a repository.
 
     Args:
         host: where to look.
         unit: nginx's own unit, to tell its master from another and to say why it failed.
+        table: who listens, to tell who keeps nginx from its ports.
     """
     if host.kind is TargetKind.TREE:
         return _repository(host)
@@ -47,7 +49,7 @@ def collect(host: Host, unit: Fact[Unit]) -> Nginx:
         return _without_files(processes, binary, unit, main)
     configuration = load(host, main)
     prefix = posixpath.dirname(main)
-    interfaces = cache(partial(own_addresses, host))
+    interfaces = cache(partial(_interfaces, host))
     model = _model(configuration, _defaults(binary), _hosts(host), _version(binary), interfaces, parts=False)
     errors = [
         *configuration.errors,
@@ -79,7 +81,7 @@ def collect(host: Host, unit: Fact[Unit]) -> Nginx:
         ),
         unit=unit,
         unit_failed=unit_failed(unit),
-        listen_conflict=listen_conflict(host, processes.master, servers),
+        listen_conflict=listen_conflict(host, processes.master, servers, table),
         refusal=_refusal(host, errors),
     )
 
@@ -173,7 +175,7 @@ def _model(
         for node in scope.own("upstream"):
             if node.block is not None and node.args:
                 groups.setdefault(node.args[0].lower(), node)
-    usual = usual_values(node for scope in http for node in scope.own("map"))
+    usual = usual_values(node for scope in http for kind in ("map", "split_clients") for node in scope.own(kind))
     shared = Names(groups, {}, hosts, 32 if version >= _KEEPALIVE_BY_DEFAULT else 0, usual, interfaces)
     maps = collect_variables(node for scope in http for node in scope.nodes if node.name != "server")
     defaults = replace(defaults, http_version="1.1") if version >= _KEEPALIVE_BY_DEFAULT else defaults
@@ -256,6 +258,11 @@ def _version(binary: Build) -> tuple[int, ...]:
     if not isinstance(binary.version, Known):
         return ()
     return tuple(int(part) for part in binary.version.value.split(".") if part.isdigit())
+
+
+def _interfaces(host: Host) -> frozenset[str]:
+    addresses = host.addresses()
+    return frozenset() if isinstance(addresses, Unseen) else frozenset(tcp(ip, 0).host for ip in addresses)
 
 
 def _hosts(host: Host) -> dict[str, tuple[str, ...]]:

@@ -7,44 +7,46 @@ from collections.abc import Mapping, Sequence
 from doctor.facts.address import AddressKind, clash
 from doctor.facts.nginx.model import Server
 from doctor.facts.process import Process
-from doctor.facts.sockets import socket
+from doctor.facts.sockets.kernel import Row, SocketTable, owners
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Host, Unseen
 
 
-def listen_conflict(host: Host, master: Fact[Process], servers: Sequence[Server]) -> Fact[str]:
+def listen_conflict(
+    host: Host, master: Fact[Process], servers: Sequence[Server], table: Fact[SocketTable]
+) -> Fact[str]:
     """A sentence that names the port and who holds it; Absent when nginx has its ports, or they are free."""
     if isinstance(master, Known):
-        return _kept_from(host, master.value, servers)
+        return _kept_from(host, master.value, servers, table)
     if isinstance(master, Unknown):
         return master
     wanted = {x.address.port: x.place for s in servers for x in s.listens if x.address.kind is AddressKind.TCP}
-    table = socket.table(host)
     if not isinstance(table, Known):
         return table
-    held: dict[int, list[socket.Row]] = {}
-    for row in table.value.values():
+    held: dict[int, list[Row]] = {}
+    for row in table.value.rows.values():
         if row.address.kind is AddressKind.TCP and row.address.port in wanted:
             held.setdefault(row.address.port, []).append(row)
     if not held:
         return ABSENT
     port = min(held)
-    who = _holder(host, socket.owners(host, [row.inode for row in held[port]]))
+    who = _holder(host, owners(host, [row.inode for row in held[port]]))
     return Known(f"port {port} is held by {who}", (wanted[port], Place(note=who)), Origin.COMPUTED)
 
 
-def _kept_from(host: Host, master: Process, servers: Sequence[Server]) -> Fact[str]:
+def _kept_from(host: Host, master: Process, servers: Sequence[Server], table: Fact[SocketTable]) -> Fact[str]:
     """An address in the files that the running nginx does not hold, because another process does: each reload fails."""
-    table = socket.table(host)
     if not isinstance(table, Known) or not isinstance(master.sockets, Known):
         return table if isinstance(table, Unknown) else Unknown("the sockets of nginx could not be seen")
-    own = {row.address for inode, row in table.value.items() if inode in master.sockets.value}
+    own = {row.address for inode, row in table.value.rows.items() if inode in master.sockets.value}
     for listen in (listen for server in servers for listen in server.listens):
         if listen.address.kind is not AddressKind.TCP or listen.address in own:
             continue
-        rivals = [row for row in table.value.values() if row.address not in own and clash(listen.address, row.address)]
+        rivals = [
+            row for row in table.value.rows.values() if row.address not in own and clash(listen.address, row.address)
+        ]
         if rivals:
-            who = _holder(host, socket.owners(host, [row.inode for row in rivals]))
+            who = _holder(host, owners(host, [row.inode for row in rivals]))
             said = f"port {listen.address.port} is held by {who}"
             return Known(said, (listen.place, Place(note=who)), Origin.COMPUTED)
     return ABSENT

@@ -1,30 +1,11 @@
-"""Addresses of this machine, and a peer by a name that stands for several, of which the app listens on some."""
+"""A peer by a name that stands for several addresses, of which the app listens on some."""
 
 from __future__ import annotations
 
-from doctor.facts.address import Address, reaches, tcp
+from doctor.facts.address import Address, reaches
 from doctor.facts.edit import Edit
 from doctor.facts.nginx.model import Peer
 from doctor.facts.value import ABSENT, Fact, Known, computed
-from doctor.hosts.base import Content, Host, TextKind
-
-
-def own_addresses(host: Host) -> frozenset[str]:
-    """Those of its network interfaces, as the kernel routes to itself: /proc/net/fib_trie and if_inet6."""
-    found: set[str] = set()
-    four = host.read("/proc/net/fib_trie", TextKind.KERNEL, limit=1 << 20)
-    last = ""
-    for line in four.text.splitlines() if isinstance(four, Content) else ():
-        words = line.split()
-        if words[:1] == ["|--"] and len(words) > 1:
-            last = words[1]
-        elif words == ["/32", "host", "LOCAL"]:
-            found.add(last)
-    six = host.read("/proc/net/if_inet6", TextKind.KERNEL)
-    for line in six.text.splitlines() if isinstance(six, Content) else ():
-        digits = line.split()[0]
-        found.add(tcp(":".join(digits[at : at + 4] for at in range(0, 32, 4)), 0).host)
-    return frozenset(found)
 
 
 def unanswered(peer: Peer, binds: Fact[tuple[Address, ...]]) -> Fact[tuple[Address, ...]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from doctor.facts.address import Address
 from doctor.facts.nginx.model import Listen, Server, Shadow
-from doctor.facts.nginx.select import default_server, groups
+from doctor.facts.nginx.select import default_server, groups, named
 from doctor.facts.value import Fact, Known, Origin, Place
 
 _NOBODY = frozenset({"", "_", "-", "__", "!@#"})
 """Names no browser sends: a server with nothing else answers only as the default of its address."""
+_ONE_NAME = re.compile(r"~\^((?:[a-z0-9-]|\\\.)+)\$", re.IGNORECASE)
+"""A regular expression that only one name fits."""
 _REDIRECTS = frozenset({"301", "302", "303", "307", "308"})
 
 
@@ -19,8 +22,9 @@ def mark(servers: Sequence[Server]) -> tuple[Server, ...]:
     """The servers with `shadowed` and `unasked` told: the first block with a name on an address answers for it.
 
     A server whose only names are no names ("_", none at all) answers only as default server of an address; when
-    another block is the default of each of its addresses, it is shadowed too. A default server takes no name away
-    from anybody, and a block that redirects to another name does what it is there for.
+    another block is the default of each of its addresses, it is shadowed too. Regular expressions come last: one that
+    a single name fits is shadowed by whatever else takes that name. A default server takes no name away from anybody,
+    and a block that redirects to another name does what it is there for.
     """
     by_address = groups(servers)
     winners: dict[tuple[Address, str], Server] = {}
@@ -29,6 +33,13 @@ def mark(servers: Sequence[Server]) -> tuple[Server, ...]:
             for name in server.names or ("",):
                 winners.setdefault((address, name.lower()), server)
     defaults = {address: default_server(group) for address, group in by_address.items()}
+    winners |= {
+        (address, written.lower()): winner
+        for address, group in by_address.items()
+        for server, _ in group
+        for written in server.names
+        if (one := _ONE_NAME.fullmatch(written)) and (winner := named(group, one[1].replace("\\", "")))
+    }
     return tuple(_marked(server, winners, defaults) for server in servers)
 
 

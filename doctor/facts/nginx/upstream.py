@@ -31,9 +31,9 @@ _SCHEMES = {
 class Names:
     """What names stand for: upstream groups, literal variables, and /etc/hosts.
 
-    `variables`: every value that a `set` or `map` gives a variable; None where one of them is no literal.
-    `usual`: of these the value that a `map` gives where nothing else fits. `own`: addresses of this machine's network
-    interfaces. `keepalive`: connections kept to a group that does not say, 0 before nginx 1.29.7.
+    `variables`: every value that a `set`, `map` or `split_clients` gives a variable; None where one is no literal.
+    `usual`: of these the value that a `map` or `split_clients` gives where nothing else fits. `own`: addresses of this
+    machine's network interfaces. `keepalive`: connections kept to a group that does not say, 0 before nginx 1.29.7.
     """
 
     groups: Mapping[str, Node]
@@ -70,7 +70,7 @@ def split_target(directive: str, written: str) -> Target | None:
 
 
 def collect_variables(nodes: Iterable[Node]) -> dict[str, tuple[str, ...] | None]:
-    """Values that `set` and `map` give to variables anywhere below some nodes; what has no fixed value is None."""
+    """Values that `set`, `map` and `split_clients` give variables anywhere below some nodes; None: no fixed value."""
     found: dict[str, tuple[str, ...] | None] = {}
     pending = list(nodes)
     while pending:
@@ -81,21 +81,24 @@ def collect_variables(nodes: Iterable[Node]) -> dict[str, tuple[str, ...] | None
             flags = ("hostnames", "volatile", "include")
             values = [n.args[0] for n in node.block if len(n.args) == 1 and n.name not in flags]
             _add(found, node.args[1], values)
-        elif node.name in ("geo", "split_clients", "perl_set", "js_set") and node.args:
-            found[node.args[-1] if node.name in ("geo", "split_clients") else node.args[0]] = None
+        elif node.name == "split_clients" and len(node.args) == 2 and node.block is not None:
+            _add(found, node.args[1], [n.args[0] for n in node.block if len(n.args) == 1])
+        elif node.name in ("geo", "perl_set", "js_set") and node.args:
+            found[node.args[-1] if node.name == "geo" else node.args[0]] = None
         elif node.block is not None and node.name != "types":
             pending.extend(node.block)
     return found
 
 
 def usual_values(nodes: Iterable[Node]) -> dict[str, str]:
-    """The default of each `map` right below some nodes, by the name of its variable."""
+    """What each `map` and `split_clients` of some nodes gives where nothing else fits, by the name of its variable."""
+    rest = {"map": "default", "split_clients": "*"}
     return {
         node.args[1]: entry.args[0]
         for node in nodes
-        if node.name == "map" and len(node.args) == 2
+        if node.name in rest and len(node.args) == 2
         for entry in node.block or ()
-        if entry.name == "default" and len(entry.args) == 1
+        if entry.name == rest[node.name] and len(entry.args) == 1
     }
 
 

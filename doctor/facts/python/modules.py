@@ -9,6 +9,7 @@ installations map names to folders (setuptools, `__editable___*_finder.py`).
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 import sys
 from collections.abc import Iterable
@@ -204,7 +205,7 @@ class Modules:
                 if finder:
                     self._add_finder(f"{site}/{finder['name']}.py")
             elif text and not text.startswith("#"):
-                self._search.append(_joined(site, text))
+                self._search.append(posixpath.normpath(posixpath.join(site, text)))
 
     def _add_finder(self, path: str) -> None:
         content = self._host.read(path, TextKind.PYTHON)
@@ -298,18 +299,6 @@ def _module_file(names: frozenset[str], stem: str) -> str:
         if name.endswith(".so") and name.startswith(start) and _extension_name().fullmatch(name, len(start)):
             return name
     return next((stem + suffix for suffix in _SUFFIXES if stem + suffix in names), "")
-
-
-def _joined(site: str, text: str) -> str:
-    if not text.startswith("/"):
-        text = f"{site}/{text}"
-    parts: list[str] = []
-    for part in text.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
 
 
 def _mapping(text: str) -> dict[str, str] | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from doctor.facts.appcode.flask import VERSION_ROUTE
 from doctor.facts.appcode.model import Imports
 from doctor.facts.gunicorn.model import Gunicorn
 from doctor.facts.process import Process, WorkingDirectory
@@ -12,8 +11,10 @@ from doctor.facts.release.copies import other_copy
 from doctor.facts.release.follow import hup_follows
 from doctor.facts.release.git import Checkout, checkout
 from doctor.facts.release.layout import (
+    MARKERS,
     Folder,
     folder_of,
+    is_below,
     link_beside,
     link_inside,
     release_root,
@@ -27,11 +28,9 @@ from doctor.grammar.outline import Outline
 from doctor.hosts.base import FileType, Host, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
 
-_MARKERS = ("REVISION", ".revision", "VERSION", "RELEASE", "BUILD", "revision.txt", "version.txt", "GIT_SHA", "COMMIT")
 _NOT_TOLD = Unknown("which files the app loads was not looked at")
 _SETTLED = 600.0
 """Seconds. A release that nobody writes to for so long is complete."""
-_ROUTE = re.compile(r"/_*(?:version|release|revision|build|healthz?|status)/?$", re.IGNORECASE)
 
 
 def collect(
@@ -107,7 +106,6 @@ def collect(
         mixed_workers=ages.mixed_workers,
         git=repository.present,
         git_head=repository.head,
-        git_head_time=repository.moved,
         hup_follows=follows,
         hup_effective=_effective(gunicorn, follows),
         other_copy=_other_copy(host, gunicorn, unit, root, deleted, folder, served),
@@ -124,10 +122,11 @@ def _switched(held: Held, place: Place) -> Fact[float]:
 
 
 def _target(held: Held) -> Fact[str]:
-    place = Place(path=held.link.path)
     if not held.link.seen:
         return Unknown(REPOSITORY, held.way.places)
-    return Known(held.link.target, (place,)) if held.link.target else Absent((place,))
+    if not held.link.target:
+        return Absent((Place(path=held.link.path, text=f"→ {held.link.text}"),))
+    return Known(held.link.target, (Place(path=held.link.path),))
 
 
 def _cwd(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> Fact[WorkingDirectory]:
@@ -274,7 +273,7 @@ def _behind(
     if not held.link.target:
         return Unknown(f"{held.link.path} points to nothing", (place,))
     target = release_root(held.link.target, folder)
-    if held.way.working and (running.value == target or running.value.startswith(f"{target}/")):
+    if held.way.working and is_below(running.value, target):
         return Absent(running.places)
     preload = gunicorn.settings.preload
     loader = gunicorn.master.or_(None)
@@ -319,7 +318,7 @@ def _checkout(host: Host, root: Fact[str], deleted: bool) -> Checkout:
     if isinstance(root, Known) and not deleted:
         return checkout(host, root.value)
     fact = root if not isinstance(root, Known) else Unknown("the directory was removed", root.places)
-    return Checkout(fact, fact, fact)
+    return Checkout(fact, fact)
 
 
 def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[Held], logical: Fact[tuple[Way, ...]]) -> Fact[bool]:
@@ -329,7 +328,7 @@ def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[Held], logical: Fa
         return Known(True, link.places)
     path = link.value.link.path
     directory = logical.value[0].path if isinstance(logical, Known) else ""
-    outside = not (directory == path or directory.startswith(f"{path}/"))
+    outside = not is_below(directory, path)
     return hup_follows(gunicorn, unit, path, outside)
 
 
@@ -386,12 +385,12 @@ def _marker(host: Host, gunicorn: Gunicorn, root: Fact[str], folder: Folder | No
         names = host.list(place)
         if isinstance(names, Unseen):
             return Unknown(names.reason, root.places)
-        for name in _MARKERS:
+        for name in MARKERS:
             if isinstance(names, tuple) and name in names:
                 return Known(f"the file {name}", (Place(path=f"{place}/{name}"),))
     entry = _entry_file(host, gunicorn, root.value)
     outline = host.outline(f"{root.value}/{entry}") if entry else None
     for route in outline.routes if isinstance(outline, Outline) else ():
-        if _ROUTE.match(route):
+        if VERSION_ROUTE.match(route):
             return Known(f"the route {route}", (Place(path=f"{root.value}/{entry}"),))
     return Absent(root.places)

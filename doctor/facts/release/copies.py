@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from doctor.facts.release.age import CODE
+from doctor.facts.release.layout import is_below
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown, computed
 from doctor.hosts.base import Content, FileType, Host, Scan, Stat
@@ -42,7 +43,7 @@ def other_copy(
     taken = (directory, *kept, *served)
     found: list[tuple[float, str, str]] = []
     for path in _candidates(host, unit, directory):
-        if any(_within(path, other) or _within(other, path) for other in taken):
+        if any(is_below(path, other) or is_below(other, path) for other in taken):
             continue
         stat = host.stat(f"{path}/{entry}")
         if not isinstance(stat, Stat) or stat.type is not FileType.FILE or not _alike(host, path, directory):
@@ -81,10 +82,6 @@ def _home(host: Host, unit: Fact[Unit]) -> str:
         return ""
     rows = (line.split(":") for line in content.text.splitlines())
     return next((row[5].rstrip("/") for row in rows if len(row) > 5 and row[0] == user.value), "")
-
-
-def _within(path: str, tree: str) -> bool:
-    return path == tree or path.startswith(f"{tree.rstrip('/')}/")
 
 
 def _differs(host: Host, scan: Scan, path: str, directory: str) -> bool:

@@ -11,8 +11,10 @@ import re
 from functools import cache
 
 from doctor.facts.gunicorn.model import Gunicorn
+from doctor.facts.release.layout import is_below
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Fact, Known, Place, Unknown, computed
+from doctor.hosts.hidden import TOKEN
 
 
 def hup_follows(gunicorn: Gunicorn, unit: Fact[Unit], link: str, outside: bool) -> Fact[bool]:
@@ -24,22 +26,22 @@ def hup_follows(gunicorn: Gunicorn, unit: Fact[Unit], link: str, outside: bool) 
     if isinstance(chdir, Unknown):
         return Unknown(chdir.reason, chdir.places)
     if isinstance(chdir, Known):
-        if _below(chdir.value, link) and not _written_relative(gunicorn, unit, chdir):
+        if is_below(chdir.value, link) and not _written_relative(gunicorn, unit, chdir):
             return computed(True, *chdir.places)
-        if not _below(chdir.value, link):
+        if not is_below(chdir.value, link):
             outside = True
     pythonpath = gunicorn.settings.pythonpath
     if isinstance(pythonpath, Unknown):
         return Unknown(pythonpath.reason, pythonpath.places)
-    if isinstance(pythonpath, Known) and any(_below(entry.strip(), link) for entry in pythonpath.value.split(",")):
+    if isinstance(pythonpath, Known) and any(is_below(entry.strip(), link) for entry in pythonpath.value.split(",")):
         return computed(True, *pythonpath.places)
     variables = _variables(gunicorn, unit)
     if isinstance(variables, Unknown):
         return variables
-    if outside and any(_below(entry, link) for entry in variables.get("PYTHONPATH", "").split(":")):
+    if outside and any(is_below(entry, link) for entry in variables.get("PYTHONPATH", "").split(":")):
         return computed(True, Place(note="PYTHONPATH leads through the link"))
     directory = variables.get("PWD", "") or _cd_target(gunicorn, unit)
-    if _below(directory, link):
+    if is_below(directory, link):
         return computed(True, Place(note=f"PWD is {directory}"))
     return computed(False, *gunicorn.logical_directory.places)
 
@@ -49,10 +51,6 @@ def searched(gunicorn: Gunicorn, unit: Fact[Unit]) -> tuple[str, ...]:
     variables = _variables(gunicorn, unit)
     given = variables.get("PYTHONPATH", "") if isinstance(variables, dict) else ""
     return tuple(entry for entry in given.split(":") if entry.startswith("/"))
-
-
-def _below(path: str, link: str) -> bool:
-    return path == link or path.rstrip("/") == link or path.startswith(f"{link}/")
 
 
 def _variables(gunicorn: Gunicorn, unit: Fact[Unit]) -> dict[str, str] | Unknown:
@@ -69,7 +67,7 @@ def _variables(gunicorn: Gunicorn, unit: Fact[Unit]) -> dict[str, str] | Unknown
         source = {}
     wanted = ("PWD", "PYTHONPATH")
     found: dict[str, str] = {name: value for name, value in source.items() if name in wanted}
-    hidden = next((name for name, value in found.items() if value and "/" not in value), "")
+    hidden = next((name for name, value in found.items() if TOKEN.search(value)), "")
     return Unknown(f"the value of {hidden} is not shown") if hidden else found
 
 

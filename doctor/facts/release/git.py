@@ -6,21 +6,19 @@ import re
 
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
-from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
+from doctor.hosts.base import Content, FileType, Host, Stat, Unseen
 
 _ABOVE = 3
 """Folders above the directory in which .git is looked for."""
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_LOG_LINE = re.compile(r" (?P<time>\d{9,11}) [+-]\d{4}(?:\t|$)")
 
 
 @frozen
 class Checkout:
-    """`head`: the commit; `moved`: when HEAD last moved in this checkout, seconds since the epoch."""
+    """`head`: the commit that is checked out, 40 hexadecimal digits."""
 
     present: Fact[bool]
     head: Fact[str]
-    moved: Fact[float]
 
 
 def checkout(host: Host, directory: str) -> Checkout:
@@ -30,13 +28,13 @@ def checkout(host: Host, directory: str) -> Checkout:
         stat = host.stat(f"{folder}/.git")
         if isinstance(stat, Unseen):
             unseen = Unknown(stat.reason)
-            return Checkout(unseen, unseen, unseen)
+            return Checkout(unseen, unseen)
         if isinstance(stat, Stat):
             return _read(host, f"{folder}/.git", stat)
         folder = folder.rpartition("/")[0]
         if not folder:
             break
-    return Checkout(Known(False, (Place(path=directory, note=""),)), ABSENT, ABSENT)
+    return Checkout(Known(False, (Place(path=directory, note=""),)), ABSENT)
 
 
 def _read(host: Host, path: str, stat: Stat) -> Checkout:
@@ -45,8 +43,8 @@ def _read(host: Host, path: str, stat: Stat) -> Checkout:
     content = host.read(f"{folder}/HEAD")
     if not isinstance(content, Content):
         unknown = Unknown(content.reason if isinstance(content, Unseen) else f"{folder}/HEAD does not exist")
-        return Checkout(present, unknown, unknown)
-    return Checkout(present, _head(host, folder, content.text.strip()), _moved(host, folder))
+        return Checkout(present, unknown)
+    return Checkout(present, _head(host, folder, content.text.strip()))
 
 
 def _worktree(host: Host, path: str) -> str:
@@ -81,17 +79,3 @@ def _head(host: Host, folder: str, head: str) -> Fact[str]:
     if isinstance(packed, Unseen):
         return Unknown(packed.reason, (place,))
     return Unknown(f"the branch {name} has no commit", (place,))
-
-
-def _moved(host: Host, folder: str) -> Fact[float]:
-    path = f"{folder}/logs/HEAD"
-    content = host.read(path, limit=1 << 16, tail=True)
-    if isinstance(content, Content) and content.text.strip():
-        last = content.text.rstrip().splitlines()[-1]
-        match = _LOG_LINE.search(last)
-        if match:
-            return Known(float(match["time"]), (Place(path=path, text=last.partition("\t")[2]),))
-    stat = host.stat(f"{folder}/HEAD")
-    if isinstance(stat, Stat):
-        return Known(stat.mtime, (Place(path=f"{folder}/HEAD"),))
-    return ABSENT if isinstance(stat, Missing) else Unknown(stat.reason)

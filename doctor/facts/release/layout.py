@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
 
@@ -12,12 +13,16 @@ from doctor.hosts.paths import resolve
 _LINKS = 200
 """Names looked at in search of a link or a release."""
 _CURRENT = ("current", "live", "active")
+REVISION_FILES = ("REVISION", ".revision", "RELEASE", "GIT_SHA", "COMMIT", "revision.txt")
+"""Files that name the release they lie in. A version is no such name: it may stay the same over many releases."""
+MARKERS = (*REVISION_FILES, "VERSION", "BUILD", "version.txt")
+"""Files by which somebody can tell which release lies there."""
 _FOLDERS = frozenset({"releases", "release", "versions", "builds", "deploys", "deployments"})
 
 
 @frozen
 class Link:
-    """A link on a path. `target` is physical, "" when it points to nothing.
+    """A link on a path. `target` is physical, "" when it points to nothing; `text` is what is written in it.
 
     `switched`: when it, or a link that it leads to, was written last; `written` is that link. `seen`: False for what
     a repository only names; neither target nor time is known then.
@@ -28,6 +33,7 @@ class Link:
     switched: float
     written: str = ""
     seen: bool = True
+    text: str = ""
 
 
 @frozen
@@ -77,7 +83,8 @@ def _link(host: Host, path: str, stat: Stat) -> Link:
     written, switched = max(((part.path, part.stat.mtime) for part in links[first + 1 :]), key=_time, default=("", 0.0))
     if switched <= stat.mtime:
         written, switched = path, stat.mtime
-    return Link(path, found.physical if isinstance(found.physical, str) else "", switched, written)
+    target = found.physical if isinstance(found.physical, str) else ""
+    return Link(path, target, switched, written, text=stat.target)
 
 
 def _time(link: tuple[str, float]) -> float:
@@ -172,6 +179,26 @@ def link_beside(host: Host, folder: Folder) -> Link | None:
 
 def release_root(path: str, folder: Folder | None) -> str:
     """The release a directory belongs to: itself, but for a subdirectory of an entry of the releases folder."""
-    if folder is None or not path.startswith(f"{folder.path}/"):
-        return path
-    return f"{folder.path}/{path.removeprefix(f'{folder.path}/').partition('/')[0]}"
+    return (entry_of(path, folder.path) if folder else "") or path
+
+
+def entry_of(path: str, folder: str) -> str:
+    """The entry of a folder that a path is or lies in, "" for a path outside."""
+    if not path.startswith(f"{folder}/"):
+        return ""
+    return f"{folder}/{path.removeprefix(f'{folder}/').partition('/')[0]}"
+
+
+def is_below(path: str, directory: str) -> bool:
+    """It is the directory, or lies in it. Both as written."""
+    directory = directory.rstrip("/")
+    return path.rstrip("/") == directory or path.startswith(f"{directory}/")
+
+
+def named_release(path: str) -> str:
+    """The release a path is written with: /srv/shop/releases/7/static → /srv/shop/releases/7; "" for none."""
+    parts = posixpath.normpath(path).split("/")
+    for index, part in enumerate(parts[:-1]):
+        if part.lower() in _FOLDERS:
+            return "/".join(parts[: index + 2])
+    return ""

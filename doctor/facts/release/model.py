@@ -64,8 +64,6 @@ class Release:
     """The running directory is a git checkout."""
     git_head: Fact[str]
     """The commit that is checked out, 40 hexadecimal digits."""
-    git_head_time: Fact[float]
-    """When HEAD last moved here."""
     hup_follows: Fact[bool]
     """A HUP after switching the link would bring the new release (an absolute chdir, PWD, …); true without a link."""
     hup_effective: Fact[bool]

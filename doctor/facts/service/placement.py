@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from doctor.facts import access
+from doctor.facts.access import Obstacle
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.launch import interpreter
 from doctor.facts.release import Release
-from doctor.facts.sockets.socket import Obstacle
+from doctor.facts.release.layout import entry_of
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
@@ -32,6 +34,8 @@ class Placement:
     """The directory the unit or --chdir names, when it does not exist."""
     missing_program: Fact[str]
     """The program ExecStart= leads to, or its interpreter, when it does not exist."""
+    broken_script: Fact[str]
+    """The script whose first line names `missing_program`; Absent where that is named otherwise."""
     obstacle: Fact[Obstacle]
     """The first path that the unit's user needs and may not use."""
     project_venv: Fact[str]
@@ -47,24 +51,29 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn, release: Release) 
     if not isinstance(unit, Known):
         return absent_all(Placement)
     if host.kind is TargetKind.TREE:
-        nothing = Unknown(_REPOSITORY)
-        return Placement(nothing, nothing, nothing, nothing, nothing, nothing)
+        return _all(Unknown(_REPOSITORY))
     if isinstance(unit.value.root_directory, Known):
-        elsewhere = Unknown("it runs in a root directory of its own", unit.value.root_directory.places)
-        return Placement(elsewhere, elsewhere, elsewhere, elsewhere, elsewhere, elsewhere)
+        return _all(Unknown("it runs in a root directory of its own", unit.value.root_directory.places))
     old = _old_venv(host, unit.value, gunicorn, release)
     if isinstance(old, Known):
         # What runs is not what the next start would run.
         nothing = Unknown("its next start would use another virtual environment", old.places)
         gunicorn = replace(gunicorn, program=nothing, python=nothing, venv=nothing)
+    program = _missing_program(host, unit.value, gunicorn)
     return Placement(
         missing_directory=_missing_directory(host, unit.value, gunicorn),
-        missing_program=_missing_program(host, unit.value, gunicorn),
+        missing_program=program,
+        broken_script=_broken_script(program),
         obstacle=_obstacle(host, unit.value, gunicorn),
         project_venv=Absent(old.places) if isinstance(old, Known) else _project_venv(host, gunicorn, release),
         old_venv=old,
         old_venv_gone=_gone(host, old),
     )
+
+
+def _all(reason: Unknown) -> Placement:
+    facts: dict[str, Any] = {field.name: reason for field in fields(Placement)}
+    return Placement(**facts)
 
 
 def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> Fact[str]:
@@ -74,8 +83,8 @@ def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> F
     if not isinstance(gunicorn.venv, Known) or not isinstance(unit.exec_start, Known):
         return ABSENT if isinstance(gunicorn.venv, Absent) else Unknown("its virtual environment is not known")
     running = gunicorn.venv.value
-    named = isinstance(release.configured, Known) and _entry(release.configured.value, release.folder.value)
-    if not named or _entry(running, release.folder.value) in ("", named):
+    named = isinstance(release.configured, Known) and entry_of(release.configured.value, release.folder.value)
+    if not named or entry_of(running, release.folder.value) in ("", named):
         return Absent(gunicorn.venv.places)
     program = unit.exec_start.value[0].argv[0]
     content = host.read(program, limit=_SHEBANG_LIMIT)
@@ -118,6 +127,13 @@ def _missing_program(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
         if isinstance(access.physical(host, path), Absent):
             return computed(path, *named, Place(path=path, text="no such file"))
     return Absent(places)
+
+
+def _broken_script(missing: Fact[str]) -> Fact[str]:
+    if not isinstance(missing, Known):
+        return missing
+    script = next((place.path for place in missing.places if place.line == 1 and place.text.startswith("#!")), "")
+    return computed(script, *missing.places) if script else ABSENT
 
 
 def _programs(unit: Unit, gunicorn: Gunicorn) -> Iterator[tuple[str, tuple[Place, ...]]]:
@@ -183,7 +199,7 @@ def _project_venv(host: Host, gunicorn: Gunicorn, release: Release) -> Fact[str]
         folder = release.folder
         if not isinstance(folder, Known) or not gunicorn.venv.value.startswith(f"{folder.value}/"):
             return Absent(gunicorn.venv.places)
-        own, current = (_entry(path, folder.value) for path in (gunicorn.venv.value, home))
+        own, current = (entry_of(path, folder.value) for path in (gunicorn.venv.value, home))
         if not current or own == current:
             return Absent(gunicorn.venv.places)
         bases = [current]
@@ -199,9 +215,3 @@ def _project_venv(host: Host, gunicorn: Gunicorn, release: Release) -> Fact[str]
                 if isinstance(host.stat(program), Stat):
                     return computed(path, Place(path=program), *gunicorn.program.places)
     return Absent(gunicorn.venv.places)
-
-
-def _entry(path: str, folder: str) -> str:
-    """The entry of a folder that a path lies in, "" for a path outside."""
-    inside = path.startswith(f"{folder}/")
-    return f"{folder}/{path.removeprefix(f'{folder}/').partition('/')[0]}" if inside else ""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from doctor.facts import access
+from doctor.facts.access import Obstacle
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.sockets.socket import Obstacle
 from doctor.facts.systemd import Unit
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from doctor.facts.nginx.model import Location
 from doctor.facts.nginx.scope import seconds
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Scan, Stat
 
 _DAY = 86400.0
@@ -32,12 +33,31 @@ _TEMPLATES = 200
 _VERSIONED = re.compile(r"\d+\.\d+")
 
 
-def stale_build(host: Host, where: Fact[str], running: Fact[str]) -> Fact[str]:
-    """A manifest of a bundler that is older than package.json or the sources beside it."""
+@frozen
+class Manifest:
+    """What a bundler wrote down: source names, each with its built file or more about it."""
+
+    path: str
+    entries: dict[str, object]
+
+
+def manifest_in(host: Host, where: Fact[str]) -> Fact[Manifest]:
+    """The first manifest among the static files in `where`; Absent without one."""
     if not isinstance(where, Known):
         return ABSENT if isinstance(where, Absent) else where
-    manifest = _manifest(host, where.value)
-    built = host.stat(manifest) if manifest else None
+    for path in (posixpath.join(where.value, name) for name in _MANIFESTS):
+        entries = _json(host, path) if isinstance(host.stat(path), Stat) else {}
+        if _is_manifest(entries):
+            return Known(Manifest(path, entries), (Place(path=path),))
+    return ABSENT
+
+
+def stale_build(host: Host, found: Fact[Manifest], where: Fact[str], running: Fact[str]) -> Fact[str]:
+    """A manifest that is older than package.json or the sources beside it."""
+    if not isinstance(found, Known) or not isinstance(where, Known):
+        return found if isinstance(found, Unknown) else ABSENT
+    manifest = found.value.path
+    built = host.stat(manifest)
     project = _project(host, where, running)
     if not isinstance(built, Stat) or not project:
         return ABSENT
@@ -57,18 +77,16 @@ def stale_build(host: Host, where: Fact[str], running: Fact[str]) -> Fact[str]:
     )
 
 
-def missing_build(host: Host, where: Fact[str], names: Sequence[str], *, whole: bool) -> Fact[str]:
+def missing_build(found: Fact[Manifest], where: Fact[str], names: Sequence[str], *, whole: bool) -> Fact[str]:
     """A built file that a manifest names and that lies nowhere among the static files.
 
     `names` of those, from the directory on; `whole`: they are all there is.
     """
-    if not isinstance(where, Known):
-        return ABSENT if isinstance(where, Absent) else where
-    manifest = _manifest(host, where.value)
-    if not manifest:
-        return ABSENT
+    if not isinstance(found, Known) or not isinstance(where, Known):
+        return found if isinstance(found, Unknown) else ABSENT
+    manifest = found.value.path
     present = {posixpath.basename(name) for name in names}
-    wanted = [name for name in _built(_json(host, manifest)) if posixpath.basename(name) not in present]
+    wanted = [name for name in _built(found.value.entries) if posixpath.basename(name) not in present]
     if not wanted:
         return Absent((Place(path=manifest),))
     if not whole:
@@ -85,15 +103,8 @@ def _built(manifest: dict[str, object]) -> Iterator[str]:
             yield found.partition("?")[0]
 
 
-def _manifest(host: Host, folder: str) -> str:
-    return next((p for p in (posixpath.join(folder, m) for m in _MANIFESTS) if _is_manifest(host, p)), "")
-
-
-def _is_manifest(host: Host, path: str) -> bool:
+def _is_manifest(found: dict[str, object]) -> bool:
     """A map of source names to built files; not the manifest of a web app, which has icons and a start URL."""
-    if not isinstance(host.stat(path), Stat):
-        return False
-    found = _json(host, path)
     if not found or {"icons", "start_url"} & set(found):
         return False
     return any(

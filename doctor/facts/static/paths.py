@@ -5,19 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from doctor.facts.access import Grant, grant, obstacle, physical
+from doctor.facts.access import Grant, Obstacle, grant, obstacle, physical
 from doctor.facts.nginx.model import Location, Nginx, Server
-from doctor.facts.nginx.select import location_for
-from doctor.facts.sockets.socket import Obstacle
-from doctor.facts.static.assets import cached_for, long_cache, missing_build, stale_build
+from doctor.facts.release.layout import named_release
+from doctor.facts.static.assets import cached_for, long_cache, manifest_in, missing_build, stale_build
+from doctor.facts.static.mapping import SAMPLE, directory_of, mapping_problem, sample, written_wrong
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import FileType, Host, Stat, TargetKind
+from doctor.hosts.base import Host, TargetKind
 
-_SAMPLE = 200
-"""Files of one directory that are looked at."""
-_DEPTH = 3
-_RELEASE_FOLDERS = frozenset({"releases", "versions", "deploys", "deployments", "builds"})
 _REPOSITORY = "a repository does not hold the files of the machine"
 
 
@@ -109,7 +105,7 @@ def _static_path(
     static_folder: Fact[str],
     static_url: Fact[str],
 ) -> StaticPath:
-    directory = _directory(location)
+    directory = directory_of(location)
     if host.kind is TargetKind.TREE:
         unknown = Unknown(_REPOSITORY, (location.place,))
         return StaticPath(
@@ -119,7 +115,7 @@ def _static_path(
             exists=unknown,
             obstacle=unknown,
             grant=unknown,
-            mapping_problem=_slash_problem(location) or _written_twice(location, static_folder) or ABSENT,
+            mapping_problem=written_wrong(location, static_folder),
             pinned_release=unknown,
             stale_build=unknown,
             missing_build=unknown,
@@ -127,8 +123,9 @@ def _static_path(
             place=location.place,
         )
     where = physical(host, directory.value) if isinstance(directory, Known) else directory
-    files = tuple(_sample(host, where.value)) if isinstance(where, Known) else ()
+    files = tuple(sample(host, where.value)) if isinstance(where, Known) else ()
     stopped = _obstacle(host, nginx, directory, where, files)
+    manifest = manifest_in(host, where)
     return StaticPath(
         url=location.pattern,
         directory=directory,
@@ -136,25 +133,13 @@ def _static_path(
         exists=_exists(where, directory),
         obstacle=stopped,
         grant=_grant(host, nginx, stopped, directory, where, files),
-        mapping_problem=_unserved(host, location, where, static_folder, static_url)
-        or _mapping_problem(host, server, location, where, files),
+        mapping_problem=mapping_problem(host, server, location, where, files, static_folder, static_url),
         pinned_release=_pinned(directory, running, location),
-        stale_build=stale_build(host, where, running),
-        missing_build=missing_build(host, where, [name for _, name in files], whole=len(files) < _SAMPLE // 2),
+        stale_build=stale_build(host, manifest, where, running),
+        missing_build=missing_build(manifest, where, [name for _, name in files], whole=len(files) < SAMPLE // 2),
         long_cache=long_cache(host, location, where, files, static_folder),
         place=location.place,
     )
-
-
-def _directory(location: Location) -> Fact[str]:
-    """Directory of the files: the alias, or root with the location's prefix behind it; for a regex the root."""
-    if isinstance(location.alias, Known):
-        if location.modifier in ("~", "~*"):
-            return Unknown("the alias of a regular expression depends on the request", location.alias.places)
-        return location.alias
-    if not isinstance(location.root, Known) or location.modifier in ("~", "~*"):
-        return location.root
-    return Known(location.root.value.rstrip("/") + location.pattern, location.root.places, location.root.origin)
 
 
 def _exists(where: Fact[str], directory: Fact[str]) -> Fact[bool]:
@@ -165,25 +150,6 @@ def _exists(where: Fact[str], directory: Fact[str]) -> Fact[bool]:
             return computed(False, *directory.places, *where.places)
         case Unknown():
             return where
-
-
-def _sample(host: Host, directory: str) -> Iterator[tuple[str, str]]:
-    """(path, path from `directory` on) of files below it, breadth first, within bounds, following no link."""
-    pending = [(directory, "", 0)]
-    left = _SAMPLE
-    while pending and left > 0:
-        folder, prefix, depth = pending.pop(0)
-        names = host.list(folder)
-        for name in names if isinstance(names, tuple) else ():
-            path = posixpath.join(folder, name)
-            stat = host.stat(path)
-            left -= 1
-            if left <= 0:
-                return
-            if isinstance(stat, Stat) and stat.type is FileType.FILE:
-                yield path, prefix + name
-            elif isinstance(stat, Stat) and stat.type is FileType.DIRECTORY and depth < _DEPTH:
-                pending.append((path, f"{prefix}{name}/", depth + 1))
 
 
 def _obstacle(
@@ -224,115 +190,22 @@ def _grant(
     """Only where every file was looked at."""
     if not isinstance(stopped, Known) or not isinstance(nginx.uid, Known) or not isinstance(nginx.gids, Known):
         return stopped if isinstance(stopped, Unknown) else ABSENT
-    if not isinstance(directory, Known) or not isinstance(where, Known) or len(files) >= _SAMPLE // 2:
+    if not isinstance(directory, Known) or not isinstance(where, Known) or len(files) >= SAMPLE // 2:
         return ABSENT
     wanted = [(directory.value, "x"), *((path, "r") for path in _served(files))]
     return grant(host, wanted, nginx.uid.value, nginx.gids.value, where.value)
-
-
-def _slash_problem(location: Location) -> Known[str] | None:
-    """`location /static/ { alias /p/static; }` makes nginx open /p/staticapp.css."""
-    if (
-        isinstance(location.alias, Known)
-        and location.modifier in ("", "^~")
-        and location.pattern.endswith("/")
-        and not location.alias.value.endswith("/")
-    ):
-        alias = location.alias.value
-        sentence = f"alias {alias} has no slash at its end: {location.pattern}app.css becomes {alias}app.css"
-        return Known(sentence, (*location.alias.places, location.place), Origin.COMPUTED)
-    return None
-
-
-def _repeats(location: Location) -> str:
-    """Where nginx looks when root ends with what the URL begins with, "" when it does not."""
-    if not isinstance(location.root, Known) or location.modifier not in ("", "^~"):
-        return ""
-    pattern = location.pattern.strip("/")
-    if pattern and location.root.value.rstrip("/").endswith("/" + pattern):
-        return f"{location.root.value.rstrip('/')}/{pattern}/"
-    return ""
-
-
-def _repetition(location: Location, looked: str) -> Known[str]:
-    sentence = f"root repeats the URL: {location.pattern} is looked for in {looked}"
-    return Known(sentence, (*location.root.places, location.place), Origin.COMPUTED)
-
-
-def _written_twice(location: Location, static_folder: Fact[str]) -> Known[str] | None:
-    """In a repository: root repeats the URL, and the app's own static folder has the same name."""
-    looked = _repeats(location)
-    if not looked or not isinstance(static_folder, Known):
-        return None
-    same = posixpath.basename(static_folder.value.rstrip("/")) == posixpath.basename(location.pattern.rstrip("/"))
-    return _repetition(location, looked) if same else None
-
-
-def _unserved(
-    host: Host, location: Location, where: Fact[str], static_folder: Fact[str], static_url: Fact[str]
-) -> Known[str] | None:
-    """The URL of the app's own static files, and a directory that does not exist, while the app's has files."""
-    if not isinstance(where, Absent) or not isinstance(static_folder, Known) or not isinstance(static_url, Known):
-        return None
-    if location.modifier not in ("", "^~") or location.pattern.rstrip("/") != static_url.value.rstrip("/"):
-        return None
-    if _slash_problem(location) or _repeats(location) or not next(_sample(host, static_folder.value), None):
-        return None
-    directory = _directory(location)
-    looked = directory.or_("")
-    sentence = f"{location.pattern} is looked for in {looked}, which does not exist; the app has {static_folder.value}"
-    return Known(sentence, (*directory.places, *static_folder.places), Origin.COMPUTED)
-
-
-def _mapping_problem(
-    host: Host, server: Server, location: Location, where: Fact[str], files: Sequence[tuple[str, str]]
-) -> Fact[str]:
-    problem = _slash_problem(location)
-    if problem:
-        return problem
-    looked = _repeats(location)
-    if looked and isinstance(where, Absent) and isinstance(location.root, Known):
-        root = host.stat(location.root.value.rstrip("/"))
-        return _repetition(location, looked) if isinstance(root, Stat) else ABSENT
-    if location.modifier == "":
-        return _caught(host, server, location, files)
-    return ABSENT
-
-
-def _caught(host: Host, server: Server, location: Location, files: Sequence[tuple[str, str]]) -> Fact[str]:
-    """A regular expression that answers for files that lie here, and looks for them where they are not."""
-    if not any(x.modifier in ("~", "~*") for x in server.locations):
-        return ABSENT
-    for _, name in files:
-        url = location.pattern.rstrip("/") + "/" + name
-        answer = location_for(server, url)
-        if isinstance(answer, Unknown):
-            return answer
-        if not isinstance(answer, Known) or answer.value.modifier not in ("~", "~*"):
-            continue
-        winner = answer.value
-        if winner.parent >= 0 or not isinstance(winner.upstream, Absent) or not isinstance(winner.returns, Absent):
-            continue
-        if isinstance(winner.root, Known) and isinstance(physical(host, winner.root.value.rstrip("/") + url), Absent):
-            opened = winner.root.value.rstrip("/") + url
-            sentence = (
-                f"{url} is answered by location {winner.modifier} {winner.pattern} "
-                f"({winner.place.path}:{winner.place.line}), which looks for {opened}"
-            )
-            return Known(sentence, (location.place, winner.place), Origin.COMPUTED)
-    return ABSENT
 
 
 def _pinned(directory: Fact[str], running: Fact[str], location: Location) -> Fact[str]:
     """The path is written with a release in it, and the workers run in another."""
     if not isinstance(directory, Known):
         return directory
-    served = _release_of(directory.value)
+    served = named_release(directory.value)
     if not served:
         return ABSENT
     if not isinstance(running, Known):
         return running
-    release = _release_of(running.value)
+    release = named_release(running.value)
     if not release or release == served or posixpath.dirname(release) != posixpath.dirname(served):
         return ABSENT
     return Known(
@@ -340,12 +213,3 @@ def _pinned(directory: Fact[str], running: Fact[str], location: Location) -> Fac
         (*directory.places, *running.places),
         Origin.COMPUTED,
     )
-
-
-def _release_of(path: str) -> str:
-    """The release a path lies in: /srv/shop/releases/7/static → /srv/shop/releases/7; "" for none."""
-    parts = posixpath.normpath(path).split("/")
-    for index, part in enumerate(parts[:-1]):
-        if part in _RELEASE_FOLDERS:
-            return "/".join(parts[: index + 2])
-    return ""

@@ -14,10 +14,20 @@ from doctor.facts.systemd.model import (
     Unit,
     UnitProblem,
 )
+from doctor.facts.systemd.refused import faulty_lines
 from doctor.facts.value import Absent, Place, Unknown
 from doctor.hosts.base import Host, Machine, TargetKind
 
-__all__ = ["EnvironmentFileRef", "ExecCommand", "SocketUnit", "Systemd", "Unit", "UnitProblem", "collect"]
+__all__ = [
+    "EnvironmentFileRef",
+    "ExecCommand",
+    "SocketUnit",
+    "Systemd",
+    "Unit",
+    "UnitProblem",
+    "collect",
+    "faulty_lines",
+]
 
 
 def collect(host: Host, also: frozenset[str] = frozenset()) -> Systemd:

@@ -55,6 +55,8 @@ class Boot:
             return Unknown(settings.shown.reason)
         if settings.shown.raw("LoadState") == "masked":
             return Known("it is masked", (settings.shown.place("LoadState"),))
+        if settings.shown.raw("LoadState") == "not-found":
+            return Known("its unit file is gone", (settings.shown.place("LoadState"),))
         if any("pacemaker" in path for path in _first(properties, "DropInPaths").split()):
             # The cluster starts it where it shall run, and its own drop-in says so.
             return Absent((settings.shown.place("DropInPaths"),))

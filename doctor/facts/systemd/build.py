@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 
-from doctor.facts.address import Address, AddressKind
+from doctor.facts.address import Address, parse_listen_stream
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.model import EnvironmentFileRef, ExecCommand, SocketUnit, Unit
 from doctor.facts.systemd.problems import find_problems, second_start
@@ -389,13 +389,7 @@ def _shown_address(text: str) -> tuple[Address, ...]:
 
 def _address(text: str) -> tuple[Address, ...]:
     """ListenStream= in canonical form; nothing for a form no web server is reached by (vsock)."""
-    if text.startswith("/"):
-        path = f"/run{text[8:]}" if text.startswith("/var/run/") else text
-        return (Address(AddressKind.UNIX, path=path),)
-    if text.startswith("@"):
-        return (Address(AddressKind.ABSTRACT, path=text[1:]),)
-    host, _, port = text.rpartition(":")
-    if not port.isdigit() or host.startswith("vsock"):
+    try:
+        return (parse_listen_stream(text),)
+    except ValueError:
         return ()
-    host = host.strip("[]")
-    return (Address(AddressKind.TCP, host="" if host in {"", "::", "0.0.0.0", "*"} else host, port=int(port)),)

@@ -43,6 +43,7 @@ _OF_THE_SYSTEM = (
 )  # fmt: skip
 _LIBRARY = re.compile(r"libsystemd-shared-(\d+)")
 _OWN_FOLDERS = ("/etc/", "/run/", "/usr/local/")
+_LIKE_A_DROP_IN = re.compile(r"[\w@-]+(?:\.(?:cfg|cnf|config|ini|service|unit))?", re.ASCII)
 _NOT_LOADED = frozenset(("bad-setting", "error"))
 _SCRIPT_LIMIT = 4096
 _AT_ONCE = 300
@@ -61,7 +62,12 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
         return f"systemctl failed: {said}"
     candidates = _candidates(host, answer.stdout)
     shown = _show(host, candidates) | _show(host, tuple(sorted(_with_sockets(also).difference(candidates))))
-    services = [name for name in shown if name.endswith(".service") and _of_interest(host, name, shown[name])]
+    shown = {name: _as_before_masking(host, name, properties) for name, properties in shown.items()}
+    services = [
+        name
+        for name in shown
+        if name.endswith(".service") and (_of_interest(host, name, shown[name]) or _bereft(name, shown[name], also))
+    ]
     sockets = [
         name
         for name, properties in shown.items()
@@ -73,7 +79,8 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
     version = systemd_version(host)
     accounts = Accounts(host)
     settings = {
-        name: _settings(host, name, shown[name], files, version, unread[name]) for name in (*services, *sockets)
+        name: _settings(host, name, shown[name], files, version, unread[name], _passed_over(host, name, folders))
+        for name in (*services, *sockets)
     }
     built = {name: build_socket(settings[name]) for name in sockets}
     boot = Boot(host, shown)
@@ -186,9 +193,24 @@ def _show(host: Host, names: tuple[str, ...]) -> dict[str, Properties]:
     return found
 
 
+def _as_before_masking(host: Host, name: str, properties: Properties) -> Properties:
+    """Of a masked unit the manager names the link to /dev/null: the file that it hides says what the unit was for."""
+    if properties.get("LoadState", ("",))[0] != "masked":
+        return properties
+    hidden = next((path for folder in SEARCH_PATH if _starts_web(host, path := f"{folder}/{name}")), "")
+    return {**properties, "FragmentPath": (hidden,)}
+
+
+def _bereft(name: str, properties: Properties, also: frozenset[str]) -> bool:
+    """Its file is gone while a Gunicorn runs in it: the manager knows no command of it any more."""
+    state, active = (properties.get(key, ("",))[0] for key in ("LoadState", "ActiveState"))
+    return name in also and state == "not-found" and active == "active"
+
+
 def _of_interest(host: Host, name: str, properties: Properties) -> bool:
     """Its name or a command says so; of one that did not load, its files will tell."""
-    if WEB_PROGRAM.search(name) or properties.get("LoadState", ("",))[0] in _NOT_LOADED:
+    state = properties.get("LoadState", ("",))[0]
+    if WEB_PROGRAM.search(name) or state in _NOT_LOADED or (state == "masked" and properties["FragmentPath"][0]):
         return True
     shown = (parse_shown(line) for line in properties.get("ExecStart", ()))
     return any(_web_command(host, command.arguments) for command in shown if command is not None)
@@ -223,11 +245,35 @@ def _unread(host: Host, name: str, properties: Properties, folders: Mapping[str,
     paths: list[str] = []
     for folder in drop_in_folders(name):
         for directory in folders.get(folder, ()):
-            entries = host.list(directory)
-            paths += (f"{directory}/{entry}" for entry in (entries if isinstance(entries, tuple) else ()))
+            paths += (f"{directory}/{entry}" for entry in _entries(host, directory))
     return tuple(
         path for path in order_drop_ins(paths) if path.rpartition("/")[2] not in known and _is_file(host, path)
     )
+
+
+def _passed_over(host: Host, name: str, folders: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Files in the administrator's own drop-in folder of a unit that read like drop-ins and are none by their name.
+
+    A copy that somebody set aside (override.conf.bak, override.conf.disabled, .override.conf.swp) is meant to be.
+    """
+    paths = [
+        f"{directory}/{entry}"
+        for directory in folders.get(f"{name}.d", ())
+        if directory.startswith("/etc/")
+        for entry in _entries(host, directory)
+        if _LIKE_A_DROP_IN.fullmatch(entry)
+    ]
+    texts = {path: host.read(path, TextKind.UNIT) for path in paths}
+    return tuple(
+        path
+        for path, content in texts.items()
+        if isinstance(content, Content) and any(parse(content.text, path).assignments)
+    )
+
+
+def _entries(host: Host, directory: str) -> tuple[str, ...]:
+    entries = host.list(directory)
+    return entries if isinstance(entries, tuple) else ()
 
 
 def _is_file(host: Host, path: str) -> bool:
@@ -285,6 +331,7 @@ def _settings(
     files: Mapping[str, UnitFile],
     version: Known[int] | None,
     unread: tuple[str, ...],
+    passed_over: tuple[str, ...],
 ) -> Settings:
     paths = _paths(properties)
     missing = [path for path in paths if path not in files]
@@ -299,8 +346,9 @@ def _settings(
         shown=Shown(name, properties),
         version=f"systemd {version.value}" if version else "systemd",
         section="Socket" if name.endswith(".socket") else "Service",
-        incomplete=f"{missing[0]} could not be read" if missing else "",
+        incomplete=f"{missing[0]} could not be read" if missing else "" if paths else f"the file of {name} is gone",
         unread=unread,
+        passed_over=passed_over,
     )
 
 

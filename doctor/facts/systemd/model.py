@@ -122,8 +122,8 @@ class Unit:
     problems: tuple[Fact[UnitProblem], ...]
     """Lines of its files that systemd ignores or refuses, each with its place."""
     reload_kind: Fact[str]
-    """What `systemctl reload` does to Gunicorn: none, hup, graceful, restart, quit, kill, wrong-process, custom; fails:
-    the signal is sent to no process at all."""
+    """What `systemctl reload` does to Gunicorn: none, hup, graceful, restart, quit, kill, wrong-process, second-master
+    (USR2), custom; no-effect: nothing, for certain; fails: the signal is sent to no process at all."""
     reload_preflight: Fact[bool]
     """An earlier ExecReload line can refuse (gunicorn --check-config, a test command)."""
     template: bool = False

@@ -58,6 +58,9 @@ def find_problems(settings: Settings, version: int | None) -> tuple[Known[UnitPr
         for assignment in file.assignments:
             for message, fatal in _of_assignment(assignment, settings, version, told):
                 found.append(Known(UnitProblem(message, fatal), (place_of(assignment),), Origin.EXPLICIT))
+    for path in settings.passed_over:
+        message = "its name does not end in .conf, so that systemd does not read it"
+        found.append(Known(UnitProblem(message, False), (Place(path=path),), Origin.EXPLICIT))
     for assignment, message, fatal in _of_unit(settings):
         found.append(Known(UnitProblem(message, fatal), (place_of(assignment),), Origin.EXPLICIT))
     return tuple(found)

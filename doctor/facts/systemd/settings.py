@@ -26,7 +26,8 @@ class Settings:
 
     A unit that did not load has only half its settings in the manager: there the files are the truth about
     the next start. `incomplete`: why the files cannot be trusted to be all of them, "" if they can.
-    `unread`: drop-ins on disk that the manager has not read.
+    `unread`: drop-ins on disk that the manager has not read. `passed_over`: files beside them that are meant for
+    drop-ins, and whose names are not those of any.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Settings:
     section: str = "Service"
     incomplete: str = ""
     unread: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     @property
     def asked(self) -> bool:
@@ -45,8 +47,9 @@ class Settings:
 
     @property
     def gone(self) -> tuple[Place, ...]:
-        """The proof that there is no such unit at all; empty when there is one."""
-        if self.shown.raw("LoadState") in {"not-found", "masked"}:
+        """The proof that there is no such unit; empty when there is one, be it masked, or while its process runs."""
+        running = self.shown.raw("ActiveState") == "active"
+        if self.shown.raw("LoadState") in {"not-found", "masked"} and not self.merged.files and not running:
             return (self.shown.place("LoadState"),)
         return ()
 
@@ -71,15 +74,13 @@ class Settings:
         default: T | Absent,
         shown_key: str = "",
         *,
-        shown_parse: Callable[[str], T | None] | None = None,
         section: str = "",
         empty_resets: bool | None = None,
     ) -> Fact[T]:
         """A setting with one value. `default` is what systemd takes where nothing is written (Absent: nothing).
 
-        `shown_key` is the property of `systemctl show`, the first key unless given; `shown_parse` reads its
-        form where that differs from the form in files. An empty assignment resets (`empty_resets`) what is
-        unset by default, unless said otherwise.
+        `shown_key` is the property of `systemctl show`, the first key unless given. An empty assignment
+        resets (`empty_resets`) what is unset by default, unless said otherwise.
         """
         if (unknown := self._filled_in(section or self.section, *keys)) is not None:
             return unknown
@@ -98,7 +99,7 @@ class Settings:
             return self._from_files(assignment, written, default)
         if raw == "" and isinstance(default, Absent):
             return Absent((self.shown.place(key), *(() if assignment is None else (place_of(assignment),))))
-        value = default if raw == "" else (shown_parse or parse)(raw)
+        value = default if raw == "" else parse(raw)
         if value is None or isinstance(value, Absent):
             return Unknown(f"systemctl printed {key}={raw}", (self.shown.place(key),))
         if assignment is not None and written == value:

@@ -6,8 +6,10 @@ import errno
 import posixpath
 
 from doctor.facts import access
-from doctor.facts.address import Address, AddressKind, unix
-from doctor.facts.sockets.socket import Obstacle, Row, SocketFile, address_of, owners, table
+from doctor.facts.access import Obstacle
+from doctor.facts.address import Address, unix
+from doctor.facts.sockets.kernel import Row, address_of, owners
+from doctor.facts.sockets.model import SocketFile, Sockets
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
 
@@ -15,10 +17,13 @@ _YOUNG = 2.0
 """Seconds within which a Gunicorn that cannot boot its workers has given up."""
 
 
-def socket_file(host: Host, address: Address, uid: Fact[int], gids: Fact[frozenset[int]]) -> SocketFile:
+def socket_file(
+    host: Host, address: Address, uid: Fact[int], gids: Fact[frozenset[int]], sockets: Sockets
+) -> SocketFile:
     """A unix socket in the file system as somebody who connects meets it. `uid`, `gids`: nginx's workers."""
     path = address.path
-    state = _state(host, address)
+    bound = _bound(host, path, sockets)
+    state = _state(host, address, bound, sockets)
     barrier: Fact[Obstacle]
     if isinstance(uid, Unknown) or isinstance(gids, Unknown):
         barrier = uid if isinstance(uid, Unknown) else Unknown(gids.reason if isinstance(gids, Unknown) else "")
@@ -29,13 +34,12 @@ def socket_file(host: Host, address: Address, uid: Fact[int], gids: Fact[frozens
             barrier = ABSENT
     else:
         barrier = Unknown("the user of nginx is not known")
-    bound = _bound(host, path)
     if isinstance(bound, Known) and state.is_("missing"):
-        bound = _still_held(host, bound)
+        bound = _still_held(host, bound, sockets)
     return SocketFile(path, state, barrier, bound)
 
 
-def _state(host: Host, address: Address) -> Fact[str]:
+def _state(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets: Sockets) -> Fact[str]:
     path = address.path
     if path.endswith("/"):
         return Known("missing", (Place(path=path, text="Not a directory"),))
@@ -48,19 +52,18 @@ def _state(host: Host, address: Address) -> Fact[str]:
         case Unseen(reason):
             return Unknown(reason, (Place(path=path),))
         case Stat(type=FileType.SOCKET):
-            return _answer(host, address)
+            return _answer(host, address, bound, sockets)
         case Stat() as other:
             return Known("not-a-socket", (Place(path=path, text=f"a {other.type.value}"),))
 
 
-def _answer(host: Host, address: Address) -> Fact[str]:
+def _answer(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets: Sockets) -> Fact[str]:
     """Connecting is the proof; where that is not possible, what the kernel lists as bound to the path.
 
     A socket that only systemd holds is not connected to: that would start its service (systemd.socket(5)).
     """
     place = Place(note=f"connect to {address}")
-    bound = _bound(host, address.path)
-    if isinstance(bound, Known) and bound.value and not _served(host, bound.value):
+    if isinstance(bound, Known) and bound.value and not _served(host, bound.value, sockets):
         return Known("listening", bound.places)
     tried = host.connect(str(address))
     if not isinstance(tried, Unseen):
@@ -78,40 +81,40 @@ def _answer(host: Host, address: Address) -> Fact[str]:
     return Known("listening" if bound.value else "dead", bound.places)
 
 
-def _served(host: Host, inodes: tuple[int, ...]) -> bool:
+def _served(host: Host, inodes: tuple[int, ...], sockets: Sockets) -> bool:
     """Each socket is seen to be held by a process besides PID 1."""
-    return all(isinstance(pids, Known) and set(pids.value) - {1} for pids in owners(host, inodes).values())
+    held = (_holders(host, inode, sockets) for inode in inodes)
+    return all(isinstance(pids, Known) and set(pids.value) - {1} for pids in held)
 
 
-def _bound(host: Host, path: str) -> Fact[tuple[int, ...]]:
+def _holders(host: Host, inode: int, sockets: Sockets) -> Fact[tuple[int, ...]]:
+    found = sockets.held.get(inode)
+    return owners(host, (inode,))[inode] if found is None else found
+
+
+def _bound(host: Host, path: str, sockets: Sockets) -> Fact[tuple[int, ...]]:
     """The sockets that were bound to a path, under whatever name it had then: relative, or through a link."""
-    rows = table(host)
-    if not isinstance(rows, Known):
-        return rows
+    if not isinstance(sockets.table, Known):
+        return sockets.table
     wanted = unix(path)
-    name = posixpath.basename(path)
     matching = [
         row
-        for row in rows.value.values()
-        if row.address == wanted
-        or (
-            row.address.kind is AddressKind.UNIX
-            and posixpath.basename(row.address.path) == name
-            and _same_file(host, _full_path(host, row), path)
-        )
+        for row in sockets.table.value.named.get(posixpath.basename(path), ())
+        if row.address == wanted or _same_file(host, _full_path(host, row, sockets), path)
     ]
     places = tuple(row.place for row in matching) or (Place(path="/proc/net/unix"),)
     return Known(tuple(row.inode for row in matching), places)
 
 
-def _still_held(host: Host, bound: Known[tuple[int, ...]]) -> Fact[tuple[int, ...]]:
+def _still_held(host: Host, bound: Known[tuple[int, ...]], sockets: Sockets) -> Fact[tuple[int, ...]]:
     """Of sockets whose file is missing those that are held even now: one that stops closes its socket, then removes
     the file (gunicorn/sock.py, close_sockets). Only what started a moment ago may have stopped since it was seen.
     """
     lines = host.processes()
     started = {} if isinstance(lines, Unseen) else {line.pid: line.started for line in lines}
     held: list[int] = []
-    for inode, pids in owners(host, bound.value).items():
+    for inode in bound.value:
+        pids = _holders(host, inode, sockets)
         pid = min(pids.value, key=lambda pid: started.get(pid, 0.0)) if isinstance(pids, Known) else 0
         if host.now() - started.get(pid, 0.0) > _YOUNG:
             held.append(inode)
@@ -127,10 +130,10 @@ def _still_held(host: Host, bound: Known[tuple[int, ...]]) -> Fact[tuple[int, ..
     return Known(tuple(held), bound.places)
 
 
-def _full_path(host: Host, row: Row) -> str:
+def _full_path(host: Host, row: Row, sockets: Sockets) -> str:
     if row.address.path.startswith("/"):
         return row.address.path
-    return address_of(host, row, owners(host, (row.inode,)).get(row.inode)).path
+    return address_of(host, row, _holders(host, row.inode, sockets)).path
 
 
 def _same_file(host: Host, one: str, other: str) -> bool:

@@ -1,0 +1,53 @@
+"""The typed facts about the environment of a service."""
+
+from __future__ import annotations
+
+from doctor.facts.value import ABSENT, Fact
+from doctor.frozen import frozen
+from doctor.grammar.envfile import EnvOddity
+
+
+@frozen
+class EnvProblem:
+    """A line systemd reads differently from what its author meant. `dropped`: the variable is not set at all."""
+
+    path: str
+    line: int
+    kind: EnvOddity
+    name: str
+    dropped: bool
+
+
+@frozen
+class EnvFileState:
+    """One EnvironmentFile of a unit. `state`: read, missing, unreadable."""
+
+    path: str
+    optional: bool
+    state: Fact[str]
+    problems: Fact[tuple[EnvProblem, ...]]
+
+
+@frozen
+class Environment:
+    """Names only; values are compared as tokens and never shown."""
+
+    files: tuple[EnvFileState, ...]
+    declared: Fact[frozenset[str]]
+    """Names the next start would set, from Environment=, the files and PassEnvironment=."""
+    expected: Fact[frozenset[str]]
+    """Names the next start would have: those declared, those the command sets, and what the running master has from
+    elsewhere (a launcher, DefaultEnvironment=). Without what was taken out of a file since it started."""
+    changed: Fact[tuple[str, ...]]
+    """Names whose value on disk differs from the running one (changed, added or removed); Absent when equal."""
+    missing_required: Fact[tuple[str, ...]]
+    """Variables the code requires that the next start would not have; Absent when none. Unlike the same of the code,
+    Unknown behind a launcher that may set any."""
+    unloadable: Fact[str] = ABSENT
+    """Path of the first file that is not optional and is missing, or no file at all: systemd refuses to start."""
+    hidden: Fact[str] = ABSENT
+    """Path of the first optional file (EnvironmentFile=-…) that is missing: systemd starts without a word."""
+    lost: Fact[tuple[str, ...]] = ABSENT
+    """Names that lines of the files mean to set and do not, and that nothing else sets; Absent when none."""
+    misread: Fact[tuple[str, ...]] = ABSENT
+    """What systemd reads differently from what was meant, a phrase for each such line; Absent when none."""
