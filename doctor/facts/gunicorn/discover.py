@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from doctor.facts import access, process
+from doctor.facts import process
 from doctor.facts.address import Address
 from doctor.facts.gunicorn import development
-from doctor.facts.gunicorn.arguments import parse as parse_arguments
-from doctor.facts.gunicorn.launch import Launch, direct, is_shell
+from doctor.facts.gunicorn.launch import Launch, is_shell
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.gunicorn.plan import Plan, plan
 from doctor.facts.gunicorn.preflight import with_preflight
-from doctor.facts.gunicorn.program import Program, locate, running_version
+from doctor.facts.gunicorn.program import running_version
 from doctor.facts.gunicorn.rundir import with_run_directory
-from doctor.facts.gunicorn.settings import CommandLine, compute, unknown
+from doctor.facts.gunicorn.start import line_of, physical_directory, planned, started
 from doctor.facts.gunicorn.taken import with_holders
 from doctor.facts.gunicorn.tree import BOOT_TIME, Family, Table, families
-from doctor.facts.gunicorn.variables import Variables, of_process
 from doctor.facts.process import Process
 from doctor.facts.sockets.kernel import Row, located, table
 from doctor.facts.sockets.model import CONTROL_SOCKET
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
-from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, Unseen
 
 _SECOND_LOOK = 0.2
@@ -59,18 +56,6 @@ def _collect(host: Host, plans: Sequence[Plan]) -> tuple[Gunicorn, ...]:
         nobody: Fact[Process] = Unknown(lines.reason)
         return tuple(_stopped(host, item, nobody, (), Unknown(lines.reason)) for item in plans if item.launch)
     return _Survey(host, plans).result()
-
-
-@frozen
-class _Start:
-    """How one Gunicorn was or would be started."""
-
-    launch: Launch | None
-    command: CommandLine | Unknown
-    variables: Variables
-    directory: Fact[str]
-    program: Program
-    settings: Settings
 
 
 class _Survey:
@@ -120,7 +105,7 @@ class _Survey:
         item = self._plan_of(master.value)
         if item is not None and _moving(item.unit):
             return True
-        configured = self._start(master.value, item).settings.workers
+        configured = started(self._host, master.value, item).settings.workers
         return isinstance(configured, Known) and configured.value != len(family.workers)
 
     def _plan_of(self, master: Process) -> Plan | None:
@@ -132,45 +117,6 @@ class _Survey:
         chain = (master.pid, *(line.pid for line in self._table.ancestors(master.pid)))
         return next((self._main[pid] for pid in chain if pid in self._main), None)
 
-    def _start(self, master: Process, item: Plan | None) -> _Start:
-        """What the master was started with: its own command line and environment, the unit's where it hides them."""
-        noted = Place(note=f"pid {master.pid} command line", text=_line(master))
-        if isinstance(master.argv, Known):
-            launch = direct(master.argv.value)
-            variables = of_process(master)
-            if item is not None and item.launch and item.launch.venv and launch is not None:
-                launch = replace(launch, venv=item.launch.venv)
-            place = _spoken(noted)
-            if launch is not None and item is not None and item.launch is not None:
-                place = _shared(launch, item, noted)
-            command: CommandLine | Unknown = CommandLine(launch.arguments if launch else (), place)
-        elif item is not None and item.launch is not None:
-            launch, variables = item.launch, item.variables
-            command = CommandLine(launch.arguments, item.place, launch.shell)
-        else:
-            launch, variables = None, of_process(master)
-            reason = master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
-            command = Unknown(reason, master.argv.places)
-        if isinstance(master.elsewhere, Known) and master.elsewhere.value:
-            return _contained(self._host, launch, command, variables, master)
-        start = self._directory(master, item, launch)
-        return _resolved(self._host, launch, command, variables, start, noted)
-
-    def _directory(self, master: Process, item: Plan | None, launch: Launch | None) -> Fact[str]:
-        """Where it was started, links kept as far as anything tells: by the unit, by PWD, else its own directory."""
-        if item is not None and isinstance(item.start, Known):
-            return item.start
-        cwd = _cwd(master)
-        pwd = of_process(master).get("PWD")
-        moved = launch is not None and "chdir" in parse_arguments(launch.arguments).settings
-        if isinstance(pwd, Known) and pwd.value.startswith("/"):
-            real = access.physical(self._host, pwd.value)
-            if moved or (isinstance(cwd, Known) and real.is_(cwd.value)):
-                return pwd
-        if moved:
-            return Unknown("the directory it was started in is not known")
-        return cwd
-
     def _running(self, family: Family, before: Mapping[int, frozenset[int]], looked_twice: bool) -> Gunicorn | None:
         if family.master is None:
             return self._orphaned(family)
@@ -181,7 +127,7 @@ class _Survey:
         item = self._plan_of(master)
         if item is not None and item.launch is not None and self._only_tried(family, master, item.unit):
             return None
-        start = self._start(master, item)
+        start = started(self._host, master, item)
         workers = _processes(self._host, family.workers)
         counted = Place(note=f"children of pid {master.pid}", text=", ".join(str(worker.pid) for worker in workers))
         changed = looked_twice and before.get(master.pid) != family.worker_pids
@@ -200,8 +146,8 @@ class _Survey:
             version_running=running_version(start.program, master.started),
             version_installed=start.program.version,
             launcher=self._launcher(master, item, start.launch),
-            directory=_cwd(master),
-            logical_directory=_logical(start),
+            directory=physical_directory(master),
+            logical_directory=start.logical,
             listens=self._listens(master),
         )
 
@@ -241,13 +187,13 @@ class _Survey:
             return master.sockets
         rows = [self._sockets[inode] for inode in sorted(master.sockets.value) if inode in self._sockets]
         rows = [row for row in rows if not row.address.path.endswith(CONTROL_SOCKET)]
-        cwd = _cwd(master)
+        cwd = physical_directory(master)
         directory = cwd.or_("/")
         return Known(tuple(located(row.address, directory) for row in rows), tuple(row.place for row in rows))
 
     def _launcher(self, master: Process, item: Plan | None, launch: Launch | None) -> Fact[str]:
         """How it was started: the main process of the unit decides, where that is another one than the master."""
-        place = Place(note=f"pid {master.pid}", text=_line(master))
+        place = Place(note=f"pid {master.pid}", text=line_of(master))
         own = launch.kind if launch is not None else "direct"
         if item is None:
             return Known(own, (place,))
@@ -265,7 +211,7 @@ class _Survey:
         if not workers:
             return None
         item = self._plan_of(workers[0])
-        start = self._start(workers[0], item)
+        start = started(self._host, workers[0], item)
         place = Place(note="no process of the table is their master")
         return Gunicorn(
             name=item.unit.name if item is not None else f"pid {workers[0].pid}",
@@ -281,8 +227,8 @@ class _Survey:
             version_running=Unknown("its master is gone"),
             version_installed=start.program.version,
             launcher=self._launcher(workers[0], item, start.launch),
-            directory=_cwd(workers[0]),
-            logical_directory=_logical(start),
+            directory=physical_directory(workers[0]),
+            logical_directory=start.logical,
             listens=self._listens(workers[0]),
             foreign_workers=workers,
         )
@@ -313,11 +259,10 @@ def _stopped(
 ) -> Gunicorn:
     """What a unit would start; its process is not there, or nobody could look."""
     assert item.launch is not None
-    command = CommandLine(item.launch.arguments, item.place, item.launch.shell)
-    start = _resolved(host, item.launch, command, item.variables, item.start, item.place(item.launch.program))
+    start = planned(host, item, item.launch)
     nothing: Unknown | Absent = Unknown(master.reason) if isinstance(master, Unknown) else Absent(master.places)
     flask = item.launch.kind == "flask"
-    logical = _logical(start)
+    logical = start.logical
     return Gunicorn(
         name=item.unit.name,
         master=master,
@@ -340,55 +285,6 @@ def _stopped(
     )
 
 
-def _resolved(
-    host: Host,
-    launch: Launch | None,
-    command: CommandLine | Unknown,
-    variables: Variables,
-    start: Fact[str],
-    place: Place,
-) -> _Start:
-    if launch is None:
-        reason = command.reason if isinstance(command, Unknown) else "its command line is not Gunicorn's"
-        nothing = Unknown(reason, (place,))
-        program = Program(nothing, nothing, nothing, nothing)
-        return _Start(None, command, variables, start, program, unknown(reason, place))
-    path = variables.get("PATH")
-    program = locate(host, launch, start, path.or_(""), place)
-    settings = compute(host, command, variables, start, program.version, program.import_path)
-    return _Start(launch, command, variables, start, program, settings)
-
-
-def _line(master: Process) -> str:
-    return " ".join(master.argv.value) if isinstance(master.argv, Known) else ""
-
-
-def _spoken(noted: Place) -> Callable[[str], Place]:
-    return lambda word: replace(noted, text=word)
-
-
-def _contained(
-    host: Host, launch: Launch | None, command: CommandLine | Unknown, variables: Variables, master: Process
-) -> _Start:
-    """In a container: its command line and environment are seen, its files are not the ones of this machine."""
-    reason = "it runs in a file system of its own, as in a container"
-    nothing = Unknown(reason, master.elsewhere.places)
-    program = Program(nothing, nothing, nothing, nothing)
-    settings = compute(host, command, variables, nothing, nothing, unreachable=reason)
-    return _Start(launch, command, variables, nothing, program, settings)
-
-
-def _shared(launch: Launch, item: Plan, noted: Place) -> Callable[[str], Place]:
-    """Words that stand in the unit are shown there; the others only on the command line of the process."""
-    planned = parse_arguments(item.launch.arguments if item.launch else ()).settings
-    words = {given.word for given in planned.values()} | set(item.launch.arguments if item.launch else ())
-
-    def find(word: str) -> Place:
-        return item.place(word) if word in words else replace(noted, text=word)
-
-    return find
-
-
 def _above(line: ProcessLine, written: str) -> str:
     """The kind of a launcher that stays above the master."""
     if written in ("shell", "script", "uv"):
@@ -396,16 +292,6 @@ def _above(line: ProcessLine, written: str) -> str:
     if line.argv and is_shell(line.argv[0]):
         return "shell" if "-c" in line.argv[1:3] or "-lc" in line.argv[1:3] else "script"
     return "uv" if line.argv and posixpath.basename(line.argv[0]) in ("uv", "uvx") else "other"
-
-
-def _logical(start: _Start) -> Fact[str]:
-    return start.directory if isinstance(start.settings.chdir, Absent) else start.settings.chdir
-
-
-def _cwd(master: Process) -> Fact[str]:
-    if not isinstance(master.cwd, Known):
-        return master.cwd
-    return Known(master.cwd.value.path, master.cwd.places)
 
 
 def _processes(host: Host, lines: Iterable[ProcessLine]) -> tuple[Process, ...]:
