@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from doctor.facts.systemd import dropins
 from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.build import build_socket, build_unit
-from doctor.facts.systemd.machine import WEB_PROGRAM, systemd_version
+from doctor.facts.systemd.interest import OWN_FOLDERS, WEB_PROGRAM
 from doctor.facts.systemd.model import SocketUnit, Systemd, Unit
 from doctor.facts.systemd.settings import Settings
 from doctor.facts.systemd.show import Shown
+from doctor.facts.systemd.version import systemd_version
 from doctor.facts.value import Fact, Known, Unknown, computed
 from doctor.grammar.gaps import marked
 from doctor.grammar.unitfile import (
@@ -124,14 +126,12 @@ def _beside(path: str, name: str, drop_ins: Iterable[str], *, alone: bool) -> li
 def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], reason: str) -> Systemd:
     """Units as they lie in the search path of a machine whose manager does not answer."""
     names: dict[str, str] = {}
-    folders: dict[str, list[str]] = {}
+    folders = dropins.folders_of(host)
     for folder in SEARCH_PATH:
         entries = host.list(folder)
         for name in entries if isinstance(entries, tuple) else ():
-            if name.endswith(".d"):
-                folders.setdefault(name, []).append(f"{folder}/{name}")
-            elif name.endswith((".service", ".socket")):
-                own = folder.startswith(("/etc/", "/run/", "/usr/local/"))
+            if name.endswith((".service", ".socket")):
+                own = folder.startswith(OWN_FOLDERS)
                 if own or name in also or WEB_PROGRAM.search(name):
                     names.setdefault(name, f"{folder}/{name}")
     for name in also:

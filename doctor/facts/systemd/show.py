@@ -126,3 +126,9 @@ class Shown:
         if self.raw(key) == "0":
             return Absent((self.place(key),))
         return self.fact(key, parse)
+
+
+def paths_of(properties: Properties) -> tuple[str, ...]:
+    """The files of a unit as the manager knows them, the fragment first."""
+    fragment = properties.get("FragmentPath", ("",))[0]
+    return (*((fragment,) if fragment else ()), *properties.get("DropInPaths", ("",))[0].split())
