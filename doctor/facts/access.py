@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import Content, FileType, Host, Missing, Stat, Unseen
+from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
 from doctor.hosts.paths import resolve
 
 _BITS = {"r": 4, "w": 2, "x": 1}
@@ -119,9 +120,7 @@ def _may_be_opened(host: Host, at: Obstacle, on_the_way: str) -> bool:
     """No directory of the system, no folder of root's in which other people have their homes."""
     if at.right != "x" or at.path.count("/") < 2 or not f"{on_the_way}/".startswith(f"{at.path}/"):
         return False
-    accounts = host.read("/etc/passwd")
-    rows = (line.split(":") for line in accounts.text.splitlines()) if isinstance(accounts, Content) else ()
-    return at.uid != 0 or not any(len(row) > 5 and row[5].startswith(f"{at.path}/") for row in rows)
+    return at.uid != 0 or not any(home.startswith(f"{at.path}/") for home in Accounts(host).homes())
 
 
 def _is_asset(path: str) -> bool:

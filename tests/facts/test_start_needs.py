@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from blank import blank
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.model import Settings
 from doctor.facts.process import Process
 from doctor.facts.release import Release
 from doctor.facts.service import pidfile, placement, supervision
 from doctor.facts.systemd import ExecCommand, Unit
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.hosts.base import Content, FileType, Missing, Stat, TargetKind, Unseen
 

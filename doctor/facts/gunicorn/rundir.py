@@ -10,10 +10,10 @@ import posixpath
 from dataclasses import replace
 
 from doctor.facts import access
+from doctor.facts.accounts import Accounts
 from doctor.facts.address import AddressKind
 from doctor.facts.gunicorn.model import Gunicorn, Unwritable
 from doctor.facts.systemd import Unit
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.hosts.base import Host, TargetKind, Unseen
 

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from doctor.facts.access import physical
+from doctor.facts.accounts import Accounts
 from doctor.facts.address import AddressKind, parse_upstream
 from doctor.facts.nginx.effective import location_pattern
 from doctor.facts.nginx.grammar import ARGUMENTS, CONTEXTS, LISTEN_OPTIONS, LISTEN_SOCKET, ONCE, typo_of
@@ -19,7 +20,6 @@ from doctor.facts.nginx.model import ConfigError, Listen, Server
 from doctor.facts.nginx.scope import Scope, flag, seconds, size
 from doctor.facts.nginx.select import default_server, groups
 from doctor.facts.nginx.upstream import PASSES, Names, split_target, uses_variables
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Known
 from doctor.hosts.base import Host
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.process import Process, read
 from doctor.facts.systemd import Unit
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import Content, Host, Missing, ProcessLine, Unseen
+from doctor.hosts.base import Host, Missing, ProcessLine, Unseen
 from doctor.hosts.commands import nginx_version
 
 _MASTER = "nginx: master process"
@@ -156,25 +157,12 @@ def user_ids(host: Host, user: Fact[str], group: str) -> tuple[Fact[int], Fact[f
     if not isinstance(user, Known):
         unknown = user if isinstance(user, Unknown) else Unknown("no user is configured")
         return unknown, unknown
-    passwd, groups = host.read("/etc/passwd"), host.read("/etc/group")
-    if not isinstance(passwd, Content) or not isinstance(groups, Content):
-        unknown = Unknown("/etc/passwd and /etc/group could not be read")
-        return unknown, unknown
-    uid = next((int(f[2]) for f in _fields(passwd, 4) if f[0] == user.value and f[2].isdigit()), None)
-    if uid is None:
-        absent = Absent((Place(path="/etc/passwd", text=f"no user {user.value}"),))
-        return absent, absent
     # initgroups() with the group of `user NAME GROUP`, or the group named as the user (ngx_set_user).
-    gids = {
-        int(f[2])
-        for f in _fields(groups, 4)
-        if f[2].isdigit() and (f[0] == (group or user.value) or user.value in f[3].split(","))
-    }
+    found = Accounts(host).credentials(user.value, computed(group or user.value), ABSENT)
+    if not isinstance(found, Known):
+        return found, found
+    uid, gids = found.value
     return (
         Known(uid, (*user.places, Place(path="/etc/passwd")), Origin.COMPUTED),
-        Known(frozenset(gids), (*user.places, Place(path="/etc/group")), Origin.COMPUTED),
+        Known(gids, (*user.places, Place(path="/etc/group")), Origin.COMPUTED),
     )
-
-
-def _fields(content: Content, least: int) -> list[list[str]]:
-    return [f for f in (line.split(":") for line in content.text.splitlines()) if len(f) >= least]

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.release.age import CODE
 from doctor.facts.release.layout import is_below
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown, computed
-from doctor.hosts.base import Content, FileType, Host, Scan, Stat
+from doctor.hosts.base import FileType, Host, Scan, Stat
 
 _ROOTS = ("/srv", "/var/www", "/opt")
 _CANDIDATES = 200
@@ -77,11 +78,7 @@ def _candidates(host: Host, unit: Fact[Unit], directory: str) -> Iterator[str]:
 
 def _home(host: Host, unit: Fact[Unit]) -> str:
     user = unit.value.user if isinstance(unit, Known) else ABSENT
-    content = host.read("/etc/passwd") if isinstance(user, Known) else None
-    if not isinstance(content, Content) or not isinstance(user, Known):
-        return ""
-    rows = (line.split(":") for line in content.text.splitlines())
-    return next((row[5].rstrip("/") for row in rows if len(row) > 5 and row[0] == user.value), "")
+    return Accounts(host).home(user.value).or_("").rstrip("/") if isinstance(user, Known) else ""
 
 
 def _differs(host: Host, scan: Scan, path: str, directory: str) -> bool:

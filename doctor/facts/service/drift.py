@@ -9,6 +9,7 @@ from __future__ import annotations
 from posixpath import basename
 
 from doctor.facts import access
+from doctor.facts.accounts import Accounts
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.arguments import Arguments
 from doctor.facts.gunicorn.arguments import parse as parse_arguments
@@ -16,7 +17,6 @@ from doctor.facts.gunicorn.launch import Launch, Setting, direct, is_shell, pars
 from doctor.facts.process import Process
 from doctor.facts.service import untouched
 from doctor.facts.systemd import Unit
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Content, Host, Stat
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 
 from doctor.facts import access
+from doctor.facts.accounts import Accounts
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.systemd import Unit
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown, computed
 from doctor.hosts.base import Content, Host, Missing, Unseen
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from doctor.facts import access
 from doctor.facts.access import Obstacle
+from doctor.facts.accounts import Accounts
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.launch import interpreter
 from doctor.facts.release import Release
 from doctor.facts.release.layout import entry_of
 from doctor.facts.systemd import Unit
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, Unseen

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
-from doctor.hosts.base import Content, Host, Missing, Stat
+from doctor.hosts.base import Host, Missing, Stat
 
 _STARTERS = frozenset(("cron.service", "crond.service", "cronie.service", "atd.service", "ssh.service", "sshd.service"))
 """Services that start things for people, and start nothing again."""
@@ -38,9 +39,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
 def _of_user(host: Host, name: str, master: Process) -> Fact[str]:
     """A service of a user's own manager, which ends with the last session unless the user lingers."""
     uid = name.removeprefix("user@").partition(".")[0]
-    answer = host.read("/etc/passwd")
-    rows = (line.split(":") for line in answer.text.splitlines()) if isinstance(answer, Content) else ()
-    user = next((row[0] for row in rows if len(row) > 2 and row[2] == uid), "")
+    user = Accounts(host).name_of(uid).or_("")
     if not user:
         return Unknown(f"the name of user {uid} is not known")
     path = f"{_LINGER}/{user}"

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from doctor.facts import access
 from doctor.facts.access import Obstacle
+from doctor.facts.accounts import Accounts
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.systemd import Unit
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.grammar.unitfile import parse

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.address import Address, parse_listen_stream
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.model import EnvironmentFileRef, ExecCommand, SocketUnit, Unit
 from doctor.facts.systemd.problems import find_problems, second_start
 from doctor.facts.systemd.reload import classify

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.systemd import dropins
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.build import build_socket, build_unit
 from doctor.facts.systemd.interest import OWN_FOLDERS, WEB_PROGRAM
 from doctor.facts.systemd.model import SocketUnit, Systemd, Unit

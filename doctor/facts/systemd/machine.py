@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from doctor.facts.accounts import Accounts
 from doctor.facts.systemd import dropins
-from doctor.facts.systemd.accounts import Accounts
 from doctor.facts.systemd.boot import Boot, enabling_starts_it
 from doctor.facts.systemd.build import build_socket, build_unit
 from doctor.facts.systemd.interest import as_before_masking, candidates, is_bereft, is_of_interest, is_still_of_interest

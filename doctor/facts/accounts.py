@@ -10,7 +10,7 @@ _DATABASES = {"/etc/passwd": "passwd", "/etc/group": "group"}
 
 
 class Accounts:
-    """Looks names up in /etc/passwd and /etc/group, each read once."""
+    """Looks names up in /etc/passwd and /etc/group."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -34,6 +34,16 @@ class Accounts:
             if len(found.value) > 5
             else Unknown(f"/etc/passwd has no home of {name}")
         )
+
+    def homes(self) -> tuple[str, ...]:
+        """Home directories of all users; none where they cannot be read."""
+        entries = self._entries("/etc/passwd")
+        return () if isinstance(entries, str) else tuple(fields[5] for fields, _ in entries if len(fields) > 5)
+
+    def name_of(self, uid: str) -> Fact[str]:
+        """Name of a user by its number, in digits."""
+        found = self._find("/etc/passwd", uid)
+        return Known(found.value[0], found.places) if isinstance(found, Known) else found
 
     def uid(self, name: str) -> Fact[int]:
         """Number of a user by its name, or the number itself."""
