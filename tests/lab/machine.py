@@ -71,7 +71,7 @@ cd "$0/root"
 for unit in {_MASKED}; do ln -sf /dev/null "etc/systemd/system/$unit"; done
 tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
 echo web1 >etc/hostname
-rm -rf var/log/journal etc/nginx/sites-enabled/* etc/nginx/conf.d/* srv/*
+rm -rf var/log/journal etc/nginx/sites-enabled/* etc/nginx/conf.d/* srv/* var/lib/flaskdoctor
 : >var/log/nginx/error.log; : >var/log/nginx/access.log
 cd /
 exec systemd-nspawn --directory="$0/root" --boot --register=no --keep-unit --link-journal=no --machine="$1" \
