@@ -89,10 +89,11 @@ def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ())
 
 def _ask_ahead(host: Host) -> None:
     """Ask the machine what every look begins with; it answers while the collectors are imported."""
-    from doctor.hosts.commands import list_units
+    from doctor.hosts.commands import list_units, nginx_version
     from doctor.later import Later
 
     Later(lambda: host.run(list_units()))
+    Later(lambda: host.run(nginx_version()))
 
 
 def exit_code(report: Report, *, fail_on: str = "warning", strict: bool = False) -> int:

@@ -23,6 +23,7 @@ from doctor.facts.nginx.model import Nginx, Server
 from doctor.facts.service import drift, environment, pidfile, placement, reread, stalled, supervision
 from doctor.facts.sockets import kernel, listeners, runtimedir
 from doctor.facts.sockets.file import socket_file
+from doctor.facts.sockets.kernel import SocketTable
 from doctor.facts.sockets.model import SocketFile, Sockets
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
@@ -49,19 +50,18 @@ _EVERYTHING = Options()
 
 def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     """Look at everything once and join it. Independent observations run at the same time."""
-    processes = Later(host.processes)
+    table = Later(lambda: _sockets(host))
     manager = systemd.collect(host)
-    processes.result()
     unfamiliar = gunicorn.services(host).difference(unit.name for unit in manager.units)
     if unfamiliar:
         manager = systemd.collect(host, unfamiliar)
     nginx_unit = _nginx_unit(manager.units)
-    table = kernel.table(host)
-    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT, table))
+    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT, table.result()))
     repository = in_place(host, manager.units)
     gunicorns = gunicorn.collect(repository or host, manager.units)
     gunicorns = relocated(gunicorns, repository.origin) if repository is not None else gunicorns
-    sockets = listeners.collect(host, table)
+    _ask_for_journals(host, manager.units, gunicorns, options)
+    sockets = listeners.collect(host, table.result())
     web = web_server.result()
     found = candidates(manager.units, gunicorns, sockets.listeners)
     routes, orphans = assign(web, found, sockets.listeners)
@@ -136,7 +136,7 @@ def _app(
     unit, placed = _worst_unit(candidate.units), repository or host
     unit_fact: Fact[Unit] = computed(unit) if unit else ABSENT
     own = next((g for g in candidate.gunicorns if unit and g.name == unit.name), candidate.gunicorns[0])
-    since = host.now() - options.since if options.since is not None else None
+    since = _since(host, options)
     # In a repository nothing serves.
     others = () if host.kind is TargetKind.TREE else gunicorns
     compared = environment.compare(placed, unit_fact, own.master)
@@ -194,6 +194,25 @@ def _app(
         unread_config=reread.collect(host, own),
         doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, everybody),
     )
+
+
+def _sockets(host: Host) -> Fact[SocketTable]:
+    """After the processes, so that no socket of theirs is missing."""
+    host.processes()
+    return kernel.table(host)
+
+
+def _since(host: Host, options: Options) -> float | None:
+    return host.now() - options.since if options.since is not None else None
+
+
+def _ask_for_journals(host: Host, units: Sequence[Unit], gunicorns: Sequence[Gunicorn], options: Options) -> None:
+    """They take their time, and meanwhile there is enough to look at. Of one app alone it is asked in its turn."""
+    own = {gunicorn.name for gunicorn in gunicorns}
+    if host.kind is TargetKind.LIVE and not options.app:
+        for unit in units:
+            if unit.name in own:
+                Later(partial(log.ask_ahead, host, unit, _since(host, options)))
 
 
 def _moved(placed: Repository, own: Gunicorn, variables: environment.Environment) -> bool:

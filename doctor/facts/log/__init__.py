@@ -2,6 +2,6 @@
 
 from doctor.facts.log.model import LogEvent, NginxLog, UnitLog
 from doctor.facts.log.nginx import collect_nginx
-from doctor.facts.log.unit import collect_unit
+from doctor.facts.log.unit import ask_ahead, collect_unit
 
-__all__ = ["LogEvent", "NginxLog", "UnitLog", "collect_nginx", "collect_unit"]
+__all__ = ["LogEvent", "NginxLog", "UnitLog", "ask_ahead", "collect_nginx", "collect_unit"]

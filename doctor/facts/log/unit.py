@@ -59,11 +59,20 @@ def _unread(reason: Unknown) -> UnitLog:
     return UnitLog(**{field.name: reason for field in fields(UnitLog)})
 
 
+def ask_ahead(host: Host, unit: Unit, since: float | None) -> None:
+    """Ask for the journal that `collect_unit` reads; the host keeps the answer."""
+    host.run(commands.journal(unit.name, _oldest(host, unit, since), LINES))
+
+
+def _oldest(host: Host, unit: Unit, since: float | None) -> float:
+    started = unit.exec_main_started.or_(host.now() - _DAY)
+    return max(started - _LOOK_BACK, since or 0.0, 0.0)
+
+
 def _journal(host: Host, unit: Unit, since: float | None) -> tuple[Entry, ...] | Unknown:
     """Entries of the chain of starts that led to the last one, oldest first."""
     started = unit.exec_main_started.or_(None)
-    oldest = (started if started is not None else host.now() - _DAY) - _LOOK_BACK
-    oldest = max(oldest, since or 0.0, 0.0)
+    oldest = _oldest(host, unit, since)
     output = host.run(commands.journal(unit.name, oldest, LINES))
     text = output.stdout if isinstance(output, Output) else ""
     if text.count("\n") >= LINES:  # a talkative unit: what counts is the end
