@@ -68,6 +68,7 @@ class TreeHost(Repository):
         self._now = time.time()
         self._documents: Documents | None = None
         self._places: dict[str, str | None] = {}
+        self._lists: dict[str, tuple[str, ...] | Answer] = {}
 
     def now(self) -> float:
         return self._now
@@ -101,8 +102,10 @@ class TreeHost(Repository):
         return _shown(files.stat_path(real), real, path) if isinstance(real, str) else real
 
     def list(self, path: str) -> tuple[str, ...] | Answer:
-        real = self._find(path)
-        return _shown(files.list_directory(real), real, path) if isinstance(real, str) else real
+        if path not in self._lists:
+            real = self._find(path)
+            self._lists[path] = _shown(files.list_directory(real), real, path) if isinstance(real, str) else real
+        return self._lists[path]
 
     def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
         real = self._find(path)

@@ -12,6 +12,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from doctor.facts.appcode.walk import binds
@@ -39,7 +40,7 @@ def placed(host: Host, units: Sequence[Unit]) -> Repository | None:
     """The repository that finds its files under the paths of the machine; None for a machine."""
     if not isinstance(host, Repository) or not host.folders():
         return None
-    finder = _Finder(host)
+    finder = _finder(host)
     places: dict[str, str | None] = {}
     for unit in units:
         for path, folder in finder.places(unit):
@@ -72,11 +73,17 @@ def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | N
     module, _, name = wsgi_app.value.partition(":")
     name = name.partition("(")[0].strip() or "application"
     directory = gunicorn.logical_directory.or_("")
-    path = _Finder(host).nearest(module, directory, unit)
+    path = _finder(host).nearest(module, directory, unit)
     outline = host.outline(path) if path else None
     if not path or not isinstance(outline, Outline) or not binds(outline, (), name, posixpath.basename(path)[:-3]):
         return None
     return Known(f"the repository has no {module}; {path} defines {name}", (*wsgi_app.places, Place(path=path)))
+
+
+@lru_cache(maxsize=1)
+def _finder(host: Repository) -> _Finder:
+    """One for all units of a repository: there may be a thousand."""
+    return _Finder(host)
 
 
 class _Finder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 
 from doctor.facts.process import Process
@@ -94,8 +93,9 @@ def _sample(host: Host, path: str) -> frozenset[str] | None:
     """Names in the sample of an environment file that a repository leaves to the machine: .env.example for .env."""
     if host.kind is not TargetKind.TREE:
         return None
-    own = re.compile(rf"{re.escape(posixpath.basename(path))}[.\-_](?:example|sample|dist|template)")
-    found = [d.path for d in host.documents() if own.fullmatch(posixpath.basename(d.path))]
+    own = posixpath.basename(path)
+    names = {f"{own}{mark}{word}" for mark in ".-_" for word in ("example", "sample", "dist", "template")}
+    found = [document.path for document in host.documents() if document.path.rpartition("/")[2] in names]
     answer = host.env_file(found[0]) if len(found) == 1 else None
     return frozenset(item.name for item in answer.assignments) if isinstance(answer, EnvFile) else None
 
