@@ -97,16 +97,22 @@ def _ask_ahead(host: Host) -> None:
 
 
 def exit_code(report: Report, *, fail_on: str = "warning", strict: bool = False) -> int:
-    """3 a rule broke, 1 findings from `fail_on` on, 4 nothing to check or (`strict`) something unknown, else 0."""
+    """3 a rule broke, 1 findings from `fail_on` on, 4 nothing to check or (`strict`) not all judged, else 0.
+
+    What `--min-severity` hides counts like what it shows.
+    """
     from doctor.engine.rule import Severity
 
     if report.bugs:
         return 3
+    found = report.summary
+    counts = {Severity.ERROR: found.error, Severity.WARNING: found.warning, Severity.INFO: found.info}
     if fail_on != "never":
         least = Severity(fail_on).rank
-        if any(finding.severity.rank <= least for finding in report.findings):
+        if any(count and severity.rank <= least for severity, count in counts.items()):
             return 1
-    if not report.apps or (strict and report.unknown):
+    uncovered = report.unknown or report.not_judged or report.assumed or report.unexplained
+    if not report.apps or (strict and uncovered):
         return 4
     return 0
 

@@ -12,21 +12,26 @@ from doctor.engine.finding import Evidence, Finding, FixPreview
 from doctor.engine.judge import Judgement, Outcome, Result
 from doctor.engine.rule import Severity
 from doctor.facts.apps.topology import App, Facts
+from doctor.facts.coverage import Unexplained
 from doctor.facts.value import Known, Place
 from doctor.reports.model import (
     SCHEMA,
     AppliedFixReport,
     AppReport,
+    AssumedReport,
     BugReport,
     EvidenceReport,
     FindingReport,
     FixReport,
+    HiddenReport,
+    NotJudgedReport,
     ProbeReport,
     Report,
     SourceReport,
     SubjectReport,
     Summary,
     Target,
+    UnexplainedReport,
     UnknownReport,
     Verdict,
 )
@@ -42,6 +47,7 @@ def build(
     diagnosis: Diagnosis,
     probes: Sequence[ProbeReport] = (),
     fixes: Sequence[AppliedFixReport] = (),
+    unexplained: Sequence[Unexplained] = (),
 ) -> Report:
     """The report of one run. `diagnosis` holds the findings to show, which may be fewer than were judged."""
     findings = diagnosis.findings
@@ -56,12 +62,13 @@ def build(
         BugReport(result.rule.id, result.rule.name, _subject(result), result.reason)
         for result in judgement.of(Outcome.ERROR)
     )
-    summary = _summary(findings, judgement)
+    summary = _summary(judgement)
+    covered = not (unknown or bugs or facts.not_judged or facts.assumed or unexplained)
     return Report(
         schema=SCHEMA,
         version=__version__,
         target=Target(facts.kind, facts.name, _iso(facts.time)),
-        verdict=_verdict(summary, complete=bool(facts.apps) and not unknown and not bugs),
+        verdict=_verdict(summary, complete=bool(facts.apps) and covered),
         summary=summary,
         apps=tuple(_app(app, facts, by_app.get(app.name, ())) for app in facts.apps),
         findings=tuple(_finding(finding) for finding in findings),
@@ -70,6 +77,15 @@ def build(
         probes=tuple(probes),
         bugs=bugs,
         templates=facts.templates,
+        not_judged=tuple(NotJudgedReport(each.path, each.kind, each.reason) for each in facts.not_judged),
+        assumed=tuple(
+            AssumedReport(each.what, each.place.path or None, each.place.line or None) for each in facts.assumed
+        ),
+        unexplained=tuple(
+            UnexplainedReport(each.hop, each.count, _clipped(each.text), each.app or None, each.place.path or None)
+            for each in unexplained
+        ),
+        hidden=_hidden(findings, judgement),
     )
 
 
@@ -84,8 +100,9 @@ def _verdict(summary: Summary, *, complete: bool) -> Verdict:
     return Verdict.HEALTHY if complete else Verdict.INCOMPLETE
 
 
-def _summary(findings: Sequence[Finding], judgement: Judgement) -> Summary:
-    severities, outcomes = Counter(finding.severity for finding in findings), judgement.counts
+def _summary(judgement: Judgement) -> Summary:
+    """All that was found, shown or not: what an option hides is not healthy."""
+    severities, outcomes = Counter(finding.severity for finding in judgement.findings), judgement.counts
     return Summary(
         error=severities[Severity.ERROR],
         warning=severities[Severity.WARNING],
@@ -95,6 +112,12 @@ def _summary(findings: Sequence[Finding], judgement: Judgement) -> Summary:
         not_applicable=outcomes[Outcome.NOT_APPLICABLE],
         suppressed=outcomes[Outcome.SUPPRESSED],
     )
+
+
+def _hidden(shown: Sequence[Finding], judgement: Judgement) -> HiddenReport:
+    hidden = Counter(finding.severity for finding in judgement.findings)
+    hidden.subtract(finding.severity for finding in shown)
+    return HiddenReport(hidden[Severity.ERROR], hidden[Severity.WARNING], hidden[Severity.INFO])
 
 
 def _app(app: App, facts: Facts, findings: Sequence[Finding]) -> AppReport:

@@ -17,7 +17,7 @@ SCHEMA: Final = "flaskdoctor.report/1"
 
 
 class Verdict(str, Enum):
-    """What the run comes to; `incomplete`: nothing at fault was seen, but something could not be looked at."""
+    """What the run comes to; `incomplete`: nothing at fault was seen, but not everything could be judged."""
 
     HEALTHY = "healthy"
     FAULTS = "faults"
@@ -168,6 +168,49 @@ class UnknownReport:
 
 
 @frozen
+class NotJudgedReport:
+    """Something that was recognised and not judged."""
+
+    path: str
+    """The file, or the name of what is not a file: a container, a program of supervisor."""
+    kind: str
+    """What it is: compose, supervisor, template, container …"""
+    reason: str
+
+
+@frozen
+class AssumedReport:
+    """A value that was taken for granted because nothing within reach tells it."""
+
+    what: str
+    path: str | None
+    line: int | None
+
+
+@frozen
+class UnexplainedReport:
+    """Requests that were seen failing, and that no finding explains."""
+
+    hop: str
+    """The link of the request path where it shows."""
+    count: int
+    text: str
+    """The newest of the lines."""
+    app: str | None
+    path: str | None
+    """The log that holds it; null for the journal."""
+
+
+@frozen
+class HiddenReport:
+    """Findings that were made and are not shown, by severity."""
+
+    error: int = 0
+    warning: int = 0
+    info: int = 0
+
+
+@frozen
 class BugReport:
     """A rule that broke while it judged: a bug of flaskdoctor. The exit code is then 3."""
 
@@ -229,4 +272,12 @@ class Report:
     probes: tuple[ProbeReport, ...] = ()
     bugs: tuple[BugReport, ...] = ()
     templates: tuple[str, ...] = ()
-    """Files of a repository that need rendering first (Jinja, envsubst) and were not judged."""
+    """Files of a repository that need rendering first (Jinja, envsubst) and were not judged; also in `not_judged`."""
+    not_judged: tuple[NotJudgedReport, ...] = ()
+    """What was recognised and not judged."""
+    assumed: tuple[AssumedReport, ...] = ()
+    """What was taken for granted."""
+    unexplained: tuple[UnexplainedReport, ...] = ()
+    """Failed requests that no finding explains."""
+    hidden: HiddenReport = HiddenReport()
+    """What `--min-severity` hides. The verdict and the summary count it."""

@@ -14,7 +14,7 @@ from doctor.reports.changes import fixed_lines
 from doctor.reports.finding import finding_lines
 from doctor.reports.layout import BLANK, Line, clean, columns, line
 from doctor.reports.model import AppReport, FindingReport, HopReport, HopState, ProbeReport, Report
-from doctor.reports.verdict import bug_lines, nothing_lines, template_lines, unknown_lines, verdict_line
+from doctor.reports.verdict import bug_lines, coverage_lines, nothing_lines, unknown_lines, verdict_line
 
 WIDTH = 100
 """Columns, unless the terminal is narrower."""
@@ -62,7 +62,7 @@ def lines(report: Report, width: int = WIDTH) -> list[Line]:
     reasons = unknown_lines(report, width)
     out += [*reasons, BLANK] if reasons else []
     fixed = fixed_lines(report.fixes, width) if report.fixes else []
-    for block in (bug_lines(report, width), template_lines(report, width), nothing_lines(report, width), fixed):
+    for block in (bug_lines(report, width), coverage_lines(report, width), nothing_lines(report, width), fixed):
         out += [*block, BLANK] if block else []
     return [*out, verdict_line(report, folded=sum(len(c) for g in groups for c in g.consequences.values()))]
 

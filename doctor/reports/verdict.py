@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from doctor.hosts.base import TargetKind
 from doctor.reports.layout import Line, line, paragraph
@@ -48,15 +49,25 @@ def nothing_lines(report: Report, width: int) -> list[Line]:
     return [*paragraph(f"{report.target.name}: {sought}", width, 0), *paragraph(advice, width, 0)]
 
 
-def template_lines(report: Report, width: int) -> list[Line]:
-    """What was left out because it is no configuration yet."""
-    if not report.templates:
-        return []
-    shown = ", ".join(report.templates[:_REASONS])
-    others = len(report.templates) - _REASONS
-    names = f"{shown} and {others} more" if others > 0 else shown
-    text = f"Not judged, because {'it needs' if len(report.templates) == 1 else 'they need'} rendering first: {names}"
-    return paragraph(text, width, 0)
+def coverage_lines(report: Report, width: int) -> list[Line]:
+    """What was recognised and not judged, seen failing without a cause, and taken for granted."""
+    out: list[Line] = []
+    for item in report.unexplained:
+        who = f"{item.app}: " if item.app else ""
+        out += paragraph(f"{who}{item.count} × at {item.hop}, and no rule explains it: {item.text}", width, 0)
+    reasons: dict[str, list[str]] = {}
+    for each in report.not_judged:
+        reasons.setdefault(each.reason, []).append(each.path)
+    for reason, paths in reasons.items():
+        out += paragraph(f"Seen, not judged ({reason}): {_some(paths)}", width, 0)
+    if report.assumed:
+        out += paragraph(f"Assumed: {_some([each.what for each in report.assumed], '; ')}", width, 0)
+    return out
+
+
+def _some(items: Sequence[str], joint: str = ", ") -> str:
+    shown = joint.join(items[:_REASONS])
+    return f"{shown} and {len(items) - _REASONS} more" if len(items) > _REASONS else shown
 
 
 def bug_lines(report: Report, width: int) -> list[Line]:
@@ -74,6 +85,7 @@ def verdict_line(report: Report, folded: int = 0) -> Line:
     sudo = f" {SUDO}" if any(SUDO in item.reason for item in report.unknown) else ""
     notes = [_count(summary.info, "note")] if summary.info else []
     suppressed = [f"{summary.suppressed} suppressed"] if summary.suppressed else []
+    suppressed += _hidden(report)
     passed = f"{_count(summary.passed, 'check')} passed"
     match report.verdict:
         case Verdict.FAULTS:
@@ -86,11 +98,26 @@ def verdict_line(report: Report, folded: int = 0) -> Line:
             style, parts = "unknown", ["nothing to check: no Flask app was found"]
         case Verdict.INCOMPLETE:
             count = summary.unknown + len(report.bugs)
-            unmade = f"no faults found, {_count(count, 'check')} could not be made{sudo}"
-            style, parts = "unknown", [unmade, *notes, *suppressed]
+            unmade = [f"{_count(count, 'check')} could not be made{sudo}"] if count else []
+            style, parts = "unknown", ["no faults found, but not everything was judged", *unmade, *_uncovered(report)]
+            parts += [*notes, *suppressed]
         case Verdict.HEALTHY:
             style, parts = "ok", ["no faults found", *notes, passed, *suppressed]
     return line((" · ".join(parts), style))
+
+
+def _uncovered(report: Report) -> list[str]:
+    """What else keeps a report from being `healthy`, counted."""
+    failed = sum(item.count for item in report.unexplained)
+    counts = [(failed, "unexplained"), (len(report.not_judged), "not judged"), (len(report.assumed), "assumed")]
+    return [f"{count} {word}" for count, word in counts if count]
+
+
+def _hidden(report: Report) -> list[str]:
+    hidden = report.hidden
+    counts = [(hidden.error, "error"), (hidden.warning, "warning"), (hidden.info, "note")]
+    words = ", ".join(_count(count, word) for count, word in counts if count)
+    return [f"{words} not shown (--min-severity)"] if words else []
 
 
 def _count(number: int, word: str) -> str:

@@ -21,7 +21,7 @@ from doctor.reports.model import Report
 
 Doctor = Callable[..., "Done"]  # type: ignore[name-defined]  # noqa: F821
 
-WARNED = replace(SEVERAL, findings=SEVERAL.findings[1:])
+WARNED = replace(SEVERAL, findings=SEVERAL.findings[1:], summary=replace(SEVERAL.summary, error=0))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ EXIT = [
     (FAULT, "never", True, 4),
     (NOTHING, "warning", False, 4),
     (NOTHING, "never", False, 4),
-    (replace(NOTHING, findings=SEVERAL.findings[:1]), "warning", False, 1),
+    (replace(NOTHING, findings=SEVERAL.findings[:1], summary=SEVERAL.summary), "warning", False, 1),
     (BUG, "warning", False, 3),
     (replace(BUG, findings=FAULT.findings), "never", True, 3),
 ]

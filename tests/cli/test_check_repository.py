@@ -80,7 +80,7 @@ def test_app_by_name_and_unit(repository, doctor) -> None:  # type: ignore[no-un
     assert done.err == "flaskdoctor: no app is called 'blog': --app blog\n  Found: shop.\n"
 
 
-def test_severity_that_is_left_out_counts_for_nothing(repository, doctor, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_severity_that_is_not_shown_counts_all_the_same(repository, doctor, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     from doctor.engine import catalogue, load
 
     rule = (load.rules_directory() / "socket" / "upstream-bind-mismatch.yaml").read_text()
@@ -94,8 +94,9 @@ def test_severity_that_is_left_out_counts_for_nothing(repository, doctor, monkey
     assert doctor("check", "deploy").code == 1
     assert doctor("check", "deploy", "--fail-on", "error").code == 0
     done = doctor("check", "deploy", "--min-severity", "error")
-    assert done.code == 0
+    assert done.code == 1
     assert "SOC001" not in done.out
+    assert "not shown (--min-severity)" in done.out.splitlines()[-1]
 
 
 def test_folder_without_an_app(doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -148,4 +149,4 @@ def test_templates_are_named(doctor, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "shop.service.j2").write_text("{% extends 'base.j2' %}\n[Service]\nExecStart={{ command }}\n")
     done = doctor("check", ".")
     assert done.code == 4
-    assert done.out.splitlines()[0] == "Not judged, because it needs rendering first: shop.service.j2"
+    assert done.out.splitlines()[0] == "Seen, not judged (it needs rendering first): shop.service.j2"

@@ -10,6 +10,9 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+from doctor.reports.layout import plain
+from doctor.reports.model import Report
+from doctor.reports.text import lines
 from lab.recipe import FIXTURES
 
 SUFFIX = ".snapshot.json.gz"
@@ -25,6 +28,14 @@ def save(folder: Path, name: str, text: str) -> None:
 
 def load(path: Path) -> str:
     return gzip.decompress(path.read_bytes()).decode()
+
+
+def golden(report: Report) -> str:
+    """What a recording is known for: the report as people see it, without its last line.
+
+    That line counts checks: one new rule would change it in every recording (tests/reports holds its words).
+    """
+    return plain(lines(report, 100)[:-1])
 
 
 def saved() -> list[Path]:

@@ -48,7 +48,7 @@ class TestWithoutTheMeans:
     def test_without_root(self, shop: Machine, user: str) -> None:
         under = ("runuser", "-u", user, "--")
         done = ask(shop, "check", under=under)
-        told(done, 0, "? shop", "no faults found,", "checks could not be made (run with sudo)", "permission denied")
+        told(done, 0, "? shop", "no faults found", "checks could not be made (run with sudo)", "permission denied")
         told(ask(shop, "check", "--strict", under=under), 4)
         shop.sh("systemctl stop shop")
         done = ask(shop, "check", under=under)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from doctor.reports.layout import plain
-from doctor.reports.text import lines
 from doctor.run import Options, check
 from lab import recording
 from lab.machine import TREE
@@ -31,7 +29,7 @@ def test_replay(path: Path, request: pytest.FixtureRequest) -> None:
     else:
         assert [f.name for f in report.findings][:1] == [_led_by(rule, name)]
     expected = path.with_name(f"{name}.expected.txt")
-    text = plain(lines(report, 100))
+    text = recording.golden(report)
     if request.config.getoption("--golden"):
         expected.write_text(text)
     assert text == expected.read_text()

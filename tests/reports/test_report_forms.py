@@ -132,7 +132,9 @@ def test_findings_that_explain_each_other_end() -> None:
 
 def test_verdict_is_the_last_line() -> None:
     assert rendered(HEALTHY).splitlines()[-1] == "no faults found · 104 checks passed"
-    assert rendered(INCOMPLETE).splitlines()[-1] == "no faults found, 3 checks could not be made (run with sudo)"
+    assert rendered(INCOMPLETE).splitlines()[-1] == (
+        "no faults found, but not everything was judged · 3 checks could not be made (run with sudo)"
+    )
     assert rendered(SEVERAL).splitlines()[-1] == "1 error, 1 warning · 1 note · 210 checks passed"
 
 

@@ -17,6 +17,7 @@ from doctor.facts.apps.checkout import placed as in_place
 from doctor.facts.apps.mixed import mixed_releases
 from doctor.facts.apps.routing import Assigned, Candidate, Target, assign
 from doctor.facts.apps.topology import App, Facts, PeerState, Route
+from doctor.facts.coverage import NotJudged
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx import families, limits
 from doctor.facts.nginx.model import Nginx, Server
@@ -97,6 +98,11 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
             *(Unknown(reason) for reason in (host.overlooked() if isinstance(host, Repository) else ())),
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
+        not_judged=tuple(
+            NotJudged(d.path, d.kind.value, "it needs rendering first")
+            for d in host.documents()
+            if d.kind is DocumentKind.TEMPLATE
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 
 from doctor.facts.address import Address
 from doctor.facts.appcode import AppCode
+from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.edit import Edit
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.log import NginxLog, UnitLog
@@ -144,3 +145,7 @@ class Facts:
     """Files that could not be parsed, each with place and reason."""
     templates: tuple[str, ...] = ()
     """Files of a repository that need rendering before anybody could judge them."""
+    not_judged: tuple[NotJudged, ...] = ()
+    """What was recognised and cannot be judged, in order of path; the templates among it."""
+    assumed: tuple[Assumption, ...] = ()
+    """What was taken for granted, each once."""
