@@ -3,7 +3,7 @@
 The standard decorator compiles six methods for each class. The fact model has some two hundred classes: compiling took
 longer than looking at a machine (docs/adr/0003-start-up.md). Here the methods that are the same for every class are
 shared, and all classes with as many fields share the code of `__init__`, each with its own names for the parameters.
-`fields`, `replace`, `is_dataclass` and `match` work as ever.
+`fields`, `replace`, `copy`, `pickle`, `is_dataclass` and `match` work as ever.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def _methods(cls: Any) -> dict[str, Callable[..., Any]]:
     def __repr__(self: Any) -> str:
         return f"{cls.__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
-    return {"__eq__": __eq__, "__hash__": __hash__, "__repr__": __repr__}
+    def __reduce__(self: Any) -> tuple[type, tuple[Any, ...]]:
+        return type(self), tuple(getattr(self, name) for name in names)
+
+    return {"__eq__": __eq__, "__hash__": __hash__, "__repr__": __repr__, "__reduce__": __reduce__}
 
 
 def _init(cls: Any) -> FunctionType:

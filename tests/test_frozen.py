@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 
+from doctor.facts.value import Known, Place
 from doctor.frozen import field, frozen
 
 
@@ -97,3 +100,10 @@ def test_no_field_at_all() -> None:
     assert nothing() == nothing()
     assert hash(nothing()) == hash(nothing())
     assert repr(nothing()).endswith("Nothing()")
+
+
+def test_instances_can_be_copied_and_pickled() -> None:
+    fact = Known([1], (Place(path="/etc/a", line=3),))
+    deep = copy.deepcopy(fact)
+    assert copy.copy(fact) == deep == pickle.loads(pickle.dumps(fact)) == fact
+    assert deep.value is not fact.value
