@@ -8,10 +8,10 @@ from typing import Any
 
 from lab import recording
 from lab.recipe import Recipe
+from lab.replays import Offered
 
 from doctor.engine.load import load_rules
 from doctor.engine.rule import Fix, Rule, Safety
-from doctor.fixes.fixer import Planned
 
 OUTCOMES = recording.FIXTURES / "chaos" / "results.json"
 _CLASSES = (Safety.SAFE, Safety.UNSAFE)
@@ -47,7 +47,7 @@ the end.
 
 """
 
-Plans = Callable[[str, str], tuple[Planned, ...]]
+Plans = Callable[[str, str], tuple[Offered, ...]]
 """The fixes on offer in a recording, by the folder and the name it lies under."""
 
 
@@ -86,20 +86,18 @@ def proofs(recipe: Recipe, fix: Fix, plans: Plans) -> dict[str, dict[str, Any]]:
         result = json.loads(path.read_text()).get(fix.safety.value) if path.exists() else None
         if result is None:
             continue
-        offered = [item for item in plans(recipe.rule, fault.name) if item.finding.name == recipe.rule]
+        offered = [item for item in plans(recipe.rule, fault.name) if item.rule == recipe.rule]
         if (fix.title, fix.safety) in made(offered, fix.safety):
             found[fault.name] = result
     return found
 
 
-def made(offered: Iterable[Planned], allowed: Safety) -> set[tuple[str, Safety]]:
+def made(offered: Iterable[Offered], allowed: Safety) -> set[tuple[str, Safety]]:
     """Titles and classes of the fixes that are made first of each finding, so that no other is needed."""
     first: dict[str, tuple[str, Safety]] = {}
     for item in offered:
-        if item.objection and not item.finding.explained_by:
-            continue
-        if item.fix.safety in _CLASSES[: _CLASSES.index(allowed) + 1]:
-            first.setdefault(item.finding.fingerprint, (item.fix.title, item.fix.safety))
+        if not item.passed_over and item.safety in _CLASSES[: _CLASSES.index(allowed) + 1]:
+            first.setdefault(item.finding, (item.title, item.safety))
     return set(first.values())
 
 

@@ -15,27 +15,26 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TREE), str(TREE / "tests"), str(TREE / "docs")]
 
 import fixes_page  # noqa: E402 - found by the paths above
-from lab import recording, shapes  # noqa: E402
+from lab import recording, replays, shapes  # noqa: E402
 from lab.recipe import Recipe, load_all  # noqa: E402
+from lab.replays import Offered, Replays, Result  # noqa: E402
 
-from doctor import mend  # noqa: E402
 from doctor.cli.explain import explanation  # noqa: E402
 from doctor.engine.actions import ACTIONS  # noqa: E402
 from doctor.engine.catalogue import FILE, written  # noqa: E402
 from doctor.engine.load import load_rules  # noqa: E402
 from doctor.engine.rule import Rule  # noqa: E402
-from doctor.fixes.fixer import Planned  # noqa: E402
 from doctor.reports.changes import planned_lines  # noqa: E402
 from doctor.reports.layout import plain  # noqa: E402
-from doctor.reports.model import Report  # noqa: E402
 from doctor.reports.text import lines  # noqa: E402
 from doctor.run import Options, check  # noqa: E402
 
@@ -45,27 +44,39 @@ TABLE = re.compile(r"(<!-- actions -->\n).*?(<!-- /actions -->)", re.DOTALL)
 
 def main() -> int:
     """Write every page, or with --check list those that differ; the exit status says whether any does."""
-    pages = {
+    with tempfile.TemporaryDirectory() as folder:
+        pages = current(replays.kept_in(Path(folder)))
+    stale = out_of_date(pages)
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            print(f"out of date: {path.relative_to(TREE)} (run: python docs/generate.py)")
+        return 1 if stale else 0
+    for path in stale:
+        if path in pages:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(pages[path])
+        else:
+            path.unlink()
+    return 0
+
+
+def current(results: Replays) -> dict[Path, str]:
+    """Every page as it ought to be."""
+    return {
         FILE: written(load_rules()),
-        TREE / "docs" / "proof.md": proof(),
-        TREE / "docs" / "fixes.md": fixes_page.page(load_all(), _plans),
+        TREE / "docs" / "proof.md": proof(results),
+        TREE / "docs" / "fixes.md": fixes_page.page(load_all(), partial(_offered, results)),
         TREE / "docs" / "rules" / "README.md": rule_table(),
         **{TREE / "docs" / "rules" / f"{rule.name}.md": rule_page(rule) for rule in load_rules()},
         TREE / "docs" / "rules-language.md": with_actions(TREE / "docs" / "rules-language.md"),
         **{path: with_printed(path) for path in (TREE / "README.md", TREE / "docs" / "fixing.md")},
     }
+
+
+def out_of_date(pages: Mapping[Path, str]) -> list[Path]:
+    """Those that differ or are missing, and those of rules that there are no more."""
     extra = set((TREE / "docs" / "rules").glob("*.md")) - set(pages)
-    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
-    if "--check" in sys.argv[1:]:
-        for path in sorted({*stale, *extra}):
-            print(f"out of date: {path.relative_to(TREE)} (run: python docs/generate.py)")
-        return 1 if stale or extra else 0
-    for path in stale:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(pages[path])
-    for path in extra:
-        path.unlink()
-    return 0
+    return sorted({path for path, text in pages.items() if not path.exists() or path.read_text() != text} | extra)
 
 
 def rule_page(rule: Rule) -> str:
@@ -97,7 +108,8 @@ def _demo() -> str:
 
 
 def _planned() -> str:
-    return plain(planned_lines(_plans("upstream-bind-mismatch", "other-path"), unsafe=True, more=0))
+    _, fixes = replays.planned(_path("upstream-bind-mismatch", "other-path"))
+    return plain(planned_lines(fixes, unsafe=True, more=0))
 
 
 def _on_a_machine() -> str:
@@ -146,12 +158,12 @@ ABOUT = {
 }
 
 
-def proof() -> str:
+def proof(results: Replays) -> str:
     """What each rule's recordings give."""
     recipes = {recipe.rule: recipe for recipe in load_all()}
-    sections = [section(rule, recipes[rule.name]) for rule in load_rules() if rule.name in recipes]
+    sections = [section(rule, recipes[rule.name], results) for rule in load_rules() if rule.name in recipes]
     return "\n".join(
-        [PREAMBLE.format(count=sum(NOT_RECORDED not in text for text in sections)), *_healthy(), *sections]
+        [PREAMBLE.format(count=sum(NOT_RECORDED not in text for text in sections)), *_healthy(results), *sections]
     )
 
 
@@ -167,34 +179,34 @@ what those recordings give today (`python docs/generate.py`); the test suite fai
 """
 
 
-def _healthy() -> Iterator[str]:
+def _healthy(results: Replays) -> Iterator[str]:
     yield "## Healthy machines"
     yield ""
     yield "| shape | errors | warnings | info |"
     yield "|---|---|---|---|"
     for name, shape in shapes.HEALTHY.items():
-        report = _replay("healthy", shape.__name__)
-        if report is None:
+        result = _result(results, "healthy", shape.__name__)
+        if result is None:
             yield f"| {name} | {NOT_RECORDED} | | |"
             continue
-        s = report.summary
-        yield f"| {name} | {s.error} | {s.warning} | {s.info} |"
+        yield f"| {name} | {result.count('error')} | {result.count('warning')} | {result.count('info')} |"
     yield ""
 
 
-def section(rule: Rule, recipe: Recipe) -> str:
+def section(rule: Rule, recipe: Recipe, results: Replays) -> str:
     """One rule: its faults with what was named first, and its look-alikes with what was said of them."""
     out = [f"## {rule.id} {rule.name}", "", rule.title + ".", ""]
     out += ["| fault | named first | severity | now or foretold |", "|---|---|---|---|"]
     for fault in recipe.faults:
-        report = _replay(recipe.rule, fault.name)
-        first = report.findings[0] if report and report.findings else None
-        named, severity = (first.name, first.severity.value) if first else ("nothing" if report else NOT_RECORDED, "")
+        result = _result(results, recipe.rule, fault.name)
+        named, severity = (
+            result.findings[0] if result and result.findings else ("nothing" if result else NOT_RECORDED, "")
+        )
         out.append(f"| {fault.name} | {named} | {severity} | {'foretold' if fault.foretold else 'now'} |")
     out += ["", "| look-alike | errors and warnings |", "|---|---|"]
     for other in recipe.lookalikes:
-        report = _replay(recipe.rule, f"{recording.LOOKALIKE}{other.name}")
-        loud = [finding.name for finding in report.findings if finding.severity != "info"] if report else [NOT_RECORDED]
+        result = _result(results, recipe.rule, f"{recording.LOOKALIKE}{other.name}")
+        loud = result.loud if result else [NOT_RECORDED]
         out.append(f"| {other.name} | {', '.join(loud) or 'none'} |")
     return "\n".join([*out, ""])
 
@@ -202,20 +214,19 @@ def section(rule: Rule, recipe: Recipe) -> str:
 NOT_RECORDED = "**not recorded**"
 
 
-@cache
-def _seen(path: Path) -> tuple[Report, tuple[Planned, ...]] | None:
-    """What the doctor says of a recording, and the fixes it offers; None where there is no recording."""
-    return mend.plan(Options(targets=(str(path),))) if path.exists() else None
+def _path(folder: str, name: str) -> Path:
+    return recording.FIXTURES / folder / f"{name}{recording.SUFFIX}"
 
 
-def _replay(folder: str, name: str) -> Report | None:
-    seen = _seen(recording.FIXTURES / folder / f"{name}{recording.SUFFIX}")
-    return seen and seen[0]
+def _result(results: Replays, folder: str, name: str) -> Result | None:
+    """What is said of a recording; None where there is none."""
+    path = _path(folder, name)
+    return results(path) if path.exists() else None
 
 
-def _plans(folder: str, name: str) -> tuple[Planned, ...]:
-    seen = _seen(recording.FIXTURES / folder / f"{name}{recording.SUFFIX}")
-    return seen[1] if seen else ()
+def _offered(results: Replays, folder: str, name: str) -> tuple[Offered, ...]:
+    result = _result(results, folder, name)
+    return result.offered if result else ()
 
 
 if __name__ == "__main__":

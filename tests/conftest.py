@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from lab.replays import Replays
+
 _HERE = str(Path(__file__).parent)
+_LAB = Path(_HERE, "lab")
 if _HERE not in sys.path:
     sys.path.insert(0, _HERE)
 
@@ -26,6 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.importmode = "importlib"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test gets the mark of its stage in .ci/run: it boots machines, it asks recordings, or neither."""
+    for item in items:
+        asked = getattr(item, "fixturenames", ())
+        recorded = "replays" in asked or item.path.parent == _LAB
+        item.add_marker("lab" if "lab" in asked else "replay" if recorded else "unit")
+
+
 @pytest.fixture(scope="session")
 def lab(request: pytest.FixtureRequest) -> None:
     """Real machines can be booted; the test is skipped where they cannot, or fails with FLASKDOCTOR_LAB=required."""
@@ -40,3 +54,16 @@ def lab(request: pytest.FixtureRequest) -> None:
     if reason:
         pytest.skip(f"no lab here: {reason}")
     prepare.prepare()
+
+
+@pytest.fixture(scope="session")
+def replays(tmp_path_factory: pytest.TempPathFactory) -> Replays:
+    """What the doctor says of each recording, asked once in this run by whichever of its processes needs it first."""
+    from lab.replays import kept_in
+
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    folder = run / "replays"
+    folder.mkdir(exist_ok=True)
+    return kept_in(folder)

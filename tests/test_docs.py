@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,25 +11,25 @@ import pytest
 from lab import fixing, recording, shapes
 from lab.machine import Machine
 from lab.recipe import Recipe, load, release
+from lab.replays import Replays
 
-from doctor import mend
 from doctor.engine.actions import ACTIONS
 from doctor.engine.load import load_rules
 from doctor.engine.rule import Safety
-from doctor.run import Options
 
 TREE = Path(__file__).parent.parent
 sys.path.append(str(TREE / "docs"))
 
 import fixes_page  # noqa: E402 - found by the path above
+import generate  # noqa: E402
 
 EXAMPLE = TREE / "docs" / "examples" / "fixing.txt"
 """What the commands of README.md printed on a machine of the lab."""
 
 
-def test_generated_pages_are_current() -> None:
-    done = subprocess.run((sys.executable, "docs/generate.py", "--check"), cwd=TREE, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_generated_pages_are_current(replays: Replays) -> None:
+    stale = generate.out_of_date(generate.current(replays))
+    assert not stale, "run: python docs/generate.py"
 
 
 def test_a_fix_without_a_record_is_not_proven() -> None:
@@ -42,12 +41,11 @@ def test_a_fix_without_a_record_is_not_proven() -> None:
     assert "not proven" in str(fixes_page.matrix([]))
 
 
-def test_only_the_first_fix_of_a_finding_is_credited() -> None:
-    recorded = recording.FIXTURES / "daemon-reload-missing" / f"restarted{recording.SUFFIX}"
-    _, planned = mend.plan(Options(targets=(str(recorded),)))
-    [restart] = [item for item in planned if item.finding.name == "daemon-reload-missing"]
-    assert restart.fix.safety is Safety.UNSAFE
-    safe = replace(restart, fix=replace(restart.fix, title="First", safety=Safety.SAFE))
+def test_only_the_first_fix_of_a_finding_is_credited(replays: Replays) -> None:
+    found = replays(recording.FIXTURES / "daemon-reload-missing" / f"restarted{recording.SUFFIX}").offered
+    [restart] = [item for item in found if item.rule == "daemon-reload-missing"]
+    assert restart.safety is Safety.UNSAFE
+    safe = replace(restart, title="First", safety=Safety.SAFE)
     assert {safety for _, safety in fixes_page.made([restart], Safety.UNSAFE)} == {Safety.UNSAFE}
     assert {safety for _, safety in fixes_page.made([safe, restart], Safety.UNSAFE)} == {Safety.SAFE}
 

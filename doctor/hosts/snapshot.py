@@ -39,6 +39,9 @@ T = TypeVar("T")
 
 SCHEMA_NAME = "flaskdoctor.snapshot"
 SCHEMA_VERSION = 1
+LAYER_SCHEMA = "flaskdoctor.layer/1"
+"""Of what our tests keep. What it lies over is never looked for: a recording must not say which files are read."""
+
 SIZE_LIMIT = 1 << 28
 """Bytes of a recording, after decompression."""
 
@@ -302,6 +305,9 @@ def _load(path: str) -> dict[str, Json]:
     except (ValueError, RecursionError):
         raise SnapshotError(path, "this is not a whole recording", _RECORD_AGAIN) from None
     schema = document.get("schema") if isinstance(document, dict) else None
+    if schema == LAYER_SCHEMA:
+        what = "it holds only what differs from another recording"
+        raise SnapshotError(path, what, "give it whole (CONTRIBUTING.md of flaskdoctor shows how)")
     name, _, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
     if name != SCHEMA_NAME or not (version.isascii() and version.isdecimal()):
         raise SnapshotError(path, "this is not a recording", f"give a file written by {_RECORD_COMMAND}")

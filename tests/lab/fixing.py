@@ -71,7 +71,8 @@ def _offers(recipe: Recipe, fault: Fault) -> Iterator[Offer]:
     path = recipe.folder / f"{fault.name}{recording.SUFFIX}"
     if not path.exists():  # of which test_replay complains
         return
-    own = [f for f in check(Options(targets=(str(path),))).findings if f.name == recipe.rule]
+    with recording.opened(path) as name:
+        own = [f for f in check(Options(targets=(name,))).findings if f.name == recipe.rule]
     offered = [{fix.safety for fix in finding.fixes} & _OPTIONS.keys() for finding in own]
     classes = set().union(*offered)
     if Safety.SAFE in classes:

@@ -68,7 +68,7 @@ def _diagnosed(m: Machine, recipe: Recipe, fault: Fault, record: bool) -> None:
     assert report["findings"][0]["name"] == first, f"{first} is not named first:\n{brief(report)}"
     assert recipe.rule in _names(report), f"not reported:\n{brief(report)}"
     if record:
-        recording.save(recipe.folder, fault.name, m.snapshot())
+        recording.save(recipe.folder, fault.name, m.snapshot(), fault.shape.__name__)
 
 
 @pytest.mark.parametrize(("recipe", "other"), LOOKALIKES)
@@ -80,7 +80,8 @@ def test_lookalike(recipe: Recipe, other: LookAlike, doctor: bool, record: bool)
         if doctor:
             _is_left_alone(m, recipe.rule, other.besides)
             if record:
-                recording.save(recipe.folder, f"{recording.LOOKALIKE}{other.name}", m.snapshot())
+                name = f"{recording.LOOKALIKE}{other.name}"
+                recording.save(recipe.folder, name, m.snapshot(), other.shape.__name__)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -38,7 +38,8 @@ AT_ODDS = {
 
 
 def errors(rule: str, name: str) -> list[FindingReport]:
-    report = check(Options(targets=(str(FIXTURES / rule / f"{name}{recording.SUFFIX}"),)))
+    with recording.opened(FIXTURES / rule / f"{name}{recording.SUFFIX}") as path:
+        report = check(Options(targets=(path,)))
     return [finding for finding in report.findings if finding.severity == "error"]
 
 

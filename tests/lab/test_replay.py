@@ -6,33 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from doctor.run import Options, check
 from lab import recording
 from lab.machine import TREE
 from lab.recipe import Recipe, load, load_all
+from lab.replays import Replays
 
 RULES = {path.stem for path in (TREE / "rules").rglob("*.yaml")}
 RECORDINGS = [pytest.param(path, id=f"{path.parent.name}/{recording.name_of(path)}") for path in recording.saved()]
 
 
 @pytest.mark.parametrize("path", RECORDINGS)
-def test_replay(path: Path, request: pytest.FixtureRequest) -> None:
-    report = check(Options(targets=(str(path),)))
-    assert not report.bugs
+def test_replay(path: Path, replays: Replays, request: pytest.FixtureRequest) -> None:
+    result = replays(path)
+    assert not result.bugs
     rule, name = path.parent.name, recording.name_of(path)
     if path.parent == recording.HEALTHY:
-        assert {f.name for f in report.findings if f.severity != "info"} == set()
-        assert report.verdict == "healthy", report.unknown
+        assert not result.loud
+        assert result.verdict == "healthy", result.unknown
     elif name.startswith(recording.LOOKALIKE):
-        assert rule not in {f.name for f in report.findings}
-        assert not {f.name for f in report.findings if f.severity != "info"} - _allowed_besides(rule, name)
+        assert rule not in dict(result.findings)
+        assert not set(result.loud) - _allowed_besides(rule, name)
     else:
-        assert [f.name for f in report.findings][:1] == [_led_by(rule, name)]
+        assert [name for name, _ in result.findings][:1] == [_led_by(rule, name)]
     expected = path.with_name(f"{name}.expected.txt")
-    text = recording.golden(report)
     if request.config.getoption("--golden"):
-        expected.write_text(text)
-    assert text == expected.read_text()
+        expected.write_text(result.text)
+    assert result.text == expected.read_text()
 
 
 def _led_by(rule: str, fault: str) -> str:
