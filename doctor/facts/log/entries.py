@@ -10,12 +10,18 @@ from functools import cache
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 
+_LONGEST = 4096
+"""Characters of a line that are looked at."""
+_MOST = 20_000
+"""Lines of one text that are."""
+
 
 @frozen
 class Entry:
     """One line. `time` in seconds since the epoch; `message` without Gunicorn's head; `manager`: systemd speaks.
 
-    `pid` is the writer's, by Gunicorn's head where there is one. `invocation` "" where it was not recorded.
+    `pid` is the writer's, by Gunicorn's head where there is one (`headed`); `writer` the same by journald, which a line
+    cannot forge, 0 in a file. `invocation` "" where it was not recorded.
     """
 
     time: float
@@ -26,6 +32,8 @@ class Entry:
     manager: bool
     source: str
     """Path of a log file, or the command that shows the journal."""
+    headed: bool = False
+    writer: int = 0
 
     @property
     def place(self) -> Place:
@@ -48,7 +56,7 @@ def from_journal(output: str, unit: str) -> tuple[Entry, ...]:
     """Entries of `journalctl --output=json`, oldest first; a line that is no JSON object is passed over."""
     command = f"journalctl -u {unit}"
     found: list[Entry] = []
-    for row in output.splitlines():
+    for row in output.split("\n"):
         try:
             record = json.loads(row)
         except ValueError:
@@ -67,7 +75,7 @@ def _entries(record: dict[str, object], command: str) -> Iterator[Entry]:
     manager = record.get("_PID") == "1" or record.get("_COMM") == "systemd" or "INVOCATION_ID" in record
     invocation = _first(record.get("INVOCATION_ID")) or _first(record.get("_SYSTEMD_INVOCATION_ID"))
     pid = _number(record.get("_PID"))
-    for line in _text(record.get("MESSAGE")).splitlines():
+    for line in _lines(_text(record.get("MESSAGE"))):
         match = _head().match(line)
         yield Entry(
             time=time,
@@ -77,7 +85,15 @@ def _entries(record: dict[str, object], command: str) -> Iterator[Entry]:
             invocation=invocation,
             manager=manager,
             source=command,
+            headed=match is not None,
+            writer=pid,
         )
+
+
+def _lines(text: str) -> list[str]:
+    """The newest lines, cut to what is matched. Only a line feed ends one: whatever else may, a client can send."""
+    lines = text.removesuffix("\n").split("\n")
+    return [line.removesuffix("\r")[:_LONGEST] for line in lines[-_MOST:]] if text else []
 
 
 def _first(value: object) -> str:
@@ -110,7 +126,7 @@ def from_file(text: str, path: str) -> tuple[Entry, ...]:
     found: list[Entry] = []
     time, pid = 0.0, 0
     seen: dict[str, float] = {}
-    for line in text.splitlines():
+    for line in _lines(text):
         match = _head().match(line)
         if match:
             stamp = f"{match['time']} {match['zone']}"
@@ -122,5 +138,5 @@ def from_file(text: str, path: str) -> tuple[Entry, ...]:
             time, pid = seen[stamp], int(match["pid"])
         if not time:
             continue
-        found.append(Entry(time, pid, match["message"] if match else line, line, "", False, path))
+        found.append(Entry(time, pid, match["message"] if match else line, line, "", False, path, bool(match)))
     return tuple(found)

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from doctor.facts.log import patterns
 from doctor.facts.log.entries import Entry
+from doctor.facts.log.speakers import of_client
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown
 
@@ -97,7 +99,7 @@ def failure(entries: Sequence[Entry], unit: Unit, *, looping: bool) -> Fact[str]
     # What a process writes at its end may reach the journal after systemd's word about it.
     run += [entry for entry in entries[at + 1 :] if end.invocation and entry.invocation == end.invocation]
     phrase, told = _verdict(end, run, unit)
-    if told is None and _own_status(end):
+    if told is None and _own_status(end, run):
         # journald may lose the unit of a process that ends at once; a try before failed in the same way.
         told = _said_by_systemd([entry for entry in entries[:at] if entry.invocation not in (end.invocation, "")])
     if phrase == "":
@@ -140,7 +142,7 @@ def _verdict(end: Entry, before: Sequence[Entry], unit: Unit) -> tuple[str, Entr
     who = "it" if found["which"] == "Main" else _control(before, unit)
     if found["code"] != "exited":
         return f"{who} was killed by SIG{found['name'] or found['number']}", None
-    if _own_status(end):
+    if _own_status(end, before):
         what = _STATUS.get(found["name"], "systemd could not prepare it")
         return f"{what} ({found['number']}/{found['name']})", hint
     return f"{who} ended with status {found['number']}", _last_words(before)
@@ -162,10 +164,18 @@ def _of_systemd(end: Entry, before: Sequence[Entry]) -> tuple[str, Entry | None]
     return _PHRASES[kind], hint or earlier
 
 
-def _own_status(end: Entry) -> bool:
-    """It ended with one of systemd's own statuses, before any program of the unit ran."""
+def _own_status(end: Entry, run: Sequence[Entry]) -> bool:
+    """It ended with one of systemd's own statuses, before any program of the unit ran.
+
+    A program may end with any of them. systemd says at which step it failed itself; where journald lost that line,
+    no program has said anything. 255 has a name too (EXCEPTION); Gunicorn's arbiter ends with it (sys.exit(-1)).
+    """
     found = _ended().search(end.message)
-    return found is not None and found["code"] == "exited" and int(found["number"]) >= 200 and found["name"] is not None
+    if found is None or found["code"] != "exited" or int(found["number"]) < 200 or found["name"] is None:
+        return False
+    if any(entry.manager and "Failed at step " in entry.message for entry in run):
+        return True
+    return found["number"] != "255" and all(entry.manager for entry in run)
 
 
 def _control(before: Sequence[Entry], unit: Unit) -> str:
@@ -188,9 +198,16 @@ def _last_words(before: Sequence[Entry]) -> Entry | None:
         if entry.manager or not _LETTERS.search(entry.message) or _SAYS_NOTHING.match(entry.message):
             continue
         headed = _HEADED.match(entry.line)
-        if headed is None or headed["level"] not in _CALM:
-            return entry
+        if (headed is None and not of_client(entry)) or (headed and headed["level"] not in _CALM):
+            return _reason(entry, before)
     return None
+
+
+def _reason(last: Entry, before: Sequence[Entry]) -> Entry:
+    """Of a failure to bind, which ends with "Can't connect to X", the newest try that says why."""
+    if not last.message.startswith("Can't connect to "):
+        return last
+    return next((entry for entry in reversed(before) if patterns.bind_refused().match(entry.message)), last)
 
 
 def _bare(entry: Entry, unit: Unit) -> str:

@@ -81,6 +81,10 @@ class UnitLog:
     fork_unsafe: Fact[LogEvent]
     """Errors of connections shared between forked processes."""
     development_server: Fact[LogEvent]
+    listening: Fact[LogEvent]
+    """Gunicorn has bound."""
+    request_errors: Fact[LogEvent]
+    """Exceptions that ended a request, since the app was last loaded; `text` is the line above one and its last."""
 
 
 @frozen
@@ -111,3 +115,5 @@ class NginxLog:
     not_a_directory: Fact[LogEvent]
     connections_exhausted: Fact[LogEvent]
     """worker_connections or the limit of open files reached; of nginx as a whole."""
+    failed: Fact[LogEvent]
+    """Requests that nginx answered with an error of its own for any other reason."""

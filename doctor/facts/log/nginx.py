@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cache
+from itertools import takewhile
 from typing import Final
 
 from doctor.facts.address import Address, AddressKind, parse_upstream, tcp
 from doctor.facts.log.model import LogEvent, NginxLog
+from doctor.facts.log.nginx_lines import Record, records
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, TextKind, Unseen
@@ -18,61 +19,53 @@ from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind
 TAIL = 1 << 20
 """Bytes read from the end of each log."""
 
-_CONNECT = r"connect\(\)(?: to \S+)? failed \({}: [^)]*\) while connecting to upstream"
-
-_UPSTREAM: Final = {
-    "refused": _CONNECT.format(111),
-    "missing": _CONNECT.format(2),
-    "denied": _CONNECT.format(13),
-    "backlog_full": _CONNECT.format(11),
-    "timed_out": r"upstream timed out \(110: ",
-    "closed": r"upstream prematurely closed (?:connection|FastCGI)",
-    "reset": r"(?:recv|send|writev)\(\) failed \((?:104|32): .*upstream",
-    "header_too_big": r"upstream sent too big header",
-    "tls_mismatch": r"SSL_do_handshake\(\) failed .*while SSL handshaking to upstream|"
-    r"peer closed connection in SSL handshake .*to upstream",
-    "no_valid_header": r"upstream sent (?:no valid HTTP/\d\.\d header|invalid header|unsupported)",
-    "no_live_upstreams": r"no live upstreams while connecting to upstream",
-}
-_SERVER: Final = {
-    "body_too_large": r"client intended to send too large (?:chunked )?body",
-    "static_denied": r'open\(\) "[^"]*" failed \(13: ',
-    "static_missing": r'open\(\) "[^"]*" failed \(2: ',
-    "not_a_directory": r'open\(\) "[^"]*" failed \(20: ',
-}
-_GLOBAL: Final = {
-    "connections_exhausted": r"worker_connections are not enough|failed \(24: Too many open files\)",
-}
+_FAILED = r"[a-z0-9_]+\(\)(?: (?:to )?(?:[^ \"]+|\"[^\"]*\"))? failed \({}: [^)]*\)"
+_TO_UPSTREAM = r"[A-Za-z ]*\bupstream"
 
 
 @frozen
-class _Line:
-    """`stamp` as written: local time, comparable as text."""
+class _Kind:
+    """One kind of event: the whole of what nginx says, and during which action, as regular expressions."""
 
-    stamp: str
-    pid: int
-    message: str
-    text: str
+    field: str
+    what: str
+    action: str = ".*"
+
+
+_KINDS: Final = (
+    _Kind("refused", _FAILED.format(111), "connecting to upstream"),
+    _Kind("missing", _FAILED.format(2), "connecting to upstream"),
+    _Kind("denied", _FAILED.format(13), "connecting to upstream"),
+    _Kind("backlog_full", _FAILED.format(11), "connecting to upstream"),
+    _Kind("timed_out", r"upstream timed out \(110: [^)]*\)"),
+    _Kind("closed", r"upstream prematurely closed (?:connection|FastCGI \w+)"),
+    _Kind("reset", _FAILED.format("(?:104|32)"), _TO_UPSTREAM),
+    _Kind("header_too_big", r"upstream sent too big header"),
+    _Kind("tls_mismatch", r"SSL_do_handshake\(\) failed .*", "SSL handshaking to upstream"),
+    _Kind("tls_mismatch", r"peer closed connection in SSL handshake.*", "SSL handshaking to upstream"),
+    _Kind("no_valid_header", r"upstream sent (?:no valid HTTP/\d\.\d header|invalid header|unsupported).*"),
+    _Kind("no_live_upstreams", "no live upstreams", "connecting to upstream"),
+    _Kind("body_too_large", r"client intended to send too large (?:chunked )?body: [\d+]+ bytes"),
+    _Kind("static_denied", r'open\(\) "[^"]*" failed \(13: [^)]*\)', ""),
+    _Kind("static_missing", r'open\(\) "[^"]*" failed \(2: [^)]*\)', ""),
+    _Kind("not_a_directory", r'open\(\) "[^"]*" failed \(20: [^)]*\)', ""),
+    _Kind("connections_exhausted", r"(?:\d+ )?worker_connections are not enough.*"),
+    _Kind("connections_exhausted", _FAILED.format(24)),
+    _Kind("failed", r"[^\"]+", _TO_UPSTREAM),
+    _Kind("failed", r"no resolver defined to resolve .*|.+ could not be resolved \(\d+: [^)]*\)"),
+    _Kind("failed", r"(?:no host|invalid (?:port|host)) in upstream .*|invalid URL prefix in .*"),
+    _Kind("failed", r"rewrite or internal redirection cycle.*"),
+    _Kind("failed", _FAILED.format("(?:13|28|30)"), r"reading (?:client request body|upstream)"),
+)
+"""The first that fits names the event; those of `failed` are what remains of failed requests."""
+
+_GLOBAL: Final = frozenset({"connections_exhausted"})
+"""Of nginx as a whole."""
 
 
 @cache
-def _events() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((name, re.compile(pattern)) for name, pattern in {**_UPSTREAM, **_SERVER, **_GLOBAL}.items())
-
-
-@cache
-def _head() -> re.Pattern[str]:
-    return re.compile(r"^(?P<stamp>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] (?P<message>(?P<pid>\d+)#.*)$")
-
-
-@cache
-def _upstream() -> re.Pattern[str]:
-    return re.compile(r', upstream: "(?:\w+://)?(?P<target>unix:[^":]*|[^"/]*)')
-
-
-@cache
-def _server() -> re.Pattern[str]:
-    return re.compile(r", server: (?P<name>[^,]*),")
+def _patterns() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
+    return tuple((kind.field, re.compile(kind.what), re.compile(kind.action)) for kind in _KINDS)
 
 
 def collect_nginx(
@@ -103,7 +96,7 @@ def collect_nginx(
         return _all(zone)
     wanted = _Wanted(peers, server_names)
     first = datetime.fromtimestamp(int(since), zone).strftime("%Y/%m/%d %H:%M:%S")
-    found: dict[str, list[tuple[_Line, str]]] = {}
+    found: dict[str, list[tuple[Record, str]]] = {}
     unseen: Unknown | None = None if error_logs else Unknown("the error log of nginx is not known")
     for path in error_logs:
         lines = _lines(host, path, first)
@@ -113,8 +106,8 @@ def collect_nginx(
         for line in lines:
             if workers and line.pid not in workers:
                 continue
-            name = _kind(line.message)
-            if name and (name in _GLOBAL or wanted.concerns(line.message, name)):
+            name = _kind(line)
+            if name and (name in _GLOBAL or wanted.concerns(line, name)):
                 found.setdefault(name, []).append((line, path))
     nothing: Fact[LogEvent] = unseen or ABSENT
     return NginxLog(**{field.name: _event(found.get(field.name, []), zone) or nothing for field in fields(NginxLog)})
@@ -124,8 +117,8 @@ def _all(fact: Fact[LogEvent]) -> NginxLog:
     return NginxLog(**{field.name: fact for field in fields(NginxLog)})
 
 
-def _lines(host: Host, path: str, first: str) -> list[_Line] | Unknown:
-    """Lines no older than `first`, newest first."""
+def _lines(host: Host, path: str, first: str) -> list[Record] | Unknown:
+    """What nginx wrote at `first` and later, newest first. The workers write in order but for a second or so."""
     if not path.startswith("/") or path in ("/dev/stderr", "/dev/stdout", "/dev/null"):
         return Unknown(f"nginx logs errors to {path}", (Place(note=f"error_log {path}"),))
     content = host.read(path, TextKind.LOG, limit=TAIL, tail=True)
@@ -133,22 +126,16 @@ def _lines(host: Host, path: str, first: str) -> list[_Line] | Unknown:
         return []
     if isinstance(content, Unseen):
         return Unknown(content.reason, (Place(path=path),))
-    return list(_newest(content, first))
+    return list(takewhile(lambda record: record.stamp >= first, records(content.text)))
 
 
-def _newest(content: Content, first: str) -> Iterator[_Line]:
-    """From the end to the first line that is too old; the workers write in order but for a second or so."""
-    for text in reversed(content.text.splitlines()):
-        match = _head().match(text)
-        if match is None:
-            continue
-        if match["stamp"] < first:
-            return
-        yield _Line(match["stamp"], int(match["pid"]), match["message"], text)
-
-
-def _kind(message: str) -> str:
-    return next((name for name, pattern in _events() if pattern.search(message)), "")
+def _kind(record: Record) -> str:
+    if not record.severe:
+        return ""
+    return next(
+        (name for name, what, action in _patterns() if what.fullmatch(record.what) and action.fullmatch(record.action)),
+        "",
+    )
 
 
 class _Wanted:
@@ -163,18 +150,16 @@ class _Wanted:
         )
         self._names = {name.lower() for name in server_names}
 
-    def concerns(self, message: str, kind: str) -> bool:
-        target = _upstream().search(message)
-        if target:
-            names = _canonical(target["target"])
+    def concerns(self, record: Record, kind: str) -> bool:
+        if record.upstream:
+            names = _canonical(record.upstream)
             if self._peers & names:
                 return True
             if any(isinstance(name, Address) and name.path.startswith(self._sockets) for name in names):
                 return True
-        if target and kind != "no_live_upstreams":
+        if record.upstream and kind != "no_live_upstreams":
             return False
-        server = _server().search(message)
-        return bool(server) and server is not None and server["name"].lower() in self._names
+        return record.server in self._names
 
 
 def _canonical(peer: str) -> frozenset[Address | str]:
@@ -191,7 +176,7 @@ def _canonical(peer: str) -> frozenset[Address | str]:
     return frozenset(names)
 
 
-def _event(lines: list[tuple[_Line, str]], zone: tzinfo) -> Known[LogEvent] | None:
+def _event(lines: list[tuple[Record, str]], zone: tzinfo) -> Known[LogEvent] | None:
     if not lines:
         return None
     lines.sort(key=lambda item: item[0].stamp)
@@ -203,7 +188,11 @@ def _event(lines: list[tuple[_Line, str]], zone: tzinfo) -> Known[LogEvent] | No
 
 
 def _time(stamp: str, zone: tzinfo) -> float:
-    return datetime.strptime(stamp, "%Y/%m/%d %H:%M:%S").replace(tzinfo=zone).timestamp()
+    """Seconds since the epoch; 0 for a day that no calendar has."""
+    try:
+        return datetime.strptime(stamp, "%Y/%m/%d %H:%M:%S").replace(tzinfo=zone).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _zone(host: Host) -> tzinfo | Unknown:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
 
 from doctor.facts.log import failure, patterns
 from doctor.facts.log.entries import Entry, from_file, from_journal
 from doctor.facts.log.model import LogEvent, UnitLog
+from doctor.facts.log.speakers import Speakers, of_client
 from doctor.facts.log.tracebacks import Traceback, tracebacks
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
@@ -199,24 +200,34 @@ def _judge(
     whole = sorted([*chain, *written], key=lambda entry: entry.time)
     no_gunicorn: Fact[LogEvent] = no_journal or no_file or ABSENT
     no_systemd: Fact[LogEvent] = no_journal or ABSENT
-    bound = _bind_faults(last)
+    speakers = Speakers(whole)
+    bound = _bind_faults(last, speakers)
     systemd = patterns.systemd_events()
+    arbiter = [entry for entry in last if speakers.arbiter(entry)]
+    booting = [entry for entry in last if speakers.booting(entry)]
     events: dict[str, Fact[LogEvent]] = {
-        "hup_then_halt": _event(_hup_then_halt(whole)) or no_gunicorn,
-        "worker_killed": _event(_deaths(last, _was_killed)) or no_gunicorn,
-        "worker_crashed": _event(_deaths(last, _crashed)) or no_gunicorn,
-        "bind_error": _event(bound[0]) or no_gunicorn,
+        "hup_then_halt": _event(_hup_then_halt(whole, speakers)) or no_gunicorn,
+        "worker_killed": _event(_deaths(last, speakers, _was_killed)) or no_gunicorn,
+        "worker_crashed": _event(_deaths(last, speakers, _crashed)) or no_gunicorn,
+        "bind_error": _bind_error(bound[0]) or no_gunicorn,
         "address_in_use": _event(bound[1]) or no_gunicorn,
+        "listening": _event([e for e in arbiter if patterns.listening().match(e.message)]) or no_gunicorn,
+        "refused_requests": _event([e for e in last if e.headed and patterns.refused().fullmatch(e.message)])
+        or no_gunicorn,
     }
-    for name, pattern in patterns.gunicorn_events().items():
-        events[name] = _event([e for e in last if not e.manager and pattern.search(e.message)]) or no_gunicorn
+    for name in {**patterns.arbiter_events(), **patterns.printed_events()}:
+        logged, printed = patterns.arbiter_events().get(name), patterns.printed_events().get(name)
+        found = [e for e in arbiter if logged and logged.fullmatch(e.message)]
+        found += [e for e in booting if printed and printed.fullmatch(e.message.strip())]
+        found += _not_called(last) if name == "entry_error" else []
+        found.sort(key=lambda entry: entry.time)
+        events[name] = _event(found) or no_gunicorn
+    events["request_errors"] = _event(_request_errors(last, events["hups"])) or no_gunicorn
     for name, pattern in systemd.items():
         lines = whole if name in patterns.CHAIN else last
         events[name] = _event([e for e in lines if e.manager and pattern.search(e.message)]) or no_systemd
-    events["spawn_error"] = (
-        _telling([e for e in last if e.manager and systemd["spawn_error"].search(e.message)]) or no_systemd
-    )
-    boot = _boot_failure(last)
+    events["spawn_error"] = _telling(_spawn_errors(last)) or no_systemd
+    boot = _boot_failure(booting)
     if boot is None and isinstance(events["halts"], Absent):
         events["dependency_error"] = ABSENT if isinstance(no_gunicorn, Absent) else no_gunicorn
     unseen: Unknown | Absent = no_journal or no_file or ABSENT
@@ -267,6 +278,21 @@ def _event(entries: Sequence[Entry]) -> Known[LogEvent] | None:
     return Known(LogEvent(len(entries), entries[0].time, newest.time, newest.line), (newest.place,))
 
 
+def _bind_error(entries: Sequence[Entry]) -> Known[LogEvent] | None:
+    """With the newest line that says why."""
+    event = _event(entries)
+    told = next((entry for entry in reversed(entries) if patterns.bind_refused().match(entry.message)), None)
+    return Known(replace(event.value, text=told.line), (told.place,)) if event and told else event
+
+
+def _spawn_errors(entries: Sequence[Entry]) -> list[Entry]:
+    """Lines of systemd about a failure of its own; a status alone tells that only where no program has spoken."""
+    pattern = patterns.systemd_events()["spawn_error"]
+    found = [entry for entry in entries if entry.manager and pattern.search(entry.message)]
+    told = any("process exited" not in entry.message for entry in found)
+    return found if told or all(entry.manager for entry in entries) else []
+
+
 def _telling(entries: Sequence[Entry]) -> Known[LogEvent] | None:
     """Failures before exec: each ends in "Main process exited", the lines above it say why."""
     exits = [entry for entry in entries if "process exited" in entry.message]
@@ -279,7 +305,7 @@ def _telling(entries: Sequence[Entry]) -> Known[LogEvent] | None:
     return Known(replace(event.value, text=text), (place, *event.places))
 
 
-def _bind_faults(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+def _bind_faults(entries: Sequence[Entry], speakers: Speakers) -> tuple[list[Entry], list[Entry]]:
     """Failures to bind and addresses in use, since Gunicorn last managed to bind.
 
     "Can't connect to X" ends five tries of either kind; the tries say which it was.
@@ -287,31 +313,36 @@ def _bind_faults(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     faults: list[Entry] = []
     taken: list[Entry] = []
     for entry in entries:
-        if entry.manager:
+        if not speakers.booting(entry):
             continue
-        if patterns.listening().search(entry.message):
+        if speakers.arbiter(entry) and patterns.listening().search(entry.message):
             faults, taken = [], []
-        elif patterns.in_use().search(entry.message):
+        elif (speakers.arbiter(entry) or not entry.headed) and patterns.in_use().fullmatch(entry.message):
             taken.append(entry)
-        elif patterns.bind_failed().search(entry.message):
+        elif speakers.arbiter(entry) and patterns.bind_failed().search(entry.message):
             (taken if taken and entry.message.startswith("Can't connect") else faults).append(entry)
     return faults, taken
 
 
-def _deaths(entries: Sequence[Entry], wanted: Callable[[str, str], bool]) -> list[Entry]:
+def _deaths(entries: Sequence[Entry], speakers: Speakers, wanted: Callable[[str, str], bool]) -> list[Entry]:
     """Ends of workers by signal or status that neither a time-out nor a stop explains."""
     explained: set[str] = set()
     stopping = False
     found: list[Entry] = []
     for entry in entries:
+        if entry.manager:
+            stopping = stopping or bool(patterns.stopped_by_systemd().search(entry.message))
+            continue
+        if not speakers.arbiter(entry):
+            continue
         late = patterns.timed_out().search(entry.message)
         if late:
             explained.add(late["pid"])
-        if patterns.stopping().search(entry.message):
+        if patterns.stopped_by_signal().search(entry.message):
             stopping = True
         elif patterns.listening().search(entry.message):
             stopping = False
-        match = None if entry.manager else patterns.died().search(entry.message)
+        match = patterns.died().search(entry.message)
         if match is None or stopping:
             continue
         pid = match["pid1"] or match["pid2"] or match["pid3"]
@@ -331,13 +362,15 @@ def _crashed(signal: str, code: str) -> bool:
     return signal in _CRASHES or signal.removeprefix("SIG") in _CRASHES.values()
 
 
-def _hup_then_halt(entries: Sequence[Entry]) -> list[Entry]:
+def _hup_then_halt(entries: Sequence[Entry], speakers: Speakers) -> list[Entry]:
     """HUP lines of the last reload that was followed by the end of the master within a minute."""
-    events = patterns.gunicorn_events()
+    logged, printed = patterns.arbiter_events(), patterns.printed_events()
     marks = [
-        (entry, bool(events["hups"].search(entry.message)))
+        (entry, is_hup)
         for entry in entries
-        if not entry.manager and (events["hups"].search(entry.message) or events["halts"].search(entry.message))
+        if (is_hup := speakers.arbiter(entry) and bool(logged["hups"].fullmatch(entry.message)))
+        or (speakers.arbiter(entry) and logged["halts"].fullmatch(entry.message))
+        or (speakers.booting(entry) and printed["halts"].fullmatch(entry.message))
     ]
     return [
         end
@@ -348,18 +381,46 @@ def _hup_then_halt(entries: Sequence[Entry]) -> list[Entry]:
 
 def _boot_failure(entries: Iterable[Entry]) -> tuple[Traceback, Entry] | None:
     """The newest traceback that stopped the app from being loaded. Workers write at once: each is read by itself."""
+    found = [
+        (traceback, entry)
+        for traceback, entry in _tracebacks(entries)
+        if traceback.boot and not traceback.exception.startswith("gunicorn.errors.HaltServer")
+    ]
+    return max(found, key=lambda item: item[1].time, default=None)
+
+
+def _tracebacks(entries: Iterable[Entry]) -> Iterator[tuple[Traceback, Entry]]:
+    """Each with the line it ends with. Workers write at once: each is read by itself."""
     by_writer: dict[int, list[Entry]] = {}
     pid = 0
     for entry in entries:
         pid = entry.pid or pid
         by_writer.setdefault(pid, []).append(entry)
+    for lines in by_writer.values():
+        for traceback in tracebacks([entry.message for entry in lines]):
+            yield traceback, lines[traceback.index]
+
+
+def _request_errors(entries: Sequence[Entry], hups: Fact[LogEvent]) -> list[Entry]:
+    """Ends of tracebacks of requests, since the app was last loaded; `message` and `line` with what stood above it."""
+    loaded = hups.value.last if isinstance(hups, Known) else 0.0
+    own = [entry for entry in entries if not entry.manager and entry.time >= loaded and not of_client(entry)]
     found = [
-        (traceback, lines[traceback.index])
-        for lines in by_writer.values()
-        for traceback in tracebacks([entry.message for entry in lines])
-        if traceback.boot and not traceback.exception.startswith("gunicorn.errors.HaltServer")
+        replace(entry, line=f"{traceback.heading} … {traceback.exception}")
+        for traceback, entry in _tracebacks(own)
+        if patterns.request_failed().search(traceback.heading)
     ]
-    return max(found, key=lambda item: item[1].time, default=None)
+    found.sort(key=lambda entry: entry.time)
+    return found
+
+
+def _not_called(entries: Sequence[Entry]) -> list[Entry]:
+    """Ends of tracebacks in which no line is the app's: what was to be called is no application."""
+    return [
+        entry
+        for traceback, entry in _tracebacks(e for e in entries if not e.manager)
+        if traceback.place is None and patterns.not_called().match(traceback.exception)
+    ]
 
 
 def _boot_error(
