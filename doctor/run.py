@@ -81,10 +81,13 @@ def chosen(options: Options) -> tuple[Rule, ...]:
 
 def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:
     """The report of a look, with what was fixed before it."""
+    from doctor.engine.unexplained import RECENT, unexplained
     from doctor.reports.build import build
 
     probes = _probes(seen.facts) if options.probe else ()
-    return build(seen.facts, seen.judgement, seen.diagnosis, probes, fixes)
+    window = options.since if options.since is not None else RECENT
+    failed = unexplained(seen.facts, seen.judgement.findings, window)
+    return build(seen.facts, seen.judgement, seen.diagnosis, probes, fixes, failed)
 
 
 def _ask_ahead(host: Host) -> None:

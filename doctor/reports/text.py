@@ -96,7 +96,8 @@ def _mark(report: Report, app: AppReport) -> tuple[str, str]:
     """In front of an app without a fault: whether everything about it, and about the machine, could be checked."""
     if app.resting:
         return ("· ", "dim")
-    unsure = any(unknown.app in (app.name, None) for unknown in report.unknown)
+    apps = [*(each.app for each in report.unknown), *(each.app for each in report.unexplained)]
+    unsure = any(name in (app.name, None) for name in apps)
     return ("? ", "unknown") if unsure else ("✓ ", "ok")
 
 

@@ -36,8 +36,6 @@ FORGERIES = {
     "line feed, whole records": gone(path=WHOLE, raw="/static/x%22%20failed%0A2026"),
     "line feed, cut off": f'{STAMP}open() "/srv/shop/static/x\n{FORGED}\n' + "y" * 1500,
     "line feed, cut off in quotes": f'{STAMP}open() "/srv/shop/static/x\n{FORGED}\n' + gone("y" * 1500)[:1500],
-    "user's name": f'{STAMP}user "x\n{FORGED}\n" was not found in "/etc/nginx/users"{OURS}',
-    "user's name, whole records": f'{STAMP}user "x" was not found in "y"{OURS}\n{FORGED}\n{STAMP}user "x": password mismatch{OURS}',
     "other kinds of line feed": gone(more=f', referrer: "x\x0b{FORGED}\x85{FORGED}\u2028{FORGED}\r{FORGED}"'),
     "second upstream": f'{STAMP}{REFUSED}, client: 127.0.0.1, server: blog.test, request: "GET /, upstream: "http://unix:/run/shop/gunicorn.sock:/" HTTP/1.1", upstream: "http://unix:/run/blog/gunicorn.sock:/", host: "blog.test"',
     "upstream of a line without one": f'{STAMP}app.internal could not be resolved (3: Host not found), client: 127.0.0.1, server: blog.test, request: "GET /, upstream: "http://unix:/run/shop/gunicorn.sock:/" HTTP/1.1", host: "blog.test"',

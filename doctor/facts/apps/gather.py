@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from doctor.facts import appcode, gunicorn, log, nginx, release, static, systemd
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps import resting
+from doctor.facts.apps import answers, resting
 from doctor.facts.apps.candidates import candidates, is_rival, merge_groups, owned, unit_names
 from doctor.facts.apps.checkout import misspelt, relocated
 from doctor.facts.apps.checkout import placed as in_place
@@ -91,6 +91,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         systemd=manager,
         nginx=web,
         apps=resting.marked(apps),
+        access=answers.collect(host, web, apps, _since(host, options)),
         strays=tuple(g for g in gunicorns if not owned(g, manager.units)),
         unreadable=(
             *_unreadable(web, gunicorns),

@@ -12,7 +12,7 @@ from doctor.facts.appcode import AppCode
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.edit import Edit
 from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.log import NginxLog, UnitLog
+from doctor.facts.log import AccessLog, NginxLog, UnitLog
 from doctor.facts.nginx.limits import Limits
 from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
 from doctor.facts.release import Release
@@ -147,5 +147,7 @@ class Facts:
     """Files of a repository that need rendering before anybody could judge them."""
     not_judged: tuple[NotJudged, ...] = ()
     """What was recognised and cannot be judged, in order of path; the templates among it."""
+    access: tuple[AccessLog, ...] = ()
+    """Of access logs that have requests to these apps alone, and that could be read."""
     assumed: tuple[Assumption, ...] = ()
     """What was taken for granted, each once."""

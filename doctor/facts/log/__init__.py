@@ -1,7 +1,8 @@
 """Logs: the journal of a unit and nginx's error log, bounded, from the end, since the last start."""
 
-from doctor.facts.log.model import LogEvent, NginxLog, UnitLog
+from doctor.facts.log.journal import ask_ahead
+from doctor.facts.log.model import AccessLog, LogEvent, NginxLog, UnitLog
 from doctor.facts.log.nginx import collect_nginx
-from doctor.facts.log.unit import ask_ahead, collect_unit
+from doctor.facts.log.unit import collect_unit
 
-__all__ = ["LogEvent", "NginxLog", "UnitLog", "ask_ahead", "collect_nginx", "collect_unit"]
+__all__ = ["AccessLog", "LogEvent", "NginxLog", "UnitLog", "ask_ahead", "collect_nginx", "collect_unit"]

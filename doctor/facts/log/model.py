@@ -88,6 +88,21 @@ class UnitLog:
 
 
 @frozen
+class AccessLog:
+    """What an access log of nginx says of answers that fail, since those who are asked last started."""
+
+    path: str
+    apps: tuple[str, ...]
+    """Names of the apps that its requests go to."""
+    internal_errors: Fact[LogEvent]
+    """500."""
+    bad_gateways: Fact[LogEvent]
+    """502."""
+    gateway_timeouts: Fact[LogEvent]
+    """504."""
+
+
+@frozen
 class NginxLog:
     """What nginx's error logs say about requests to one app, since nginx and the app last started."""
 

@@ -74,8 +74,7 @@ def records(text: str) -> Iterator[Record]:
 def _may_end_another(line: str) -> bool:
     """Does the record that ends here perhaps begin on a line above?
 
-    It does without a head, and where it was cut off. A path with a line feed shows in the request as `%0a`. Of a user's
-    name, which is decoded from base64, nothing shows.
+    It does without a head, and where it was cut off. A path with a line feed shows in the request as `%0a`.
     """
     head = _head().match(line)
     if head is None:
@@ -83,7 +82,7 @@ def _may_end_another(line: str) -> bool:
     said = line[head.end() :]
     if head["conn"] is None:
         return False
-    return ('"' in said and not said.endswith('"')) or "%0a" in said.lower() or said.startswith('user "')
+    return ('"' in said and not said.endswith('"')) or "%0a" in said.lower()
 
 
 def _record(line: str) -> Record | None:

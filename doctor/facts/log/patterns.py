@@ -124,7 +124,15 @@ def not_called() -> re.Pattern[str]:
 @cache
 def request_failed() -> re.Pattern[str]:
     """Above the traceback of a request: of Flask (`log_exception`) in any format of a log, or of Gunicorn's workers."""
-    return re.compile(r"(?:^|[^\w])Exception on /|^Error handling request |^Socket error processing request\.$")
+    return re.compile(
+        r"(?:^|[^\w])Exception on /|^Error handling request (?!\(no URI read\))|^Socket error processing request\.$"
+    )
+
+
+@cache
+def misconfigured() -> re.Pattern[str]:
+    """A request that Gunicorn >= 22 answers with 500 for the sake of its own environment (SCRIPT_NAME)."""
+    return re.compile(r"Invalid request from ip=[0-9a-fA-F.:]*: Configuration problem: .*")
 
 
 @cache
