@@ -55,17 +55,21 @@ def look(options: Options, host: Host) -> Look:
 
     looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
     # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
+    from doctor.engine.catalogue import catalogue
     from doctor.engine.diagnosis import diagnose
-    from doctor.engine.judge import judge
+    from doctor.engine.judge import judge, narrowed
     from doctor.engine.rule import Severity
+    from doctor.engine.select import causes
     from doctor.fixes.look import Look
     from doctor.fixes.preview import previewer
 
-    rules = chosen(options)
+    rules, everything = chosen(options), catalogue()
+    asked = {rule.id for rule in (*rules, *causes(everything, rules, options.ignore))}
     facts = looking.result()
     if options.app and not facts.apps:
         raise _no_such_app(options.app, host)
-    judgement = judge(rules, facts, preview=previewer(host))
+    judgement = judge([rule for rule in everything if rule.id in asked], facts, preview=previewer(host))
+    judgement = narrowed(judgement, rules, len(everything))
     least = Severity(options.min_severity).rank
     shown = [finding for finding in judgement.findings if finding.severity.rank <= least]
     return Look(host, facts, judgement, diagnose(shown))
@@ -207,9 +211,13 @@ def _recording(path: Path) -> Host:
 
 
 def _tree(paths: tuple[Path, ...], root: Path | None = None) -> Host:
+    from doctor.hosts.around import repository_around
     from doctor.hosts.tree import TreeHost
 
-    return TreeHost(tuple(map(str, paths)), str(root) if root is not None else None)
+    if root is not None:
+        return TreeHost((), str(root))
+    names = tuple(map(str, paths))
+    return TreeHost(names, around=repository_around(names))
 
 
 def _no_such_app(name: str, host: Host) -> UserError:

@@ -35,7 +35,8 @@ class Diagnosis:
 def diagnose(findings: Sequence[Finding]) -> Diagnosis:
     """Fold consequences under their causes.
 
-    One finding explains another when its rule says so and both are about one app, or it is about the host.
+    One finding explains another when its rule says so and both are about one app, or it is about the host; never one
+    that is worse than itself, for a warning cannot be why something is broken now.
     Where rules explain each other in a circle, the first by severity, hop and id is the cause, and what would
     explain it is left out. What several causes explain is folded under the first of them and names all in
     `explained_by`.
@@ -46,8 +47,6 @@ def diagnose(findings: Sequence[Finding]) -> Diagnosis:
     causes_of = _turned(reach)
     # Nothing explains a root, but what it explains itself and what comes after it in order.
     roots = [i for i in range(len(ordered)) if all(j in reach[i] and i <= j for j in causes_of[i])]
-    # A cause is as bad as the worst that follows from it: what is broken now leads.
-    roots.sort(key=lambda i: (min(ordered[j].severity.rank for j in reach[i]), _order(ordered[i])[1:], i))
     told: set[int] = set(roots)
     linked = _linked(ordered, [[j for j in following if j not in told] for following in effects])
     causes = []
@@ -56,6 +55,16 @@ def diagnose(findings: Sequence[Finding]) -> Diagnosis:
         told.update(follow)
         causes.append(Cause(linked[i], tuple(linked[j] for j in follow)))
     return Diagnosis(tuple(causes))
+
+
+def leading_to(findings: Sequence[Finding], names: frozenset[str]) -> tuple[Finding, ...]:
+    """The findings of the rules with these names, and those that explain one of them, directly or through others."""
+    effects = _effects(list(findings))
+    return tuple(
+        finding
+        for number, finding in enumerate(findings)
+        if any(findings[reached].name in names for reached in _distances(number, effects))
+    )
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str]:
@@ -75,7 +84,7 @@ def _effects(findings: list[Finding]) -> list[list[int]]:
             effect
             for name in cause.explains
             for effect in (of_app.get((name, cause.app), ()) if cause.app else named.get(name, ()))
-            if effect != number
+            if effect != number and cause.severity.rank <= findings[effect].severity.rank
         )
         for number, cause in enumerate(findings)
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from doctor.engine.actions import bind_action
+from doctor.engine.diagnosis import leading_to
 from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, look
 from doctor.engine.finding import BoundFix, Finding, Previewer, SubjectRef, evidence, fingerprint
 from doctor.engine.rule import Case, Fix, Rule
@@ -44,9 +45,10 @@ class Result:
 
 @frozen
 class Judgement:
-    """Every result, in the order of rules and subjects."""
+    """Every result, in the order of rules and subjects. `not_run`: how many rules somebody chose to leave out."""
 
     results: tuple[Result, ...]
+    not_run: int = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -78,6 +80,17 @@ def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgeme
         else:
             results += [_judge(rule, instance, preview) for instance in subjects]
     return Judgement(tuple(results))
+
+
+def narrowed(judgement: Judgement, selected: Sequence[Rule], of: int) -> Judgement:
+    """What was asked about: the results of the selected rules, and the findings that explain what failed of them.
+
+    `of`: how many rules there are.
+    """
+    names = frozenset(rule.name for rule in selected)
+    kept = {id(finding) for finding in leading_to(judgement.findings, names)}
+    results = tuple(result for result in judgement.results if result.rule.name in names or id(result.finding) in kept)
+    return Judgement(results, of - len(names))
 
 
 def _expand(subject: str, facts: Facts) -> tuple[Instance, ...] | str:

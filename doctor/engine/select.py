@@ -41,6 +41,18 @@ def select(
     return left
 
 
+def causes(rules: Sequence[Rule], selected: Sequence[Rule], ignore: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """Rules besides the selected ones that explain one of them, directly or through others, and are not ignored."""
+    unwanted = list(ignore)
+    near = {rule.name for rule in selected}
+    before = 0
+    while len(near) > before:
+        before = len(near)
+        near |= {rule.name for rule in rules if rule.explains & near and not _narrowest(unwanted, rule)}
+    names = {rule.name for rule in selected}
+    return tuple(rule for rule in rules if rule.name in near - names)
+
+
 def _check(word: str, rules: Sequence[Rule]) -> None:
     if word != ALL and not any(_width(word, rule) for rule in rules):
         ids = {rule.id for rule in rules}

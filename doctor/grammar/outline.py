@@ -109,6 +109,8 @@ class Outline:
     dynamic_names: bool = False
     """Names are made in ways ast cannot follow (`from x import *`, `globals()`, module `__getattr__`)."""
     truncated: bool = False
+    raises: int = 0
+    """Line of a `raise` that every import of the module comes to; 0 for none."""
 
 
 _CALLS = frozenset(
@@ -156,6 +158,7 @@ def outline(source: bytes, filename: str) -> Outline:
         calls=tuple(sorted(reader.calls, key=lambda call: call.line)),
         routes=tuple(dict.fromkeys(reader.routes)),
         dynamic_names=reader.dynamic_names,
+        raises=next((node.lineno for node in tree.body if isinstance(node, ast.Raise)), 0),
     )
 
 

@@ -82,7 +82,8 @@ def parse(text: str, path: str) -> UnitFile:
     assignments: list[Assignment] = []
     oddities: list[Oddity] = []
     section = ""
-    for number, first, line in _joined_lines(text):
+    # config_parse() of systemd skips a byte order mark.
+    for number, first, line in _joined_lines(text.removeprefix("\ufeff")):
 
         def odd(message: str, *, fatal: bool = False, number: int = number, first: str = first) -> None:
             oddities.append(Oddity(path, number, first, message, fatal))

@@ -62,6 +62,11 @@ class Unseen:
 
 
 @frozen
+class Foreign(Unseen):
+    """Files alone are examined, and it is none of them: it lies on the machine, or is made there."""
+
+
+@frozen
 class Machine:
     """The machine as a whole. `boot_time` in seconds since the epoch."""
 
@@ -220,6 +225,14 @@ class DocumentKind(str, Enum):
     SCRIPT = "script"
     CI = "ci"
     TMPFILES = "tmpfiles"
+    SAMPLE = "sample"
+    """Of an environment file: it names what the file of a machine sets."""
+    PROCFILE = "procfile"
+    ANSIBLE = "ansible"
+    TERRAFORM = "terraform"
+    KUBERNETES = "kubernetes"
+    SERVER = "server"
+    """Of a program in the place of Gunicorn or Nginx: uWSGI, Apache, Caddy."""
     TEMPLATE = "template"
     """Needs rendering (Jinja, envsubst) before anybody could read it: named in the report, never judged."""
 
@@ -230,6 +243,16 @@ class Document:
 
     path: str
     kind: DocumentKind
+    deploys: bool = False
+    """Of a kind that no rule judges: it decides how the app runs, and not only how it is developed."""
+
+
+@frozen
+class Skipped:
+    """A file that is called like configuration, and why it was not read; a phrase without a full stop."""
+
+    path: str
+    reason: str
 
 
 Answer: TypeAlias = Missing | Unseen
@@ -315,6 +338,14 @@ class Repository(Host):
     @abstractmethod
     def overlooked(self) -> tuple[str, ...]:
         """Why configuration may lie in it that is not among its documents; a phrase each."""
+
+    @abstractmethod
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Files that are called like configuration and were not read: too large, binary, not allowed."""
+
+    @abstractmethod
+    def surroundings(self) -> tuple[Document, ...]:
+        """Configuration files of the repository that the folders lie in, outside of them: looked up, never judged."""
 
     @abstractmethod
     def placed(self, places: Mapping[str, str | None]) -> Repository:

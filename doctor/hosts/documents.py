@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from doctor.frozen import frozen
 from doctor.grammar.gaps import marked
 from doctor.hosts import files
-from doctor.hosts.base import Document, DocumentKind, Missing, Unseen
+from doctor.hosts.base import Document, DocumentKind, Missing, Skipped, Unseen
+from doctor.hosts.deploying import deploys
 
 FILE_LIMIT = 1 << 20
 """Larger files are no configuration."""
@@ -64,6 +65,18 @@ _SERVICES = re.compile(r"^services:[ \t]*\r?$", re.MULTILINE)
 _SERVICE = re.compile(r"^[ \t]+(?:image|build|command|extends):", re.MULTILINE)
 _JOBS = re.compile(r"^(?:jobs|stages|pipelines|steps):", re.MULTILINE)
 _RUNS = re.compile(r"^[ \t]*-?[ \t]*(?:runs-on|script|stage|run|steps|image|task|checkout|pool):", re.MULTILINE)
+_API = re.compile(r"^apiVersion:[ \t]*\S", re.MULTILINE)
+_KUBERNETES = re.compile(
+    r"^kind:[ \t]*[\"']?(?:Deployment|StatefulSet|DaemonSet|ReplicaSet|Pod|Service|Ingress|Job|CronJob)\b", re.MULTILINE
+)
+_PLAY = re.compile(r"^(?:-[ \t]+|[ \t]+)hosts:[ \t]*\S", re.MULTILINE)
+_PLAYS = re.compile(r"^(?:-[ \t]+|[ \t]+)(?:tasks|roles|handlers|become):", re.MULTILINE)
+_ROLE = re.compile(r"(?:^|/)(?:tasks|handlers|playbooks?)/[^/]*$")
+_TASK = re.compile(r"^-[ \t]+(?:name|include\w*|import\w*|[\w.]+):", re.MULTILINE)
+_ENTRY = re.compile(r"^[ \t-]*(?:entrypoint|startCommand|runtime):[ \t]*\S", re.MULTILINE)
+_OTHER_SERVER = re.compile(
+    r"^[ \t]*\[uwsgi\]|^[ \t]*(?:WSGIScriptAlias|ProxyPass)[ \t]+\S|^[ \t]*reverse_proxy[ \t]+\S", re.MULTILINE
+)
 _SHEBANG = re.compile(r"#![ \t]*\S*(?:/|[ \t])(?:ba|da|a|k|z)?sh\b")
 _TMPFILES = re.compile(
     r"[dDefFpLqQvrRzZxXmhHaAtTbcC][+!\-=~^]*[ \t]+/\S+(?:[ \t]+(?:-|[~:]?[0-7]{3,4})(?:[ \t]+\S+)*)?[ \t]*"
@@ -81,6 +94,12 @@ _RENDERED = frozenset(
 )  # fmt: skip
 
 
+_CALLED = re.compile(
+    r"\.(?:service|socket|nginx|env)$|nginx[^/]*\.conf$|(?:^|/)(?:sites-(?:available|enabled)|conf\.d)/[^/]+$"
+    r"|gunicorn[^/]*\.py$|supervisor[^/]*\.(?:conf|ini)$|compose[^/]*\.ya?ml$"
+    r"|(?:^|/)(?:dockerfile|procfile|jenkinsfile)[^/]*$"
+)
+"""Names that promise configuration whatever a file holds."""
 _NAMED = re.compile(r"\.(?:service|socket|nginx)$|nginx|gunicorn|supervisor")
 """Names of templates whose content cannot be told before they are rendered (`{% extends … %}`)."""
 
@@ -91,20 +110,25 @@ class Documents:
 
     found: tuple[Document, ...]
     overlooked: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
 
 
 def find_documents(paths: tuple[str, ...]) -> Documents:
     """Documents among files and below folders, each path begun as it was given."""
-    kinds: dict[str, DocumentKind] = {}
+    found: dict[str, Document] = {}
     overlooked: list[str] = []
+    skipped: dict[str, Skipped] = {}
     for path in paths:
         for name in _walk(path, overlooked) if os.path.isdir(path) else (path,):
-            kind = classify_file(name)
-            if isinstance(kind, Unseen):
-                overlooked.append(kind.reason)
-            elif kind is not None:
-                kinds[name] = kind
-    return Documents(tuple(Document(path, kind) for path, kind in sorted(kinds.items())), tuple(overlooked))
+            document = recognise(name)
+            if isinstance(document, Skipped):
+                skipped[name] = document
+            elif isinstance(document, Unseen):
+                overlooked.append(document.reason)
+            elif document is not None:
+                found[name] = document
+    documents = tuple(document for _, document in sorted(found.items()))
+    return Documents(documents, tuple(overlooked), tuple(skipped.values()))
 
 
 def _walk(folder: str, overlooked: list[str]) -> Iterator[str]:
@@ -135,22 +159,33 @@ def _walk(folder: str, overlooked: list[str]) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name not in _LEFT_OUT:
                         waiting.append(path)
-                elif entry.is_file(follow_symlinks=False) and entry.stat().st_size <= FILE_LIMIT:
+                elif entry.is_file(follow_symlinks=False):
                     yield path
             except OSError:
                 continue
 
 
-def classify_file(path: str) -> DocumentKind | Unseen | None:
+def recognise(path: str) -> Document | Skipped | Unseen | None:
     """What a file of this machine is, None when it is nothing that is looked at; Unseen when it may not be read."""
     if path.lower().rstrip().endswith(_FOREIGN_SUFFIXES):
         return None
+    telling = _CALLED.search(path.lower()) is not None
+    try:
+        large = os.stat(path).st_size > FILE_LIMIT
+    except OSError:
+        large = False
+    if large:
+        return Skipped(path, "larger than 1 MiB") if telling else None
     answer = files.read_bytes(path, _LOOK)
     if isinstance(answer, Unseen):
         return answer
-    if isinstance(answer, Missing) or b"\0" in answer[0]:
+    if isinstance(answer, Missing):
         return None
-    return classify(path, answer[0].decode("utf-8", "replace"))
+    if b"\0" in answer[0]:
+        return Skipped(path, "a binary file") if telling else None
+    text = answer[0].decode("utf-8", "replace").removeprefix("\ufeff")
+    kind = classify(path, text)
+    return Document(path, kind, deploys(path, kind, text)) if kind is not None else None
 
 
 def classify(path: str, text: str) -> DocumentKind | None:
@@ -162,7 +197,9 @@ def classify(path: str, text: str) -> DocumentKind | None:
     if template and kind is None and (_NAMED.search(bare) or "tmpfiles.d/" in path):
         return DocumentKind.TEMPLATE
     if kind not in _RENDERED:
-        return None if template and kind is not None and kind is not DocumentKind.COMPOSE else kind
+        return kind
+    if kind is DocumentKind.ENVIRONMENT and bare.endswith(_SAMPLE_SUFFIXES):
+        return DocumentKind.SAMPLE
     # A template without a gap is copied as it is: rendering it changes nothing.
     return DocumentKind.TEMPLATE if _needs_rendering(kind, bare, text, template) else kind
 
@@ -170,7 +207,7 @@ def classify(path: str, text: str) -> DocumentKind | None:
 def _needs_rendering(kind: DocumentKind, name: str, text: str, template: bool) -> bool:
     """Braces of Jinja, or variables where the program that reads the file would not expand them."""
     if kind is DocumentKind.ENVIRONMENT:
-        return name.endswith(_SAMPLE_SUFFIXES) or _JINJA.search(text) is not None
+        return _JINJA.search(text) is not None
     if kind is DocumentKind.GUNICORN:
         if template:
             return _JINJA.search(text) is not None
@@ -186,8 +223,8 @@ def _needs_rendering(kind: DocumentKind, name: str, text: str, template: bool) -
 
 
 def _kind(path: str, name: str, text: str) -> DocumentKind | None:
-    for recognise in (_systemd, _build, _automation, _nginx, _gunicorn, _environment, _script, _tmpfiles):
-        if kind := recognise(path, name, text):
+    for kind_of in (_systemd, _build, _automation, _server, _nginx, _gunicorn, _environment, _script, _tmpfiles):
+        if kind := kind_of(path, name, text):
             return kind
     return None
 
@@ -242,8 +279,23 @@ def _automation(path: str, name: str, text: str) -> DocumentKind | None:
     if name.endswith((".yml", ".yaml")):
         if _is_ci(path, name) or (_JOBS.search(text) and _RUNS.search(text)):
             return DocumentKind.CI
-        return None
+        if _KUBERNETES.search(text) and _API.search(text):
+            return DocumentKind.KUBERNETES
+        if (_PLAY.search(text) and _PLAYS.search(text)) or (_ROLE.search(path) and _TASK.search(text)):
+            return DocumentKind.ANSIBLE
+        return DocumentKind.SERVER if name in ("render.yaml", "app.yaml", "app.yml") and _ENTRY.search(text) else None
+    if name in ("procfile", "fly.toml"):
+        return DocumentKind.PROCFILE if re.search(r"^\w[\w.]*[ \t]*[:=]|^\[", text, re.MULTILINE) else None
+    if name.endswith((".tf", ".tf.json")):
+        return DocumentKind.TERRAFORM
     return None
+
+
+def _server(path: str, name: str, text: str) -> DocumentKind | None:
+    """Programs that stand in the place of Gunicorn or of Nginx."""
+    if name.endswith((".py", ".sh", ".yml", ".yaml", ".toml")) or text.startswith("#!"):
+        return None
+    return DocumentKind.SERVER if _OTHER_SERVER.search(text) else None
 
 
 def _nginx(path: str, name: str, text: str) -> DocumentKind | None:

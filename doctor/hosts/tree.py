@@ -23,6 +23,7 @@ from doctor.hosts.base import (
     Connection,
     Content,
     Document,
+    Foreign,
     Machine,
     Missing,
     Output,
@@ -31,6 +32,7 @@ from doctor.hosts.base import (
     Repository,
     Scan,
     ScannedFile,
+    Skipped,
     Stat,
     TargetKind,
     TextKind,
@@ -44,7 +46,7 @@ from doctor.hosts.redact import Redactor
 
 T = TypeVar("T")
 
-_FOREIGN = Unseen("not part of this repository")
+_FOREIGN = Foreign("not part of this repository")
 _STILL = Unseen("files alone do not run")
 _ROOT_FOLDERS = (
     "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
@@ -58,15 +60,21 @@ class TreeHost(Repository):
 
     kind = TargetKind.TREE
 
-    def __init__(self, paths: tuple[str, ...], root: str | None = None, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self, paths: tuple[str, ...], root: str | None = None, redactor: Redactor | None = None, *, around: str = ""
+    ) -> None:
+        """`around`: the repository that the paths lie in, where what they need may be looked up."""
         self.name = root if root is not None else ", ".join(paths)
         self._paths = paths
         self._root = os.path.realpath(root) if root is not None else None
         self._inside = tuple(os.path.realpath(path) for path in paths)
+        self._around = around
+        self._reachable = (*self._inside, os.path.realpath(around)) if around else self._inside
         self._redactor = redactor or Redactor()
         self._outliner = Outliner(self._redactor)
         self._now = time.time()
         self._documents: Documents | None = None
+        self._outer: tuple[Document, ...] | None = None
         self._places: dict[str, str | None] = {}
         self._lists: dict[str, tuple[str, ...] | Answer] = {}
 
@@ -143,6 +151,19 @@ class TreeHost(Repository):
     def overlooked(self) -> tuple[str, ...]:
         return self._looked_through().overlooked
 
+    def skipped(self) -> tuple[Skipped, ...]:
+        return self._looked_through().skipped
+
+    def surroundings(self) -> tuple[Document, ...]:
+        if self._outer is None:
+            found = find_documents((self._around,)).found if self._around else ()
+            self._outer = tuple(
+                document
+                for document in found
+                if not any(is_below(os.path.realpath(document.path), inside) for inside in self._inside)
+            )
+        return self._outer
+
     def _looked_through(self) -> Documents:
         if self._documents is None:
             self._documents = self._find_documents()
@@ -153,6 +174,7 @@ class TreeHost(Repository):
             return find_documents(self._paths)
         found: dict[str, Document] = {}
         overlooked: list[str] = []
+        skipped: list[Skipped] = []
         for folder in self._paths or _ROOT_FOLDERS:
             real = self._find(folder)
             if isinstance(real, str) and os.path.exists(real):
@@ -161,14 +183,19 @@ class TreeHost(Repository):
                 for document in below.found:
                     path = posixpath.normpath(posixpath.join(folder, os.path.relpath(document.path, real)))
                     found[document.path] = found.get(document.path) or replace(document, path=path)
-        return Documents(tuple(sorted(found.values(), key=lambda document: document.path)), tuple(overlooked))
+                skipped += (replace(item, path=item.path.replace(real, folder, 1)) for item in below.skipped)
+        documents = tuple(sorted(found.values(), key=lambda document: document.path))
+        return Documents(documents, tuple(overlooked), tuple(dict.fromkeys(skipped)))
 
     def folders(self) -> tuple[str, ...]:
-        return tuple(path for path in self._paths if os.path.isdir(path)) if self._root is None else ()
+        if self._root is not None:
+            return ()
+        around = (self._around,) if self._around else ()
+        return (*(path for path in self._paths if os.path.isdir(path)), *around)
 
     def placed(self, places: Mapping[str, str | None]) -> TreeHost:
-        other = TreeHost(self._paths, self._root, self._redactor)
-        other._now, other._documents = self._now, self._documents
+        other = TreeHost(self._paths, self._root, self._redactor, around=self._around)
+        other._now, other._documents, other._outer = self._now, self._documents, self._outer
         other._places = {posixpath.normpath(path): here for path, here in places.items()}
         return other
 
@@ -201,7 +228,7 @@ class TreeHost(Repository):
                     return _FOREIGN
         folder, name = os.path.split(path.rstrip("/") or path)
         real = os.path.realpath(path) if follow else os.path.join(os.path.realpath(folder or "."), name)
-        if any(is_below(real, inside) for inside in self._inside):
+        if any(is_below(real, inside) for inside in self._reachable):
             return path
         return _FOREIGN
 

@@ -63,7 +63,7 @@ def build(
         for result in judgement.of(Outcome.ERROR)
     )
     summary = _summary(judgement)
-    covered = not (unknown or bugs or facts.not_judged or facts.assumed or unexplained)
+    covered = not (unknown or bugs or facts.not_judged or facts.assumed or unexplained or judgement.not_run)
     return Report(
         schema=SCHEMA,
         version=__version__,
@@ -117,7 +117,7 @@ def _summary(judgement: Judgement) -> Summary:
 def _hidden(shown: Sequence[Finding], judgement: Judgement) -> HiddenReport:
     hidden = Counter(finding.severity for finding in judgement.findings)
     hidden.subtract(finding.severity for finding in shown)
-    return HiddenReport(hidden[Severity.ERROR], hidden[Severity.WARNING], hidden[Severity.INFO])
+    return HiddenReport(hidden[Severity.ERROR], hidden[Severity.WARNING], hidden[Severity.INFO], judgement.not_run)
 
 
 def _app(app: App, facts: Facts, findings: Sequence[Finding]) -> AppReport:

@@ -35,7 +35,8 @@ def finding_lines(finding: FindingReport, consequences: Sequence[str], width: in
 
 def _head(finding: FindingReport, live: bool) -> Line:
     words = [_WORDS.get(symptom, symptom) for symptom in finding.symptoms]
-    if finding.severity is Severity.ERROR and live:
+    # What keeps an app from starting may wait for its next start.
+    if finding.severity is Severity.ERROR and live and "startup" not in finding.symptoms:
         words = [f"{word} now" if word.isdigit() else word for word in words]
     tail = f" · {'risk: ' if finding.severity is Severity.WARNING else ''}{', '.join(words)}" if words else ""
     return line(

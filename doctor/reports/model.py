@@ -203,11 +203,12 @@ class UnexplainedReport:
 
 @frozen
 class HiddenReport:
-    """Findings that were made and are not shown, by severity."""
+    """Findings that were made and are not shown, by severity; and the rules that were left out (--select, --ignore)."""
 
     error: int = 0
     warning: int = 0
     info: int = 0
+    rules: int = 0
 
 
 @frozen

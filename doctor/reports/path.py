@@ -215,7 +215,9 @@ def _files(app: App) -> Iterator[_Sight]:
         yield _Sight(Hop.RELEASE, here, _release_detail(app, here))
     entry = app.code.entry
     if isinstance(entry, Known):
-        yield _Sight(Hop.CODE, f"{entry.value.module}:{entry.value.callable}", entry.value.file)
+        unsure = isinstance(app.code.syntax_error, Unknown) and not app.code.syntax_error.outside
+        label = f"{entry.value.module}:{entry.value.callable}"
+        yield _Sight(Hop.CODE, label, entry.value.file, up=None if unsure else True)
     for static in app.static[:1]:
         if isinstance(static.directory, Known):
             yield _Sight(Hop.STATIC, static.directory.value, f"serves {static.url}")

@@ -117,7 +117,8 @@ def _hidden(report: Report) -> list[str]:
     hidden = report.hidden
     counts = [(hidden.error, "error"), (hidden.warning, "warning"), (hidden.info, "note")]
     words = ", ".join(_count(count, word) for count, word in counts if count)
-    return [f"{words} not shown (--min-severity)"] if words else []
+    not_run = [f"{_count(hidden.rules, 'rule')} not run (--select, --ignore)"] if hidden.rules else []
+    return [f"{words} not shown (--min-severity)", *not_run] if words else not_run
 
 
 def _count(number: int, word: str) -> str:

@@ -57,7 +57,8 @@ def test_agreeing_files_are_clean(repository, doctor) -> None:  # type: ignore[n
     repository("shop")
     done = doctor("check", "deploy", "--select", "SOC001", "--format", "json")
     report = json.loads(done.out)
-    assert (done.code, report["findings"], report["verdict"]) == (0, [], "healthy")
+    assert (done.code, report["findings"], report["verdict"]) == (0, [], "incomplete")
+    assert report["hidden"]["rules"] > 50
     states = {hop["hop"]: hop["state"] for hop in report["apps"][0]["path"]}
     assert states["server"] == states["upstream"] == "ok"
 
@@ -136,12 +137,28 @@ def test_recording_goes_to_stdout(doctor) -> None:  # type: ignore[no-untyped-de
     assert json.loads(doctor("snapshot").out)["schema"] == "flaskdoctor.snapshot/1"
 
 
-def test_what_files_do_not_tell_is_no_gap(repository, doctor) -> None:  # type: ignore[no-untyped-def]
+def test_what_files_do_not_tell_is_no_gap(repository, doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Nothing runs in a repository, and nobody could make it run: a healthy one is healthy, strictly too."""
     repository("shop")
+    for name, text in {"__init__.py": "", "wsgi.py": "from flask import Flask\napp = Flask(__name__)\n"}.items():
+        (tmp_path / "shop").mkdir(exist_ok=True)
+        (tmp_path / "shop" / name).write_text(text)
+    (tmp_path / ".git").mkdir()
     done = doctor("check", "deploy", "--select", "SOC,NGX002,NGX020,SYS001,SYS003,REL001", "--strict")
     assert done.code == 0
-    assert done.out.splitlines()[-1].startswith("no faults found · ")
+    last = done.out.splitlines()[-1]
+    assert last.startswith("no faults found, but not everything was judged · ")
+    assert last.endswith(" rules not run (--select, --ignore)")
+
+
+def test_selecting_a_symptom_keeps_its_cause(doctor) -> None:  # type: ignore[no-untyped-def]
+    whole = json.loads(doctor("check", "--demo", "--format", "json").out)
+    done = doctor("check", "--demo", "--select", "502", "--format", "json")
+    report = json.loads(done.out)
+    assert report["findings"][0]["name"] == whole["findings"][0]["name"]
+    narrow = json.loads(doctor("check", "--demo", "--select", "SYS001", "--format", "json").out)
+    assert [finding["rule"] for finding in narrow["findings"]][:2] == ["APP002", "SYS001"]
+    assert "REL014" not in {finding["rule"] for finding in narrow["findings"]}
 
 
 def test_templates_are_named(doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

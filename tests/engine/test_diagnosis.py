@@ -78,15 +78,29 @@ def test_causes_are_ordered_by_severity_hop_and_id() -> None:
     assert [name for name, _ in shape(diagnose(found))] == ["host", "first", "second", "late", "warning", "info"]
 
 
-def test_a_warning_that_explains_what_is_broken_now_leads() -> None:
+def test_an_error_is_never_under_a_warning() -> None:
     found = [
-        finding("error", hop=Hop.SERVER),
         finding("cause", "effect", severity=Severity.WARNING, hop=Hop.SERVER, id="AAA001"),
-        finding("effect", hop=Hop.STATIC),
-        finding("warning", severity=Severity.WARNING, hop=Hop.SERVER),
+        finding("effect", "note", hop=Hop.STATIC),
+        finding("note", severity=Severity.INFO),
     ]
-    assert shape(diagnose(found)) == [("cause", ["effect"]), ("error", []), ("warning", [])]
-    assert diagnose(found).causes[0].finding.severity is Severity.WARNING
+    assert shape(diagnose(found)) == [("effect", ["note"]), ("cause", [])]
+    assert all(not f.explained_by for f in diagnose(found).findings if f.name == "effect")
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcde"), st.frozensets(st.sampled_from("abcde")), st.sampled_from(Severity)),
+        max_size=9,
+    )
+)
+def test_nothing_is_under_something_milder(drawn: list[tuple[str, frozenset[str], Severity]]) -> None:
+    found = [finding(name, *sorted(explains - {name}), severity=severity) for name, explains, severity in drawn]
+    diagnosis = diagnose(found)
+    assert len(diagnosis.findings) == len(found)
+    for cause in diagnosis.causes:
+        assert all(cause.finding.severity.rank <= other.severity.rank for other in cause.consequences)
 
 
 def test_apps_do_not_explain_each_other_but_the_host_explains_all() -> None:

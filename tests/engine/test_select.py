@@ -5,7 +5,7 @@ from engine.builders import rule
 
 from doctor.engine.load import load_rules
 from doctor.engine.rule import SYMPTOMS
-from doctor.engine.select import SelectorError, select
+from doctor.engine.select import SelectorError, causes, select
 from doctor.errors import UserError
 
 RULES = (
@@ -74,3 +74,25 @@ def test_a_choice_that_leaves_no_rule(wanted: list[str], ignore: list[str]) -> N
 
 def test_every_symptom_belongs_to_a_rule() -> None:
     assert set(SYMPTOMS) == {symptom for rule in load_rules() for symptom in rule.symptoms}
+
+
+def test_causes_reach_what_is_selected() -> None:
+    chain = (
+        rule(id="GUN901", name="root", explains="[middle]"),
+        rule(id="GUN902", name="middle", explains="[leaf]"),
+        rule(id="GUN903", name="leaf"),
+        rule(id="GUN904", name="aside"),
+    )
+    leaf = chain[2:3]
+    assert [found.name for found in causes(chain, leaf)] == ["root", "middle"]
+    assert [found.name for found in causes(chain, leaf, ["root"])] == ["middle"]
+    assert causes(chain, chain) == ()
+
+
+def test_whatever_keeps_an_app_from_starting_is_asked_for_with_502() -> None:
+    rules = load_rules()
+    asked = select(rules, ["502"])
+    names = {found.name for found in (*asked, *causes(rules, asked))}
+    assert {found.name for found in rules if "gunicorn-not-running" in found.explains} <= names
+    named = {found.id for found in asked}
+    assert named >= {"APP002", "APP003", "ENV002", "ENV003", "HST005", "SOC005", "SYS004", "SYS019", "SYS020", "SYS022"}

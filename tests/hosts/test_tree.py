@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from doctor.hosts import commands
-from doctor.hosts.base import Content, Document, DocumentKind, Missing, Scan, Stat, TargetKind, TextKind, Unseen
+from doctor.hosts.base import (
+    Content,
+    Document,
+    DocumentKind,
+    Foreign,
+    Missing,
+    Scan,
+    Stat,
+    TargetKind,
+    TextKind,
+    Unseen,
+)
 from doctor.hosts.documents import classify
 from doctor.hosts.tree import TreeHost
 
@@ -71,7 +82,7 @@ NGINX = "server {\n  listen 80;\n  location / {\n    proxy_pass http://unix:/run
         (".env", "# c\nA=b\nexport C=d\n", K.ENVIRONMENT),
         ("deploy/shop.env", "A=b\n", K.ENVIRONMENT),
         ("etc/default/shop", "A=b\n", K.ENVIRONMENT),
-        (".env.example", "A=b\n", K.TEMPLATE),
+        (".env.example", "A=b\n", K.SAMPLE),
         ("venv.cfg", "A=b\n", None),
         ("docker-compose.yml", "services:\n  web:\n    image: x\n    environment:\n      A: ${B}\n", K.COMPOSE),
         ("Dockerfile", "FROM python:3.12\nRUN pip install gunicorn\n", K.DOCKERFILE),
@@ -82,10 +93,10 @@ NGINX = "server {\n  listen 80;\n  location / {\n    proxy_pass http://unix:/run
         ("update.sh", "git pull\n", K.SCRIPT),
         (".github/workflows/deploy.yml", "on: push\njobs:\n  a:\n    runs-on: x\n", K.CI),
         (".gitlab-ci.yml", "stages: [a]\n", K.CI),
-        ("playbook.yml", "- hosts: all\n  tasks:\n  - service: name=x\n", None),
+        ("playbook.yml", "- hosts: all\n  tasks:\n  - service: name=x\n", K.ANSIBLE),
         ("setup.cfg", "[metadata]\nname = x\n", None),
         ("app.py", "from flask import Flask\napp = Flask(__name__)\n", None),
-        ("Caddyfile", "example.com {\n  reverse_proxy localhost:8000\n}\n", None),
+        ("Caddyfile", "example.com {\n  reverse_proxy localhost:8000\n}\n", K.SERVER),
         ("tox.ini", "[tox]\nenvlist = py\n", None),
     ],
 )
@@ -132,7 +143,7 @@ def test_repository(repository: Path) -> None:
 
 def test_nothing_but_the_repository(repository: Path) -> None:
     host = TreeHost((".",))
-    foreign = Unseen("not part of this repository")
+    foreign = Foreign("not part of this repository")
     for path in ("/etc/passwd", "../outside.conf", "link.conf", "deploy/../../outside.conf", "/"):
         assert host.read(path) == foreign, path
         assert host.env_file(path) == foreign

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
+from doctor.facts.appcode.built import made_by_a_build
 from doctor.facts.appcode.flask import (
     calls_dotenv,
     static_folder,
@@ -18,16 +19,16 @@ from doctor.facts.appcode.flask import (
 )
 from doctor.facts.appcode.loads import imports_of
 from doctor.facts.appcode.model import AppCode, EntryPoint, Imports
-from doctor.facts.appcode.walk import Walk, binds, walk
+from doctor.facts.appcode.walk import Problem, Walk, binds, walk
 from doctor.facts.gunicorn.model import Gunicorn
+from doctor.facts.gunicorn.variables import of_process, of_unit
 from doctor.facts.python.modules import Found, Modules, interpreter
 from doctor.facts.service.environment.declared import STANDARD_NAMES
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
-from doctor.hosts.base import Content, Host, Missing, TextKind, Unseen
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
 
 _GIVEN = STANDARD_NAMES | {"SERVER_SOFTWARE"}
 """Variables that systemd and Gunicorn set themselves."""
@@ -43,6 +44,11 @@ _ANY_VERSION = (
     "was never closed",
 )
 """Errors that every Python 3 finds, where no f-string is on the line."""
+_NEWER = re.compile(
+    r"^\s*type\s+\w|^\s*(?:async\s+)?(?:def|class)\s+\w+\s*\[|^\s*except\b[^:]*,|^\s*(?:match|case)\b|^\s*lazy\b"
+    r"|\b[rR]?[tT][rR]?[\"']|:="
+)
+"""What a newer Python may take: type aliases and parameters, `except A, B`, template strings."""
 _FACTORY = r"(?:create|make|build|get)_\w*app\w*$|\w*factory$"
 
 
@@ -91,11 +97,12 @@ class _Collector:
         python = gunicorn.python.or_("")
         self._interpreter = interpreter(host, venv, python)
         reason = gunicorn.venv.reason if isinstance(gunicorn.venv, Unknown) else ""
-        search, hidden = _search(gunicorn, unit, directory.value)
+        search, hidden = _search(host, gunicorn, unit, directory.value)
         self._own_folders = search
         self._modules = Modules(host, search, self._interpreter)
         self._doubt = reason or hidden
         self._foreign = (*self._interpreter.sites, self._interpreter.library)
+        self._site_folders = tuple(f"{folder}/" for folder in self._foreign if folder)
 
     def collect(self, declared: Fact[frozenset[str]]) -> AppCode:
         module, attribute, is_call = _split(self._wsgi_app.value)
@@ -112,6 +119,7 @@ class _Collector:
         missing_module = self._missing_module(seen)
         unbound = next((p for p in seen.missing if not p.module), None)
         unbound_name: Fact[str] = Known(unbound.text, (unbound.place,)) if unbound else self._nothing(seen)
+        failure = self._import_failure(seen)
         missing, required_by = self._variables(seen, declared)
         return AppCode(
             directory=self._directory,
@@ -124,10 +132,11 @@ class _Collector:
             syntax_error=syntax,
             missing_module=missing_module,
             missing_package=_package(missing_module, own_names),
+            import_failure=failure,
             entry_problem=entry_problem,
             required_by=required_by,
             missing_variables=missing,
-            boot_blocker=_blocker(seen, syntax, entry_problem, missing_module, unbound_name, missing),
+            boot_blocker=_blocker(seen, syntax, entry_problem, missing_module, unbound_name, failure, missing),
             static_folder=static_folder(own),
             static_url=static_url(own),
             version_route=version_route(own),
@@ -157,7 +166,7 @@ class _Collector:
         facts: dict[str, Fact[str]] = {field.name: reason for field in fields(AppCode)}
         facts.update(directory=self._directory, entry=ABSENT, entry_problem=problem, boot_blocker=problem)
         facts.update(entry_module=Known(module, self._wsgi_app.places))
-        facts.update(syntax_error=ABSENT, missing_module=ABSENT, missing_package=ABSENT)
+        facts.update(import_failure=ABSENT, syntax_error=ABSENT, missing_module=ABSENT, missing_package=ABSENT)
         sets: dict[str, Fact[frozenset[str]]] = {"own_names": self._own_names()}
         return AppCode(**{**facts, **sets})  # type: ignore[arg-type]
 
@@ -212,11 +221,31 @@ class _Collector:
         here = f"{sys.version_info[0]}.{sys.version_info[1]}"
         there = self._interpreter.version
         formatted = re.search(r"""\b[rR]?[fF][rR]?["']""", problem.place.text)
-        certain = not formatted and any(part in problem.text for part in _ANY_VERSION)
+        certain = not formatted and (
+            any(part in problem.text for part in _ANY_VERSION)
+            or ("invalid syntax" in problem.text and not _NEWER.search(problem.place.text))
+        )
         if there == here or certain or problem.place.text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
             return Known(problem.text, (problem.place,))
         other = f"the app runs Python {there}" if there else "the version the app runs is not known"
         return Unknown(f"{problem.name} does not compile with Python {here}, but {other}", (problem.place,))
+
+    def _import_failure(self, seen: Walk) -> Fact[str]:
+        """Of the app's own code alone, so that it matters nothing whether its environment could be seen."""
+        problem = next((p for p in (*seen.raising, *seen.missing) if p in seen.raising or self._lacks(p)), None)
+        return Known(problem.text, (problem.place,)) if problem else self._nothing(seen)
+
+    def _lacks(self, problem: Problem) -> bool:
+        """A module or name of a package of the app that is not there. A repository may lack what a build makes."""
+        top = self._modules.find(problem.name.partition(".")[0])
+        if not isinstance(top, Found) or not top.source or top.file.startswith(self._site_folders):
+            return False
+        if self._host.kind is not TargetKind.TREE:
+            return True
+        parent, _, leaf = problem.name.rpartition(".")
+        package = self._modules.find(parent) if parent else Missing()
+        folders = package.folders if isinstance(package, Found) else ()
+        return not made_by_a_build(self._host, (*folders, *self._own_folders), leaf)
 
     def _missing_module(self, seen: Walk) -> Fact[str]:
         problem = next((p for p in seen.missing if p.module), None)
@@ -286,7 +315,7 @@ def _split(wsgi_app: str) -> tuple[str, str, bool]:
     return module, expression, False
 
 
-def _search(gunicorn: Gunicorn, unit: Fact[Unit], directory: str) -> tuple[list[str], str]:
+def _search(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: str) -> tuple[list[str], str]:
     """sys.path before the standard library, and why it may not be all ("" when it is).
 
     Gunicorn puts --pythonpath first, the last entry foremost, then the directory (gunicorn/app/base.py).
@@ -302,21 +331,16 @@ def _search(gunicorn: Gunicorn, unit: Fact[Unit], directory: str) -> tuple[list[
     elif isinstance(pythonpath, Unknown):
         hidden = pythonpath.reason
     search.append(directory)
-    for value in _environment_pythonpath(gunicorn, unit):
-        if TOKEN.search(value):
-            hidden = hidden or "PYTHONPATH is set to a value that is not shown"
-        else:
-            search += [posixpath.normpath(posixpath.join(directory, entry)) for entry in value.split(":") if entry]
-    return search, hidden
-
-
-def _environment_pythonpath(gunicorn: Gunicorn, unit: Fact[Unit]) -> list[str]:
-    values = []
-    if isinstance(gunicorn.master, Known) and isinstance(gunicorn.master.value.environ, Known):
-        values += [v for name, v in gunicorn.master.value.environ.value.items() if name == "PYTHONPATH"]
-    if isinstance(unit, Known) and isinstance(unit.value.environment, Known):
-        values += [v for name, v in unit.value.environment.value if name == "PYTHONPATH"]
-    return list(dict.fromkeys(values))
+    given: list[Fact[str]] = []
+    if isinstance(gunicorn.master, Known):
+        given.append(of_process(gunicorn.master.value).implicit("PYTHONPATH"))
+    if isinstance(unit, Known):
+        given.append(of_unit(host, unit.value).implicit("PYTHONPATH"))
+    for fact in given:
+        if isinstance(fact, Unknown):
+            hidden = hidden or fact.reason
+        search += [posixpath.normpath(posixpath.join(directory, entry)) for entry in fact.or_("").split(":") if entry]
+    return list(dict.fromkeys(search)), hidden
 
 
 def _near(outline: Outline) -> str:
@@ -336,6 +360,7 @@ def _blocker(
     entry: Fact[str],
     module: Fact[str],
     imports: Fact[str],
+    failure: Fact[str],
     variables: Fact[tuple[str, ...]],
 ) -> Fact[str]:
     """The first that would stop a start. Nothing found while something could not be told is not known."""
@@ -346,6 +371,8 @@ def _blocker(
     if isinstance(module, Known) or isinstance(imports, Known):
         certain = [p for p in seen.missing if not p.module or isinstance(module, Known)]
         return Known(certain[0].text, (certain[0].place,))
+    if isinstance(failure, Known):
+        return failure
     if isinstance(variables, Known):
         place = variables.places[0]
         return Known(

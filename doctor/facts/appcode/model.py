@@ -50,6 +50,9 @@ class AppCode:
     """Name of the first module imported at start that the unit's environment does not have."""
     missing_package: Fact[str]
     """`missing_module` where that is nothing of the app's own, so that something has to be installed."""
+    import_failure: Fact[str]
+    """Where the app's own code would raise while it is imported: a `raise`, or an import of something of its own that
+    is not there; one sentence."""
     entry_problem: Fact[str]
     """Why the entry point would not be found."""
     required_by: Fact[str]

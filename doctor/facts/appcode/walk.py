@@ -54,6 +54,7 @@ class Walk:
     modules: list[OwnModule] = field(default_factory=list)
     syntax: list[Problem] = field(default_factory=list)
     missing: list[Problem] = field(default_factory=list)
+    raising: list[Problem] = field(default_factory=list)
     required: list[tuple[str, Place]] = field(default_factory=list)
     uses: set[str] = field(default_factory=set)
     unseen: str = ""
@@ -87,10 +88,18 @@ class _Walker:
 
     def run(self, entry: str, called: str) -> Walk:
         self._functions.update({called} - {""})
+        known = set(self._functions)
+        self._follow_all(entry)
+        if self._functions - known:
+            # A package runs before the module in it that calls one of its functions.
+            self._walk, self._seen = Walk(), {}
+            self._follow_all(entry)
+        return self._walk
+
+    def _follow_all(self, entry: str) -> None:
         self._add(entry, True)
         while self._queue:
             self._visit(*self._queue.popleft())
-        return self._walk
 
     def _unseen(self, reason: str) -> None:
         self._walk.unseen = self._walk.unseen or reason
@@ -146,6 +155,11 @@ class _Walker:
             return
         if eager:
             self._functions.update(_called(outline))
+            if outline.raises:
+                raised = self._line(found.file, outline.raises)
+                text = f"{found.file}:{outline.raises} raises whenever it is imported: {raised}"
+                place = Place(path=found.file, line=outline.raises, text=raised)
+                self._walk.raising.append(Problem(found.file, text, place, eager))
         for item in outline.imports:
             self._follow(module, item, eager and self._runs(module, item))
         for read in outline.env_reads:

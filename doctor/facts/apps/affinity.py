@@ -27,7 +27,7 @@ _LOG_KIND = re.compile(r"(?:(?:^|[._-])(?:access|error))?(?:[._-]log)?$")
 def affinity(target: Target, candidate: Candidate) -> int:
     """How strongly a target looks meant for a candidate: its exact name 3, or a part of it 1; its directory 2 more."""
     words = _words(target)
-    name = _bare(candidate.name)
+    name = _bare(candidate.word or candidate.name)
     score = 0
     if name and name in words:
         score += 3

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from doctor.facts.address import Address
+from doctor.facts.apps.identity import told_apart
 from doctor.facts.apps.routing import Assigned, Candidate
 from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn
@@ -42,7 +44,20 @@ def candidates(units: Sequence[Unit], gunicorns: Sequence[Gunicorn], listeners: 
         if any(is_rival(stray, candidate, held) for candidate in found):
             continue
         found.append(_candidate(_stray_name(stray), None, (stray,), listeners, stray.settings.bind))
-    return found
+    return _told_apart(found)
+
+
+def _told_apart(found: Sequence[Candidate]) -> list[Candidate]:
+    """Each with a name of its own: that of a unit stays, and of others the folder they run in goes with it."""
+    names = told_apart([c.name for c in found], [_hints(c) for c in found], [bool(c.units) for c in found])
+    return [replace(c, name=name, word=c.word or c.name) for c, name in zip(found, names, strict=True)]
+
+
+def _hints(candidate: Candidate) -> tuple[str, ...]:
+    own = candidate.gunicorns[0]
+    unit = candidate.units[0].name if candidate.units else ""
+    folder = own.logical_directory.or_("") or own.directory.or_("")
+    return unit, folder, f"pid {own.master.value.pid}" if isinstance(own.master, Known) else ""
 
 
 def _candidate(
@@ -60,6 +75,7 @@ def _candidate(
         tuple(listener.address for listener in held),
         configured,
         frozenset(listener.inode for listener in held),
+        name.rpartition("/")[2],
     )
 
 
@@ -147,17 +163,23 @@ def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> l
             merged.append(candidate)
             continue
         joined = Candidate(
-            _common_name(partner.units + candidate.units, partner.name),
+            _free(_common_name(partner.units + candidate.units, partner.name), routes, partner, candidate),
             partner.units + candidate.units,
             partner.gunicorns + candidate.gunicorns,
             partner.holds + candidate.holds,
             _joined(partner.configured, candidate.configured),
             partner.inodes | candidate.inodes,
+            _common_name(partner.units + candidate.units, partner.name),
         )
         merged[index] = joined
         joined_routes = routes.pop(partner.name) + routes.pop(candidate.name)
         routes[joined.name] = joined_routes
     return merged
+
+
+def _free(name: str, taken: Iterable[str], *parts: Candidate) -> str:
+    """The name that units have in common, unless another app has it: then that of the first of them."""
+    return name if name not in taken or any(part.name == name for part in parts) else parts[0].name
 
 
 def _astray(assigned: Assigned) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from doctor.facts.appcode.built import made_by_a_build
 from doctor.facts.appcode.walk import binds
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.gunicorn.arguments import parse
@@ -65,7 +66,8 @@ def relocated(value: T, where: Callable[[str], str]) -> T:
 def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | None:
     """What is wrong with the module that Gunicorn is told to load: it is nowhere near, and one of nearly its name is.
 
-    Of a module that is merely not there nothing is said, for it may be made on the machine.
+    Or its package is there without it. Of a module that is merely not there nothing is said, for it may be made on the
+    machine.
     """
     wsgi_app = gunicorn.settings.wsgi_app
     if not isinstance(wsgi_app, Known):
@@ -73,6 +75,9 @@ def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | N
     module, _, name = wsgi_app.value.partition(":")
     name = name.partition("(")[0].strip() or "application"
     directory = gunicorn.logical_directory.or_("")
+    package = _finder(host).without(module, directory, unit)
+    if package:
+        return Known(f"the repository has no {module} in {package}", (*wsgi_app.places, Place(path=package)))
     path = _finder(host).nearest(module, directory, unit)
     outline = host.outline(path) if path else None
     if not path or not isinstance(outline, Outline) or not binds(outline, (), name, posixpath.basename(path)[:-3]):
@@ -90,7 +95,7 @@ class _Finder:
     def __init__(self, host: Repository) -> None:
         self._host = host
         self._named: dict[tuple[DocumentKind, str], list[str]] = defaultdict(list)
-        for document in host.documents():
+        for document in (*host.documents(), *host.surroundings()):
             self._named[document.kind, posixpath.basename(document.path)].append(document.path)
         self._subfolders: list[str] | None = None
 
@@ -157,6 +162,18 @@ class _Finder:
                 return folder
         below = [folder for folder in self._below() if self._holds(folder, relative)]
         return below[0] if len(below) == 1 else None
+
+    def without(self, module: str, directory: str, unit: Unit) -> str:
+        """The folder of the package that lacks the module; "" where it has it, or none of the repository is its own."""
+        parts = module.split(".")
+        root = self._folder(parts[0], directory, unit) if len(parts) > 1 else None
+        for count in range(1, len(parts) if root is not None else 0):
+            package, part = posixpath.join(root or "", *parts[:count]), parts[count]
+            if not self._is_file(posixpath.join(package, "__init__.py")):
+                return ""
+            if not self._holds(package, part):
+                return "" if made_by_a_build(self._host, (package, root or ""), part) else posixpath.normpath(package)
+        return ""
 
     def nearest(self, module: str, directory: str, unit: Unit) -> str:
         """The only file whose name is nearly that of a module that no folder has, "" where there is none."""

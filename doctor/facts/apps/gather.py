@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -14,10 +14,13 @@ from doctor.facts.apps import answers, resting
 from doctor.facts.apps.candidates import candidates, is_rival, merge_groups, owned, unit_names
 from doctor.facts.apps.checkout import misspelt, relocated
 from doctor.facts.apps.checkout import placed as in_place
+from doctor.facts.apps.identity import told_apart
+from doctor.facts.apps.machines import Machines, machines
 from doctor.facts.apps.mixed import mixed_releases
 from doctor.facts.apps.routing import Assigned, Candidate, Target, assign
 from doctor.facts.apps.topology import App, Facts, PeerState, Route
-from doctor.facts.coverage import NotJudged
+from doctor.facts.apps.unjudged import left_out, unjudged
+from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx import families, limits
 from doctor.facts.nginx.model import Nginx, Server
@@ -64,16 +67,25 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     _ask_for_journals(host, manager.units, gunicorns, options)
     sockets = listeners.collect(host, table.result())
     web = web_server.result()
-    found = candidates(manager.units, gunicorns, sockets.listeners)
-    routes, orphans = assign(web, found, sockets.listeners)
-    found = merge_groups(found, routes)
+    apart = _machines(host, manager.units, gunicorns, web)
+    found, routes, orphans = _joined(apart, web, candidates(manager.units, gunicorns, sockets.listeners), sockets)
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
     prefixes = _prefixes(routes)
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     building = [
         Later(
             partial(
-                _app, host, repository, c, routes[c.name], gunicorns, web, sockets, options, manager.units, prefixes
+                _app,
+                host,
+                repository,
+                c,
+                routes[c.name],
+                gunicorns,
+                web,
+                sockets,
+                options,
+                [unit for unit in manager.units if _beside(apart, unit, c)],
+                prefixes,
             ),
             now=at_once,
         )
@@ -81,7 +93,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     ]
     apps = [later.result() for later in building]
     if not options.app:
-        apps.extend(_app_of_nobody(host, web, sockets, group, options) for group in _by_server(orphans))
+        apps.extend(_apps_of_nobody(host, web, sockets, _by_server(orphans), options, routes))
     machine = host.machine()
     return Facts(
         kind=host.kind,
@@ -99,12 +111,80 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
             *(Unknown(reason) for reason in (host.overlooked() if isinstance(host, Repository) else ())),
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
-        not_judged=tuple(
-            NotJudged(d.path, d.kind.value, "it needs rendering first")
-            for d in host.documents()
-            if d.kind is DocumentKind.TEMPLATE
-        ),
+        assumed=_assumed(repository or host, manager.units, gunicorns),
+        not_judged=_not_judged(host, repository, apart, manager.units, apps),
     )
+
+
+def _machines(host: Host, units: Iterable[Unit], gunicorns: Sequence[Gunicorn], web: Nginx) -> Machines:
+    if not isinstance(host, Repository) or not host.folders():
+        return Machines()
+    starting = (
+        u.fragment.value for u in units if isinstance(u.fragment, Known) and any(owned(g, (u,)) for g in gunicorns)
+    )
+    return machines(starting, (server.place.path for server in web.servers))
+
+
+def _at(apart: Machines, *units: Unit) -> str:
+    return next((apart.of(unit.fragment.value) for unit in units if isinstance(unit.fragment, Known)), "")
+
+
+def _beside(apart: Machines, unit: Unit, candidate: Candidate) -> bool:
+    """On the machine of an app: not one of another environment, nor another file for a unit of its own."""
+    own = {each.name.rpartition("/")[2] for each in candidate.units}
+    twin = unit.name.rpartition("/")[2] in own and all(unit.name != each.name for each in candidate.units)
+    return _at(apart, unit) == _at(apart, *candidate.units) and not twin
+
+
+def _joined(
+    apart: Machines, web: Nginx, found: Sequence[Candidate], sockets: Sockets
+) -> tuple[list[Candidate], dict[str, list[Assigned]], list[Target]]:
+    """Apps in the making, their routes by name, and targets of nobody: each machine by itself."""
+    if not apart.folders:
+        routes, orphans = assign(web, found, sockets.listeners)
+        return merge_groups(list(found), routes), routes, orphans
+    made: list[Candidate] = []
+    routes, orphans = {}, []
+    for folder in (*sorted(apart.folders), ""):
+        servers = tuple(server for server in web.servers if apart.of(server.place.path) == folder)
+        mine = [candidate for candidate in found if _at(apart, *candidate.units) == folder]
+        own, lost = assign(replace(web, servers=servers), mine, sockets.listeners)
+        made += merge_groups(mine, own)
+        routes.update(own)
+        orphans += lost
+    return made, routes, orphans
+
+
+def _not_judged(
+    host: Host, repository: Repository | None, apart: Machines, units: Iterable[Unit], apps: Iterable[App]
+) -> tuple[NotJudged, ...]:
+    """In order of path, each once."""
+    missing = left_out(repository, apps) if repository is not None else ()
+    found = dict.fromkeys((*unjudged(host), *_twins(apart, units), *missing))
+    return tuple(sorted(found, key=lambda each: (each.path, each.reason)))
+
+
+def _twins(apart: Machines, units: Iterable[Unit]) -> Iterator[NotJudged]:
+    """Unit files of one name for one machine, which can have only one of them."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for unit in units:
+        if isinstance(unit.fragment, Known):
+            where = unit.fragment.value
+            named.setdefault((apart.of(where), unit.name.rpartition("/")[2]), []).append(where)
+    for (_, name), paths in named.items():
+        if len(paths) > 1:
+            reason = f"{name} exists {'twice' if len(paths) == 2 else f'{len(paths)} times'}, and a machine has one"
+            yield from (NotJudged(path, "unit", reason) for path in paths)
+
+
+def _assumed(host: Host, units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> tuple[Assumption, ...]:
+    """Of the units that run Gunicorn; what several assume of one file is told once."""
+    found: dict[str, Assumption] = {}
+    for unit in units:
+        if any(g.name == unit.name for g in gunicorns):
+            for assumption in gunicorn.assumptions(host, unit):
+                found.setdefault(assumption.what, assumption)
+    return tuple(found.values())
 
 
 def _prefixes(routes: Mapping[str, Sequence[Assigned]]) -> _Prefixes:
@@ -323,11 +403,37 @@ def _proxies(server: Server) -> bool:
     return not server.unasked and any(not isinstance(x.upstream, Absent) for x in server.locations)
 
 
-def _app_of_nobody(host: Host, web: Nginx, sockets: Sockets, group: Sequence[Target], options: Options) -> App:
+def _apps_of_nobody(
+    host: Host,
+    web: Nginx,
+    sockets: Sockets,
+    groups: Sequence[Sequence[Target]],
+    options: Options,
+    taken: Iterable[str],
+) -> Iterator[App]:
+    """Named after what nginx calls them; where that is not enough, by the line of their server block too."""
+    names = [_asked_for(group) for group in groups]
+    places = [group[0].server.place for group in groups]
+    known = list(taken)
+    told = told_apart(
+        [*known, *names],
+        [*([()] * len(known)), *((f"{p.path}:{p.line}",) for p in places)],
+        [*([True] * len(known)), *([False] * len(names))],
+    )
+    for group, name in zip(groups, told[len(known) :], strict=True):
+        yield _app_of_nobody(host, web, sockets, group, options, name)
+
+
+def _asked_for(group: Sequence[Target]) -> str:
+    names = group[0].server.names
+    return next((name for name in names if name not in {"_", "localhost"}), str(group[0].upstream.name))
+
+
+def _app_of_nobody(
+    host: Host, web: Nginx, sockets: Sockets, group: Sequence[Target], options: Options, name: str
+) -> App:
     """Nginx sends requests to a local address where nobody listens, and no Gunicorn was meant for it."""
-    server = group[0].server
     assigned = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT) for t in group]
-    name = next((n for n in server.names if n not in {"_", "localhost"}), str(group[0].upstream.name))
     nginx_log = _nginx_log(host, web, assigned, None, options)
     return App(
         name=name,

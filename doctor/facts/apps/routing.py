@@ -40,6 +40,8 @@ class Candidate:
     """Addresses it would listen on by its settings, or by its socket units."""
     inodes: frozenset[int] = frozenset()
     """Of the sockets behind `holds`."""
+    word: str = ""
+    """What people call it, which another may be called as well; its `name` is its own."""
 
     @property
     def running(self) -> bool:

@@ -43,7 +43,7 @@ def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicor
         if launch is None:
             continue
         variables = of_process(own)
-        path = variables.get("PATH")
+        path = variables.implicit("PATH")
         program = locate(host, launch, cwd, path.or_(""), place)
         unit = own.unit.or_("")
         item = next((item for item in plans if item.unit.name == unit), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.execline import substitute
 from doctor.hosts.base import Host
+
+_REFERENCE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 @frozen
@@ -72,15 +75,15 @@ def _substituted(argv: tuple[str, ...], variables: Variables) -> tuple[str, ...]
     plain = variables.plain()
     words = list(argv[:1])
     for word in argv[1:]:
-        known = "$" not in word or (not variables.gap and not _hidden(word, variables))
+        known = all(_is_told(name, variables) for name in _REFERENCE.findall(word))
         words.extend(substitute((argv[0], word), plain)[1:] if known else (word,))
     return tuple(words)
 
 
-def _hidden(word: str, variables: Variables) -> bool:
-    return any(
-        f"${name}" in word or f"${{{name}}}" in word for name in variables.values.keys() - variables.plain().keys()
-    )
+def _is_told(name: str, variables: Variables) -> bool:
+    """What the command line names is set somewhere: in a file that is not seen, unless Environment= sets it."""
+    found = variables.implicit(name) if name in variables.values else variables.get(name)
+    return not isinstance(found, Unknown)
 
 
 def _start(unit: Unit) -> Fact[str]:

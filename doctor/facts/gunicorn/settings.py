@@ -175,7 +175,7 @@ class _Layers:
         )
         reads = {"bind": "PORT", "workers": "WEB_CONCURRENCY", "forwarded_allow_ips": "FORWARDED_ALLOW_IPS"}.get(name)
         if reads:
-            match self.variables.get(reads):
+            match self.variables.implicit(reads):
                 case Known(value, places):
                     text = f"0.0.0.0:{value}" if name == "bind" else value
                     return Known(text, (*places, Place(note=f"default of gunicorn: {reads} is set")), Origin.INHERITED)
@@ -292,7 +292,7 @@ def _fact(item: Given, place: Place, shell: bool, because: str = "") -> Fact[Val
 
 def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value]], Fact[str], str]:
     """GUNICORN_CMD_ARGS (Config.get_cmd_args_from_env): its positional arguments count for nothing."""
-    found = variables.get("GUNICORN_CMD_ARGS")
+    found = variables.implicit("GUNICORN_CMD_ARGS")
     if isinstance(found, Unknown):
         return {}, ABSENT, found.reason
     if isinstance(found, Absent):

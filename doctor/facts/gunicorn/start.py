@@ -94,7 +94,7 @@ def _resolved(
         nothing = Unknown(reason, (place,))
         program = Program(nothing, nothing, nothing, nothing)
         return Start(None, start, program, unknown(reason, place))
-    path = variables.get("PATH")
+    path = variables.implicit("PATH")
     program = locate(host, launch, start, path.or_(""), place)
     settings = compute(host, command, variables, start, program.version, program.import_path)
     return Start(launch, start, program, settings)

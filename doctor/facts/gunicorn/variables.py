@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from doctor.facts.coverage import Assumption
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.gaps import is_gap, told
-from doctor.hosts.base import Host, Missing, TargetKind, Unseen
+from doctor.hosts.base import Foreign, Host, Missing, TargetKind, Unseen
 
 _TOKEN = "<hidden:"
+IMPLICIT = (
+    "GUNICORN_CMD_ARGS", "PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONPATH", "PYTHONHOME", "PATH",
+)  # fmt: skip
+"""What decides although nobody names it: read by Gunicorn (gunicorn/config.py), by Python, and by whoever looks for a
+program."""
 
 
 @frozen
@@ -21,16 +28,25 @@ class Variables:
     """Variables by name. `gap`: why some may be missing or overridden, "" when all of them are known.
 
     `sampled`: the only names of which that is so, where the repository holds a sample of the file that is missing.
+    `assumed`: names that the files which a repository leaves to the machine are taken not to set.
     """
 
     values: Mapping[str, tuple[str, Place]]
     gap: str = ""
     sampled: frozenset[str] | None = None
+    assumed: frozenset[str] = frozenset()
+
+    def implicit(self, name: str) -> Fact[str]:
+        """`get`, for what is read without being named: what is assumed not to be set elsewhere is as it is seen."""
+        return self._seen(name) if name in self.assumed else self.get(name)
 
     def get(self, name: str) -> Fact[str]:
         """The value in clear. Unknown too where only a token of it is held."""
         if self.gap and (self.sampled is None or name in self.sampled):
             return Unknown(f"the environment variable {name}: {self.gap}")
+        return self._seen(name)
+
+    def _seen(self, name: str) -> Fact[str]:
         found = self.values.get(name)
         if found is None:
             return ABSENT
@@ -43,7 +59,7 @@ class Variables:
 
     def overlaid(self, more: Mapping[str, tuple[str, Place]]) -> Variables:
         """With assignments in front of the command (`X=1 gunicorn`, `env X=1 gunicorn`)."""
-        return Variables({**self.values, **more}, self.gap, self.sampled) if more else self
+        return replace(self, values={**self.values, **more}) if more else self
 
     def plain(self) -> Mapping[str, str]:
         """Names and values that are known in clear."""
@@ -67,14 +83,16 @@ def of_unit(host: Host, unit: Unit) -> Variables:
     values: dict[str, tuple[str, Place]] = {}
     gap = ""
     sampled: frozenset[str] | None = frozenset()
+    assumed = frozenset(IMPLICIT)
     match unit.environment:
         case Known(pairs, places):
-            values.update((name, (value, _naming(name, places))) for name, value in pairs)
+            values.update((name, (value, _naming(f"{name}=", places))) for name, value in pairs)
         case Unknown(reason):
-            gap, sampled = reason, None
+            gap, sampled, assumed = reason, None, frozenset()
     match unit.environment_files:
         case Unknown(reason):
             gap, sampled = gap or reason, None
+            assumed = assumed if host.kind is TargetKind.TREE else frozenset()
         case Known(files):
             for file in files:
                 answer = host.env_file(file.path)
@@ -82,11 +100,33 @@ def of_unit(host: Host, unit: Unit) -> Variables:
                     gap = gap or answer.reason
                     names = _sample(host, file.path)
                     sampled = sampled | names if sampled is not None and names is not None else None
+                    assumed = assumed - (names or frozenset()) if isinstance(answer, Foreign) else frozenset()
                 elif not isinstance(answer, Missing):
                     for item in answer.assignments:
                         place = Place(path=file.path, line=item.line, text=f"{item.name}={item.value}")
                         values[item.name] = (item.value, place)
-    return Variables(values, gap, sampled)
+    return Variables(values, gap, sampled, assumed)
+
+
+def assumptions(host: Host, unit: Unit) -> Iterator[Assumption]:
+    """What `of_unit` takes for granted of files that a repository leaves to the machine, one for each file.
+
+    Of a file that has a sample in the repository nothing is assumed: the sample names what it sets.
+    """
+    if host.kind is not TargetKind.TREE:
+        return
+    files, names = unit.environment_files, ", ".join(IMPLICIT)
+    for file in files.or_(()):
+        if isinstance(host.env_file(file.path), Foreign) and _sample(host, file.path) is None:
+            where = _naming(file.path, files.places)
+            yield Assumption(f"{file.path} sets what the code needs, and no {names}", where)
+    if isinstance(files, Unknown):
+        where = files.places[0] if files.places else Place(note=f"EnvironmentFile= of {unit.name}")
+        yield Assumption(f"the environment files of {unit.name} set what the code needs, and no {names}", where)
+    passed = [name for name in IMPLICIT if name in unit.pass_environment.or_(())]
+    if passed:
+        where = _naming("", unit.pass_environment.places)
+        yield Assumption(f"systemd has no {', '.join(passed)} to pass on to {unit.name}", where)
 
 
 def _sample(host: Host, path: str) -> frozenset[str] | None:
@@ -100,6 +140,6 @@ def _sample(host: Host, path: str) -> frozenset[str] | None:
     return frozenset(item.name for item in answer.assignments) if isinstance(answer, EnvFile) else None
 
 
-def _naming(name: str, places: tuple[Place, ...]) -> Place:
-    matching = (place for place in places if f"{name}=" in place.text)
+def _naming(text: str, places: tuple[Place, ...]) -> Place:
+    matching = (place for place in places if text in place.text)
     return next(matching, places[0] if places else Place(note="Environment= of the unit"))
