@@ -21,3 +21,14 @@ class UserError(Exception):
         where = self.where.replace("\r", "\\r").replace("\n", "\\n")
         first = f"{self.what}: {where}" if where else self.what
         return f"{first}\n  {self.advice}" if self.advice else first
+
+
+def where(error: BaseException) -> str:
+    """The innermost place in our own code that an exception came from, as module:line."""
+    place, step = "unknown place", error.__traceback__
+    while step is not None:
+        module = str(step.tb_frame.f_globals.get("__name__", ""))
+        if module.split(".")[0] == "doctor":
+            place = f"{module}:{step.tb_lineno}"
+        step = step.tb_next
+    return place

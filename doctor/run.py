@@ -66,7 +66,7 @@ def look(options: Options, host: Host) -> Look:
     rules, everything = chosen(options), catalogue()
     asked = {rule.id for rule in (*rules, *causes(everything, rules, options.ignore))}
     facts = looking.result()
-    if options.app and not facts.apps:
+    if options.app and not (facts.apps or facts.broken):
         raise _no_such_app(options.app, host)
     judgement = judge([rule for rule in everything if rule.id in asked], facts, preview=previewer(host))
     judgement = narrowed(judgement, rules, len(everything))

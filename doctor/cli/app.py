@@ -11,7 +11,7 @@ import typer
 
 from doctor.cli import check, explain, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
-from doctor.errors import UserError
+from doctor.errors import UserError, where
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -98,20 +98,9 @@ def _bug(error: Exception) -> int:
         said = "".join(traceback.format_exception(error))
     else:
         said = (
-            f"flaskdoctor hit a bug of its own: {type(error).__name__}: {error} ({_where(error)}); please report it\n"
+            f"flaskdoctor hit a bug of its own: {type(error).__name__}: {error} ({where(error)}); please report it\n"
             "  FLASKDOCTOR_TRACEBACK=1 shows the whole traceback."
         )
     # An error may quote what it stumbled over, before any host took the secrets out.
     complain(Redactor().text(TextKind.LOG, said))
     return 3
-
-
-def _where(error: Exception) -> str:
-    """The innermost place in our own code."""
-    place, step = "unknown place", error.__traceback__
-    while step is not None:
-        module = str(step.tb_frame.f_globals.get("__name__", ""))
-        if module.split(".")[0] == "doctor":
-            place = f"{module}:{step.tb_lineno}"
-        step = step.tb_next
-    return place

@@ -49,6 +49,8 @@ class Process:
     mount_namespace: Fact[int]
     elsewhere: Fact[bool]
     """Its root directory is not the machine's own, as in a container: its paths mean other files."""
+    own_network: bool = True
+    """What it listens on and connects to is of the network that was looked at; so too where nobody could tell."""
 
 
 def read(host: Host, pid: int) -> Fact[Process]:
@@ -113,6 +115,7 @@ def _process(host: Host, record: ProcessRecord, place: Place) -> Process:
         ),
         mount_namespace=_seen(record.mount_namespace, Place(path=f"/proc/{line.pid}/ns/mnt")),
         elsewhere=_elsewhere(host, record.root, line.pid),
+        own_network=record.own_network,
     )
 
 

@@ -24,6 +24,7 @@ from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.commands import Command
+from doctor.hosts.credentials import Reader
 
 READ_LIMIT = 1 << 20
 """Bytes read from one file unless the caller asks for less."""
@@ -177,6 +178,8 @@ class ProcessRecord:
     mount_namespace: int | Unseen
     """Inode of the mount namespace: processes that share it see the same /tmp."""
     open_files: int | Unseen = Unseen("not counted")
+    own_network: bool = True
+    """It shares the network of the one who looks, as far as that can be told (network_namespaces(7))."""
 
 
 @frozen
@@ -264,6 +267,8 @@ class Host(ABC):
 
     kind: TargetKind
     name: str
+    reader: Reader | None = None
+    """Who files and folders are shown to; None: whoever looks."""
 
     @abstractmethod
     def now(self) -> float:
@@ -322,6 +327,18 @@ class Host(ABC):
     @abstractmethod
     def pause(self, seconds: float) -> None:
         """Let time pass before a second look. A recording does not wait."""
+
+    def lent(self, reader: Reader) -> Host:
+        """The same machine, its files and folders as `reader` may see them.
+
+        For every path that `reader` named, or could have: what he may not read is `Unseen`. Commands, processes,
+        sockets and the files of the kernel are the machine's own.
+        """
+        return self
+
+    def named_in(self, *paths: str) -> Host:
+        """The host to look with at what these files name: as the one who may write them, where that is not root."""
+        return self
 
     def documents(self) -> tuple[Document, ...]:
         """The configuration files of a repository, by content. Nothing on a machine: there the manager is asked."""

@@ -6,6 +6,7 @@ from doctor.grammar.envfile import EnvFile, parse_env_file
 from doctor.grammar.outline import Outline, outline
 from doctor.hosts import files
 from doctor.hosts.base import READ_LIMIT, Answer, Content, Missing, TextKind, Unseen
+from doctor.hosts.credentials import Reader
 from doctor.hosts.redact import Redactor
 
 _ENV_FILE_LIMIT = 1 << 18
@@ -14,9 +15,11 @@ CODE_LIMIT = 4 << 20
 """Bytes of Python that are parsed."""
 
 
-def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Redactor) -> Content | Answer:
-    """A file of this machine as `Host.read` gives it."""
-    answer = files.read_bytes(path, limit, tail=tail, kernel=text is TextKind.KERNEL)
+def read_content(
+    path: str, text: TextKind, limit: int, tail: bool, redactor: Redactor, reader: Reader | None = None
+) -> Content | Answer:
+    """A file of this machine as `Host.read` gives it, to `reader` where somebody else named it."""
+    answer = files.read_bytes(path, limit, tail=tail, kernel=text is TextKind.KERNEL, reader=reader)
     if isinstance(answer, (Missing, Unseen)):
         return answer
     data, truncated = answer
@@ -28,9 +31,9 @@ def read_content(path: str, text: TextKind, limit: int, tail: bool, redactor: Re
     return Content(decoded, truncated, 0 if tail and truncated else 1)
 
 
-def read_env_file(path: str, redactor: Redactor) -> EnvFile | Answer:
-    """A file of this machine as `Host.env_file` gives it."""
-    answer = files.read_bytes(path, _ENV_FILE_LIMIT, shown=False)
+def read_env_file(path: str, redactor: Redactor, reader: Reader | None = None) -> EnvFile | Answer:
+    """A file of this machine as `Host.env_file` gives it, to `reader` where somebody else than a unit named it."""
+    answer = files.read_bytes(path, _ENV_FILE_LIMIT, manager=reader is None, reader=reader)
     if isinstance(answer, (Missing, Unseen)):
         return answer
     data, truncated = answer
@@ -50,12 +53,12 @@ class Outliner:
         self._redactor = redactor
         self._left = CODE_LIMIT
 
-    def outline(self, path: str, shown: str) -> Outline | Answer:
+    def outline(self, path: str, shown: str, reader: Reader | None = None) -> Outline | Answer:
         """`shown` is the name of the file on the examined machine.
 
         Half a file may not compile: of one that is too large nothing is said but that.
         """
-        answer = files.read_bytes(path, READ_LIMIT)
+        answer = files.read_bytes(path, READ_LIMIT, reader=reader)
         if isinstance(answer, (Missing, Unseen)):
             return answer
         data, truncated = answer

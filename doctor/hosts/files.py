@@ -1,7 +1,8 @@
 """Looking at the local file system without being held up, misled or changed by it.
 
 Shared by the hosts that look at real files. Nothing here follows a link while walking, opens a FIFO or a
-device, or reads without a bound.
+device, or reads without a bound. With whose rights is told by `reader`: the one who named the path, or None where it
+was root; then the path itself decides (`doctor.hosts.holders`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import os
 import stat as stat_module
 from collections import deque
 from functools import lru_cache
+from itertools import islice
 
 from doctor.hosts.base import Answer, FileType, Missing, Scan, ScannedFile, Stat, Unseen
-from doctor.hosts.paths import LINK_LIMIT, parts
+from doctor.hosts.credentials import Reader
+from doctor.hosts.holders import looking
 
 LIST_LIMIT = 10_000
 """Names taken from one directory."""
@@ -25,6 +28,7 @@ NEWEST = 20
 """Files named by a scan."""
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER_FLAGS = _OPEN_FLAGS | os.O_DIRECTORY
 
 SKIPPED_DIRECTORIES = frozenset(
     {
@@ -45,13 +49,15 @@ _FILE_TYPES = {
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
-def failure(error: OSError | ValueError, path: str, doing: str = "reading") -> Answer:
+def failure(error: OSError | ValueError, path: str, doing: str = "reading", reader: Reader | None = None) -> Answer:
     """What an error of the operating system means for the one who asked. A path no file can have is `Missing`."""
     if not isinstance(error, OSError) or error.errno in _MISSING:
         return Missing()
     if error.errno in (errno.EACCES, errno.EPERM):
-        advice = "" if os.geteuid() == 0 else " (run with sudo)"
-        return Unseen(f"permission denied {doing} {path}{advice}")
+        if os.geteuid() == 0:
+            whose = f" as user {reader.uid}, who named it" if reader is not None and reader.uid != 0 else ""
+            return Unseen(f"permission denied {doing} {path}{whose}")
+        return Unseen(f"permission denied {doing} {path} (run with sudo)")
     if error.errno == errno.ELOOP:
         return Unseen(f"too many links at {path}")
     return Unseen(f"{(error.strerror or str(error)).lower()} {doing} {path}")
@@ -75,33 +81,39 @@ def _kernel_devices() -> frozenset[int]:
 
 
 def read_bytes(
-    path: str, limit: int, *, tail: bool = False, kernel: bool = False, shown: bool = True
+    path: str,
+    limit: int,
+    *,
+    tail: bool = False,
+    kernel: bool = False,
+    manager: bool = False,
+    reader: Reader | None = None,
 ) -> tuple[bytes, bool] | Answer:
     """At most `limit` bytes of a regular file and whether more were there.
 
     A bounded read is cut at a line boundary where there is one. `kernel` allows files of /proc and /sys, which
-    are refused otherwise wherever a link leads. `shown`: text of it may be shown, not only names and tokens.
+    are refused otherwise wherever a link leads. `manager`: systemd reads it as root, and only names are shown of it.
     """
     try:
-        descriptor = os.open(path, _OPEN_FLAGS)
+        opened = os.open(path, _OPEN_FLAGS) if kernel else _open(path, _OPEN_FLAGS, reader, manager)
     except (OSError, ValueError) as error:
-        return failure(error, path)
+        return failure(error, path, "reading", reader)
+    if isinstance(opened, Unseen):
+        return opened
     try:
-        status = os.fstat(descriptor)
+        status = os.fstat(opened)
         if not stat_module.S_ISREG(status.st_mode):
             return Unseen(f"{path} is a {file_type(status.st_mode).value}, not a regular file")
         if not kernel and status.st_dev in _kernel_devices():
             return Unseen(f"{path} is a file of the kernel")
-        if shown and not kernel and status.st_uid == 0 == os.geteuid() and _lent(path, status):
-            return Unseen(f"{path} leads to a file of root by a link of somebody who may not read it")
         skipped = max(0, status.st_size - limit) if tail else 0
         if skipped:
-            os.lseek(descriptor, skipped, os.SEEK_SET)
-        data = _read_all(descriptor, limit + (0 if skipped else 1))
+            os.lseek(opened, skipped, os.SEEK_SET)
+        data = _read_all(opened, limit + (0 if skipped else 1))
     except OSError as error:
         return failure(error, path)
     finally:
-        os.close(descriptor)
+        os.close(opened)
     if skipped:
         return data[data.find(b"\n") + 1 :], True
     if len(data) > limit:
@@ -110,48 +122,30 @@ def read_bytes(
     return data, False
 
 
-def _lent(path: str, status: os.stat_result) -> bool:
-    """Whether a link of somebody else leads to this file of root, which that somebody could not read.
-
-    What root looks at is shown, recorded and sent around: a link in the folder of an app must not choose /etc/shadow.
-    """
-    here, waiting = "/", parts(os.path.join(os.getcwd(), path))[::-1]
-    passed: list[os.stat_result] = []
-    links: list[os.stat_result] = []
-    while waiting and len(links) <= LINK_LIMIT:
-        part = waiting.pop()
-        if part == "..":
-            here = os.path.dirname(here)
-            continue
-        step = os.path.join(here, part)
-        found = os.lstat(step)
-        if stat_module.S_ISLNK(found.st_mode):
-            target = os.readlink(step)
-            here = "/" if target.startswith("/") else here
-            waiting.extend(parts(target)[::-1])
-            links.append(found)
-        else:
-            here = step
-            passed.append(found)
-    if not passed or not os.path.samestat(passed[-1], status):
-        return True  # the link was turned while we looked
-    return any(link.st_uid != 0 and not all(_readable(each, link) for each in passed) for link in links)
-
-
-def _groups(link: os.stat_result) -> set[int]:
-    import pwd
-
+def _open(path: str, flags: int, reader: Reader | None, manager: bool = False) -> int | Unseen:
+    """A descriptor of what whoever decides about the path may open; raises OSError."""
+    with looking(path, reader, manager=manager) as holder:
+        descriptor = os.open(path, flags)
     try:
-        return {link.st_gid, *os.getgrouplist(pwd.getpwuid(link.st_uid).pw_name, link.st_gid)}
-    except KeyError:
-        return {link.st_gid}
+        status = os.fstat(descriptor)
+        if holder.found is not None and not os.path.samestat(holder.found, status):
+            refused = Unseen(f"{path} was changed while it was looked at")
+        elif reader is not None and _not_his(status, reader):
+            refused = Unseen(f"{path} may not be read by user {reader.uid}, who named it")
+        else:
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return refused
 
 
-def _readable(found: os.stat_result, link: os.stat_result) -> bool:
-    """Whether the owner of a link may pass this directory, or read this file."""
-    need = 0o1 if stat_module.S_ISDIR(found.st_mode) else 0o4
-    shift = 6 if found.st_uid == link.st_uid else 3 if found.st_gid in _groups(link) else 0
-    return bool(found.st_mode & need << shift)
+def _not_his(status: os.stat_result, reader: Reader) -> bool:
+    """Who is not root looks with rights of his own: what is his alone is not shown to whoever names it."""
+    if os.geteuid() in (0, reader.uid) or status.st_uid != os.geteuid():
+        return False
+    return not status.st_mode & (0o040 if status.st_gid in (reader.gid, *reader.groups) else 0o004)
 
 
 def _read_all(descriptor: int, limit: int) -> bytes:
@@ -167,14 +161,16 @@ def _read_all(descriptor: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def stat_path(path: str) -> Stat | Answer:
+def stat_path(path: str, reader: Reader | None = None) -> Stat | Answer:
     """One path by lstat, with the target of a link and whether an access control list is set."""
     try:
-        status = os.lstat(path)
-        kind = file_type(status.st_mode)
-        target = os.readlink(path) if kind is FileType.LINK else ""
+        with looking(path, reader, end=False):
+            status = os.lstat(path)
+            kind = file_type(status.st_mode)
+            target = os.readlink(path) if kind is FileType.LINK else ""
+            acl = kind is not FileType.LINK and _has_acl(path)
     except (OSError, ValueError) as error:
-        return failure(error, path, "looking at")
+        return failure(error, path, "looking at", reader)
     return Stat(
         type=kind,
         mode=stat_module.S_IMODE(status.st_mode),
@@ -185,7 +181,7 @@ def stat_path(path: str) -> Stat | Answer:
         ctime=_time(status.st_ctime),
         inode=status.st_ino,
         device=status.st_dev,
-        acl=kind is not FileType.LINK and _has_acl(path),
+        acl=acl,
         target=target,
     )
 
@@ -203,22 +199,22 @@ def _has_acl(path: str) -> bool:
     return True
 
 
-def list_directory(path: str) -> tuple[str, ...] | Answer:
+def list_directory(path: str, reader: Reader | None = None) -> tuple[str, ...] | Answer:
     """Sorted names in a directory, at most `LIST_LIMIT` of them."""
-    names: list[str] = []
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                names.append(entry.name)
-                if len(names) >= LIST_LIMIT:
-                    break
+        folder = _open(path, _FOLDER_FLAGS, reader)
+        if isinstance(folder, Unseen):
+            return folder
+        try:
+            with os.scandir(folder) as entries:
+                return tuple(sorted(entry.name for entry in islice(entries, LIST_LIMIT)))
+        finally:
+            os.close(folder)
     except (OSError, ValueError) as error:
-        return failure(error, path, "listing")
-    names.sort()
-    return tuple(names)
+        return failure(error, path, "listing", reader)
 
 
-def scan_tree(path: str, suffixes: tuple[str, ...], limit: int) -> Scan | Answer:
+def scan_tree(path: str, suffixes: tuple[str, ...], limit: int, reader: Reader | None = None) -> Scan | Answer:
     """The newest files below a folder whose name ends in one of the suffixes (any file when none is given).
 
     Virtual environments, caches and folders an app writes to while it runs are left out. `complete` is False when
@@ -231,28 +227,17 @@ def scan_tree(path: str, suffixes: tuple[str, ...], limit: int) -> Scan | Answer
     while waiting:
         folder = waiting.popleft()
         try:
-            with os.scandir(folder) as found:
-                entries = sorted(_take(found, names_left), key=lambda entry: entry.name)
+            entries, below, here = _scanned(folder, suffixes, names_left, reader)
         except (OSError, ValueError) as error:
             if folder == path:
-                return failure(error, path, "listing")
+                return failure(error, path, "listing", reader)
             complete = False
             continue
-        if folder != path and any(entry.name == "pyvenv.cfg" for entry in entries):
+        if folder != path and "pyvenv.cfg" in entries:
             continue
         names_left -= len(entries)
-        for entry in entries:
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in SKIPPED_DIRECTORIES:
-                        waiting.append(entry.path)
-                elif (not suffixes or entry.name.endswith(suffixes)) and entry.is_file(follow_symlinks=False):
-                    status = entry.stat(follow_symlinks=False)
-                    files.append(
-                        ScannedFile(entry.path, _time(status.st_mtime), _time(status.st_ctime), status.st_size)
-                    )
-            except OSError:
-                continue  # gone since it was listed
+        waiting.extend(below)
+        files += here
         if len(files) >= limit or names_left <= 0:
             complete = complete and not waiting and len(files) <= limit and names_left > 0
             break
@@ -262,10 +247,24 @@ def scan_tree(path: str, suffixes: tuple[str, ...], limit: int) -> Scan | Answer
     return Scan(tuple(newest), change, len(files), complete)
 
 
-def _take(entries: os._ScandirIterator[str], limit: int) -> list[os.DirEntry[str]]:
-    taken = []
-    for entry in entries:
-        taken.append(entry)
-        if len(taken) >= limit:
-            break
-    return taken
+def _scanned(
+    folder: str, suffixes: tuple[str, ...], limit: int, reader: Reader | None
+) -> tuple[list[str], list[str], list[ScannedFile]]:
+    """Names in one folder, the folders to go on with, and the files that count."""
+    below: list[str] = []
+    files: list[ScannedFile] = []
+    with looking(folder, reader), os.scandir(folder) as found:
+        entries = sorted(islice(found, limit), key=lambda entry: entry.name)
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in SKIPPED_DIRECTORIES:
+                        below.append(entry.path)
+                elif (not suffixes or entry.name.endswith(suffixes)) and entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    files.append(
+                        ScannedFile(entry.path, _time(status.st_mtime), _time(status.st_ctime), status.st_size)
+                    )
+            except OSError:
+                continue  # gone since it was listed
+    return [entry.name for entry in entries], below, files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import socket
@@ -9,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import TypeVar, cast
 
 from doctor.grammar.envfile import EnvFile
@@ -32,11 +34,16 @@ from doctor.hosts.base import (
 )
 from doctor.hosts.commands import Command
 from doctor.hosts.content import Outliner, read_content, read_env_file
+from doctor.hosts.credentials import Reader
 from doctor.hosts.execute import execute
+from doctor.hosts.holders import writer_of
 from doctor.hosts.processes import ProcessTable, boot_time
 from doctor.hosts.redact import Redactor
 
 T = TypeVar("T")
+
+BUDGET = 20.0
+"""Seconds that a look may take; what was not asked by then is `Unseen`."""
 
 _CONNECT_TIMEOUT = 0.5
 _UNIX_PATH_LIMIT = 107
@@ -45,24 +52,43 @@ _UNIX_PATH_LIMIT = 107
 class LiveHost(Host):
     """The machine itself. Each observation is made once: whoever asks again is given the same answer, from any thread.
 
-    Only `pause` makes the processes be looked at again.
+    Only `pause` makes the processes be looked at again. A host is one look: when `budget` seconds have gone by since
+    it was made, new questions are answered with `Unseen`. What is `lent` shares all this.
     """
 
     kind = TargetKind.LIVE
 
-    def __init__(self, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        redactor: Redactor | None = None,
+        *,
+        budget: float = BUDGET,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = os.uname().nodename
         self._redactor = redactor or Redactor()
         self._outliner = Outliner(self._redactor)
-        self._memo = _Memo()
-        self._generation = 0
-        self._now = time.time()
+        self._memo = _Memo(budget, clock)
+        self._moment = _Moment(time.time())
         self._booted = boot_time()
         self._table = ProcessTable(self._redactor, self._booted)
 
+    def lent(self, reader: Reader) -> LiveHost:
+        if reader.uid == 0:
+            return self
+        other = copy.copy(self)
+        other.reader = reader
+        return other
+
+    def named_in(self, *paths: str) -> LiveHost:
+        if self.reader is not None:
+            return self
+        writers = (self._memo.get(("writer", path), partial(writer_of, path)) for path in paths)
+        return next((self.lent(writer) for writer in writers if isinstance(writer, Reader)), self)
+
     def now(self) -> float:
         """Of the first look; of the last one after `pause`."""
-        return self._now
+        return self._moment.now
 
     def machine(self) -> Machine | Unseen:
         return self._memo.get("machine", self._machine)
@@ -95,30 +121,33 @@ class LiveHost(Host):
             kernel = text is TextKind.KERNEL
             if kernel and not _is_kernel_path(path):
                 return Unseen(f"{path} is not a file of the kernel")
-            return read_content(path, text, limit, tail, self._redactor)
+            return read_content(path, text, limit, tail, self._redactor, self.reader)
 
-        return self._memo.get(("read", path, text, limit, tail), read)
+        return self._memo.get(("read", path, text, limit, tail, self.reader), read)
 
     def env_file(self, path: str) -> EnvFile | Answer:
-        return self._memo.get(("env_file", path), lambda: read_env_file(path, self._redactor))
+        return self._memo.get(("env_file", path, self.reader), lambda: read_env_file(path, self._redactor, self.reader))
 
     def outline(self, path: str) -> Outline | Answer:
-        return self._memo.get(("outline", path), lambda: self._outliner.outline(path, path))
+        return self._memo.get(("outline", path, self.reader), lambda: self._outliner.outline(path, path, self.reader))
 
     def stat(self, path: str) -> Stat | Answer:
-        return self._memo.get(("stat", path), lambda: files.stat_path(path))
+        return self._memo.get(("stat", path, self.reader), lambda: files.stat_path(path, self.reader))
 
     def list(self, path: str) -> tuple[str, ...] | Answer:
-        return self._memo.get(("list", path), lambda: files.list_directory(path))
+        return self._memo.get(("list", path, self.reader), lambda: files.list_directory(path, self.reader))
 
     def scan(self, path: str, suffixes: tuple[str, ...], *, limit: int = 20_000) -> Scan | Answer:
-        return self._memo.get(("scan", path, suffixes, limit), lambda: files.scan_tree(path, suffixes, limit))
+        return self._memo.get(
+            ("scan", path, suffixes, limit, self.reader),
+            lambda: files.scan_tree(path, suffixes, limit, self.reader),
+        )
 
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
-        return self._memo.get(("processes", self._generation), self._table.lines)
+        return self._memo.get(("processes", self._moment.generation), self._table.lines)
 
     def process(self, pid: int) -> ProcessRecord | Answer:
-        return self._memo.get(("process", self._generation, pid), lambda: self._table.record(pid))
+        return self._memo.get(("process", self._moment.generation, pid), lambda: self._table.record(pid))
 
     def connect(self, address: str) -> Connection | Unseen:
         return self._memo.get(("connect", address), lambda: _connect(address))
@@ -128,8 +157,16 @@ class LiveHost(Host):
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
-        self._generation += 1
-        self._now = time.time()
+        self._moment.generation += 1
+        self._moment.now = time.time()
+
+
+class _Moment:
+    """When the processes were looked at last, and how often before."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.generation = 0
 
 
 def _addresses() -> tuple[str, ...] | Unseen:
@@ -200,18 +237,21 @@ def _destination(address: str) -> tuple[socket.AddressFamily, str | tuple[str, i
 
 
 class _Memo:
-    """Answers by question. Whoever asks what another thread is finding out waits for it."""
+    """Answers by question, while there is time. Whoever asks what another thread is finding out waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: float, clock: Callable[[], float]) -> None:
         self._lock = threading.Lock()
         self._answers: dict[Hashable, _Answer] = {}
+        self._clock = clock
+        self._end = clock() + budget
+        self._late = Unseen(f"timed out: the look took longer than {budget:g} s")
 
     def get(self, question: Hashable, find: Callable[[], T]) -> T:
         with self._lock:
             answer = self._answers.setdefault(question, _Answer())
         with answer.lock:
             if not answer.known:
-                answer.value = find()
+                answer.value = find() if self._clock() < self._end else self._late
                 answer.known = True
         return cast(T, answer.value)
 

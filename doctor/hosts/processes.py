@@ -95,6 +95,7 @@ class ProcessTable:
             sockets=sockets,
             mount_namespace=_ENDED if ended else _mount_namespace(pid),
             open_files=open_files,
+            own_network=ended or _shares_network(pid),
         )
 
     def _environ(self, pid: int) -> Mapping[str, str] | Unseen:
@@ -168,6 +169,13 @@ def _mount_namespace(pid: int) -> int | Unseen:
         return _unseen(error, path)
     except ValueError:
         return Unseen(f"{path} is in an unknown form")
+
+
+def _shares_network(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+    except OSError:
+        return True
 
 
 def _descriptors(pid: int) -> tuple[tuple[int, ...] | Unseen, int | Unseen]:

@@ -6,6 +6,7 @@ compared; compressed where the name ends in .gz. Secrets were removed before any
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import threading
@@ -33,6 +34,7 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.commands import Command
+from doctor.hosts.credentials import Reader
 from doctor.hosts.serial import FormError, Json, decode, encode
 
 T = TypeVar("T")
@@ -49,6 +51,8 @@ VALUE_LIMIT = 1 << 23
 """Commas and brackets in it, those of texts too: in memory a value is up to thirty times as large as when written."""
 
 NOT_RECORDED = Unseen("not in this recording")
+LENT = "lent"
+"""Begins a question, with the number of the user, whose answer for that user is another one than for root."""
 
 _RECORD_COMMAND = "flaskdoctor snapshot"
 _RECORD_AGAIN = f"record the machine again with {_RECORD_COMMAND}"
@@ -60,6 +64,7 @@ _ANSWERS: dict[str, Any] = {
     "env_file": EnvFile | Answer,
     "list": tuple[str, ...] | Answer,
     "machine": Machine | Unseen,
+    "named_in": int,
     "now": float,
     "outline": Outline | Answer,
     "process": ProcessRecord | Answer,
@@ -84,26 +89,62 @@ class SnapshotError(Exception):
         self.todo = todo
 
 
+class _Notes:
+    """What was asked and answered. What a reader was shown stands by itself where somebody else was shown more."""
+
+    def __init__(self) -> None:
+        self.look = 0
+        self._lock = threading.Lock()
+        self._own: dict[str, tuple[tuple[Json, ...], Json]] = {}
+        self._lent: dict[tuple[str, int], tuple[tuple[Json, ...], Json]] = {}
+
+    def add(self, ask: tuple[Json, ...], answer: object, reader: Reader | None) -> None:
+        key = json.dumps(ask)
+        with self._lock:
+            if reader is None:
+                if key not in self._own:
+                    self._own[key] = (ask, encode(answer))
+            elif (key, reader.uid) not in self._lent:
+                self._lent[key, reader.uid] = (ask, encode(answer))
+
+    def observations(self) -> list[tuple[tuple[Json, ...], Json]]:
+        """All of them, in order."""
+        with self._lock:
+            found = dict(self._own)
+            for (key, uid), (ask, answer) in sorted(self._lent.items()):
+                if found.setdefault(key, (ask, answer))[1] != answer:
+                    found[json.dumps([LENT, uid, *ask])] = ((LENT, uid, *ask), answer)
+        return [found[key] for key in sorted(found)]
+
+
 class RecordingHost(Host):
     """Asks another host, and remembers every question and answer."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, notes: _Notes | None = None, reader: Reader | None = None) -> None:
         self.kind = host.kind
         self.name = host.name
         self._host = host
-        self._look = 0
-        self._lock = threading.Lock()
-        self._observations: dict[str, tuple[tuple[Json, ...], Json]] = {}
+        self._notes = notes or _Notes()
+        self.reader = reader
+
+    def lent(self, reader: Reader) -> RecordingHost:
+        return self._view(self._host.lent(reader))
+
+    def named_in(self, *paths: str) -> RecordingHost:
+        view = self._view(self._host.named_in(*paths))
+        if view.reader is not None and self.reader is None:
+            self._record("named_in", (*paths,), view.reader.uid)
+        return view
+
+    def _view(self, host: Host) -> RecordingHost:
+        return self if host is self._host else RecordingHost(host, self._notes, host.reader)
 
     def _record(self, question: str, arguments: tuple[Json, ...], answer: T) -> T:
-        key = json.dumps([question, *arguments])
-        with self._lock:
-            if key not in self._observations:
-                self._observations[key] = ((question, *arguments), encode(answer))
+        self._notes.add((question, *arguments), answer, self.reader)
         return answer
 
     def now(self) -> float:
-        return self._record("now", (self._look,), self._host.now())
+        return self._record("now", (self._notes.look,), self._host.now())
 
     def machine(self) -> Machine | Unseen:
         return self._record("machine", (), self._host.machine())
@@ -133,10 +174,10 @@ class RecordingHost(Host):
         return self._record("scan", (path, [*suffixes], limit), self._host.scan(path, suffixes, limit=limit))
 
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
-        return self._record("processes", (self._look,), self._host.processes())
+        return self._record("processes", (self._notes.look,), self._host.processes())
 
     def process(self, pid: int) -> ProcessRecord | Answer:
-        return self._record("process", (pid, self._look), self._host.process(pid))
+        return self._record("process", (pid, self._notes.look), self._host.process(pid))
 
     def connect(self, address: str) -> Connection | Unseen:
         return self._record("connect", (address,), self._host.connect(address))
@@ -146,7 +187,7 @@ class RecordingHost(Host):
 
     def pause(self, seconds: float) -> None:
         self._host.pause(seconds)
-        self._look += 1
+        self._notes.look += 1
         self.now()
 
     def documents(self) -> tuple[Document, ...]:
@@ -159,8 +200,7 @@ class RecordingHost(Host):
     def text(self) -> str:
         """The recording as it is written."""
         self.machine()
-        with self._lock:
-            observations = [self._observations[key] for key in sorted(self._observations)]
+        observations = self._notes.observations()
         head = {
             "schema": f"{SCHEMA_NAME}/{SCHEMA_VERSION}",
             "version": __version__,
@@ -188,9 +228,27 @@ class SnapshotHost(Host):
             raise SnapshotError(path, f"a part is missing ({error})", _RECORD_AGAIN) from None
         except FormError as error:
             raise SnapshotError(path, f"it is damaged ({error})", _RECORD_AGAIN) from None
-        self._look = 0
+        except RecursionError:
+            raise SnapshotError(path, "it is nested deeper than a recording is", _RECORD_AGAIN) from None
+        self._notes = _Notes()
+        self._readers = frozenset(key[1] for key in self._answers if key[0] == LENT)
+
+    def lent(self, reader: Reader) -> SnapshotHost:
+        if reader.uid not in self._readers:
+            return self
+        other = copy.copy(self)
+        other.reader = reader
+        return other
+
+    def named_in(self, *paths: str) -> SnapshotHost:
+        uid = self._replay("named_in", *paths)
+        return self.lent(Reader(uid, uid)) if self.reader is None and isinstance(uid, int) else self
 
     def _replay(self, question: str, *arguments: Json) -> Any:
+        if self.reader is not None:
+            answer = self._answers.get((LENT, self.reader.uid, *_key(question, arguments)))
+            if answer is not None:
+                return answer
         return self._answers.get(_key(question, arguments), NOT_RECORDED)
 
     def _replay_like(self, question: str, arguments: tuple[Json, ...], same: Callable[[tuple[Any, ...]], bool]) -> Any:
@@ -198,22 +256,23 @@ class SnapshotHost(Host):
         answer = self._replay(question, *arguments)
         if answer is not NOT_RECORDED:
             return answer
-        for key, found in self._answers.items():
-            asked, *rest = key
-            if asked == question and same(tuple(rest)):
-                return found
+        begins = [(question,)] if self.reader is None else [(LENT, self.reader.uid, question), (question,)]
+        for begin in begins:
+            for key, found in self._answers.items():
+                if key[: len(begin)] == begin and same(key[len(begin) :]):
+                    return found
         return NOT_RECORDED
 
     def _replay_look(self, question: str, *arguments: Json) -> Any:
         """What was seen at this look, else at the last one before it."""
-        for look in range(self._look, -1, -1):
+        for look in range(self._notes.look, -1, -1):
             answer = self._replay(question, *arguments, look)
             if answer is not NOT_RECORDED:
                 return answer
         return NOT_RECORDED
 
     def now(self) -> float:
-        answer = self._replay("now", self._look)
+        answer = self._replay("now", self._notes.look)
         return self._time if answer is NOT_RECORDED else cast(float, answer)
 
     def machine(self) -> Machine | Unseen:
@@ -261,7 +320,7 @@ class SnapshotHost(Host):
         return cast("tuple[str, ...] | Unseen", self._replay("addresses"))
 
     def pause(self, seconds: float) -> None:
-        self._look += 1
+        self._notes.look += 1
 
     def documents(self) -> tuple[Document, ...]:
         answer = self._replay("documents")
@@ -281,9 +340,9 @@ def _answers(observations: Json) -> dict[tuple[Any, ...], object]:
     for item in observations:
         if not isinstance(item, dict) or not isinstance(ask := item["ask"], list) or not ask:
             raise FormError("an observation without a question")
-        question, *arguments = ask
+        question = ask[2] if ask[0] == LENT and len(ask) > 2 else ask[0]
         if isinstance(question, str) and question in _ANSWERS:
-            answers[_key(question, tuple(arguments))] = decode(item["answer"], _ANSWERS[question])
+            answers[_key(str(ask[0]), tuple(ask[1:]))] = decode(item["answer"], _ANSWERS[question])
     return answers
 
 

@@ -62,6 +62,9 @@ def build(
         BugReport(result.rule.id, result.rule.name, _subject(result), result.reason)
         for result in judgement.of(Outcome.ERROR)
     )
+    bugs += tuple(
+        BugReport("", "look", SubjectReport("app", each.app), f"{each.error} at {each.place}") for each in facts.broken
+    )
     summary = _summary(judgement)
     covered = not (unknown or bugs or facts.not_judged or facts.assumed or unexplained or judgement.not_run)
     return Report(

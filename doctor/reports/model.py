@@ -213,7 +213,9 @@ class HiddenReport:
 
 @frozen
 class BugReport:
-    """A rule that broke while it judged: a bug of flaskdoctor. The exit code is then 3."""
+    """A rule that broke while it judged, or (`rule` empty) the look at an app: a bug of flaskdoctor. The exit code is
+    then 3.
+    """
 
     rule: str
     name: str

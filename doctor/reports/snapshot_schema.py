@@ -8,7 +8,7 @@ from typing import Any, ForwardRef, get_type_hints
 
 from doctor.grammar.outline import Expression
 from doctor.hosts.base import Host, Missing, Unseen
-from doctor.hosts.snapshot import SCHEMA_NAME, SCHEMA_VERSION
+from doctor.hosts.snapshot import LENT, SCHEMA_NAME, SCHEMA_VERSION
 from doctor.reports.schema import Generator
 
 _MARKS: dict[Any, tuple[str, dict[str, Any], str]] = {
@@ -42,21 +42,14 @@ class _Recorded(Generator):
 def snapshot_schema() -> dict[str, Any]:
     """The envelope, and for each question the form of its answer."""
     generator = _Recorded()
-    questions = sorted(
-        name
+    answers = {
+        name: get_type_hints(method)["return"]
         for name, method in inspect.getmembers(Host, inspect.isfunction)
-        if not name.startswith("_") and get_type_hints(method)["return"] is not type(None)
-    )
-    observations = [
-        {
-            "properties": {
-                "ask": {"type": "array", "prefixItems": [{"const": name}]},
-                "answer": generator.type(get_type_hints(getattr(Host, name))["return"]),
-            },
-            "required": ["ask", "answer"],
-        }
-        for name in questions
-    ]
+        if not name.startswith("_")
+    }
+    answers = {name: hint for name, hint in answers.items() if hint not in (type(None), Host)}
+    observations = [_observation(name, generator.type(hint)) for name, hint in sorted(answers.items())]
+    observations.append(_observation("named_in", {"type": "integer", "description": "The user who may write them."}))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{SCHEMA_NAME}/{SCHEMA_VERSION}",
@@ -72,4 +65,16 @@ def snapshot_schema() -> dict[str, Any]:
         },
         "required": ["schema", "version", "target", "time", "observations"],
         "$defs": dict(sorted(generator.definitions.items())),
+    }
+
+
+def _observation(question: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """A question by its name, or what the user of a number was answered where that is something else."""
+    asked = ([{"const": question}], [{"const": LENT}, {"type": "integer"}, {"const": question}])
+    return {
+        "properties": {
+            "ask": {"type": "array", "anyOf": [{"prefixItems": begin} for begin in asked]},
+            "answer": answer,
+        },
+        "required": ["ask", "answer"],
     }

@@ -71,10 +71,10 @@ def _some(items: Sequence[str], joint: str = ", ") -> str:
 
 
 def bug_lines(report: Report, width: int) -> list[Line]:
-    """Rules that broke: said aloud, because what they would have found is missing."""
+    """Rules that broke, and looks: said aloud, because what they would have found is missing."""
     out: list[Line] = []
     for bug in report.bugs:
-        what = f"{bug.rule} {bug.name} ({bug.subject.name}): {bug.detail}"
+        what = f"{bug.rule} {bug.name} ({bug.subject.name}): {bug.detail}".lstrip()
         out += paragraph(f"flaskdoctor hit a bug of its own in {what}; please report it", width, 0, "error")
     return out
 

@@ -25,6 +25,9 @@ class FakeHost:
         self.mtime = mtime
         self.manager: Output | Unseen = Output(0, "Environment=LANG=C.UTF-8\n", "")
 
+    def named_in(self, *_: str) -> FakeHost:
+        return self
+
     def run(self, command: Command) -> Output | Unseen:
         assert command.arguments[-1] == "--property=Environment"
         return self.manager

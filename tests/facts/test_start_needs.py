@@ -45,6 +45,12 @@ class FakeHost:
         self.modes = modes or {}
         self.kind = kind
 
+    def named_in(self, *_: str) -> FakeHost:
+        return self
+
+    def lent(self, _: Any) -> FakeHost:
+        return self
+
     def read(self, path: str, *_: Any, **__: Any) -> Content | Missing | Unseen:
         found = self.files.get(path, Missing())
         return Content(found) if isinstance(found, str) else found

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -124,7 +126,7 @@ class TestLinksOfOthers:
         os.chown(place / "link", owner, owner, follow_symlinks=False)
         assert isinstance(host.read(str(place / "link")), Content) is seen
         assert isinstance(host.outline(str(place / "link")), Unseen) is not seen
-        assert isinstance(host.env_file(str(place / "link")), EnvFile)  # of which no value is shown
+        assert isinstance(host.env_file(str(place / "link")), EnvFile) is seen  # names are content too
         monkeypatch.chdir(place)
         assert isinstance(TreeHost((".",)).read("link"), Content) is seen
 
@@ -552,3 +554,53 @@ def test_tokens_are_equal_across_sources(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+# ---- time, and the doctor's own place -----------------------------------------------------------------------------
+
+
+def test_after_its_time_a_look_asks_nothing_new(tmp_path: Path) -> None:
+    (tmp_path / "seen").write_text("x\n")
+    (tmp_path / "late").write_text("x\n")
+    now = [0.0]
+    host = LiveHost(budget=20, clock=lambda: now[0])
+    assert host.read(str(tmp_path / "seen")) == Content("x\n")
+    now[0] = 20.0
+    late = Unseen("timed out: the look took longer than 20 s")
+    path = str(tmp_path / "late")
+    assert host.read(str(tmp_path / "seen")) == Content("x\n")
+    asked = (
+        host.read(path), host.env_file(path), host.outline(path), host.stat(path), host.list(str(tmp_path)),
+        host.scan(str(tmp_path), ()), host.run(Command("true", ())), host.processes(), host.process(1), host.machine(),
+        host.addresses(), host.connect("127.0.0.1:1"), host.named_in(path).read(path),
+    )  # fmt: skip
+    assert asked == (late,) * len(asked)
+
+
+def test_time_that_runs_out_in_the_middle_leaves_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each number of questions: never an exception, and never healthy before all were asked."""
+    from doctor import run
+    from doctor.hosts import live
+
+    for allowed in (0, 1, 2, 3, 5, 10, 20):
+        asked = itertools.count()
+        slow = partial(live.LiveHost, budget=allowed, clock=lambda asked=asked: float(next(asked)))
+        monkeypatch.setattr(live, "LiveHost", slow)
+        report = run.check(run.Options())
+        monkeypatch.undo()
+        assert not report.bugs
+        assert report.verdict != "healthy"
+
+
+def test_working_directory_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    (tmp_path / "x").write_text("y\n")
+    host = LiveHost()
+    assert host.read(str(tmp_path / "x")) == Content("y\n")
+    assert host.list(str(tmp_path)) == ("x",)
+    assert isinstance(host.stat(str(tmp_path / "x")), Stat)
+    assert isinstance(host.read("/etc/passwd"), Content)
+    assert host.read("relative") == Missing()

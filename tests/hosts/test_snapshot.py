@@ -253,3 +253,17 @@ def test_what_is_no_recording(text: str, what: str, tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match=what) as caught:
         SnapshotHost(str(path))
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("depth", [400, 900, 100_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_recording_nested_deep(tmp_path: Path, depth: int, opening: str, closing: str) -> None:
+    path = tmp_path / "deep.snapshot.json"
+    value = opening * depth + "1" + closing * depth
+    answer = f'{{"imports":[],"assignments":[{{"name":"A","value":{value},"line":1}}]}}'
+    path.write_text(
+        f'{{"schema":"flaskdoctor.snapshot/1","version":"0","target":"x","time":1.0,"observations":'
+        f'[{{"ask":["outline","/a.py"],"answer":{answer}}}]}}'
+    )
+    with pytest.raises(SnapshotError):
+        SnapshotHost(str(path))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
 import sys
+from ast import Call, Name
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -26,6 +26,7 @@ from doctor.facts.python.modules import Found, Modules, interpreter
 from doctor.facts.service.environment.declared import STANDARD_NAMES
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
+from doctor.grammar.data import expression as parsed_expression
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
@@ -306,11 +307,8 @@ def _split(wsgi_app: str) -> tuple[str, str, bool]:
     """Module, name and whether it is called (gunicorn/util.py, import_app: the default name is `application`)."""
     module, _, expression = wsgi_app.partition(":")
     expression = expression.strip() or "application"
-    try:
-        tree = ast.parse(expression, mode="eval").body
-    except (SyntaxError, ValueError):
-        return module, expression, False
-    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+    tree = parsed_expression(expression)
+    if isinstance(tree, Call) and isinstance(tree.func, Name):
         return module, tree.func.id, True
     return module, expression, False
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
-from doctor.facts import appcode, gunicorn, log, nginx, release, static, systemd
+from doctor.errors import where
+from doctor.facts import appcode, gunicorn, lending, log, nginx, release, static, systemd
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps import answers, resting
+from doctor.facts.apps import answers, errorlogs, resting
 from doctor.facts.apps.candidates import candidates, is_rival, merge_groups, owned, unit_names
 from doctor.facts.apps.checkout import misspelt, relocated
 from doctor.facts.apps.checkout import placed as in_place
@@ -18,7 +19,7 @@ from doctor.facts.apps.identity import told_apart
 from doctor.facts.apps.machines import Machines, machines
 from doctor.facts.apps.mixed import mixed_releases
 from doctor.facts.apps.routing import Assigned, Candidate, Target, assign
-from doctor.facts.apps.topology import App, Facts, PeerState, Route
+from doctor.facts.apps.topology import App, Broken, Facts, PeerState, Route
 from doctor.facts.apps.unjudged import left_out, unjudged
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.gunicorn import Gunicorn
@@ -91,7 +92,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         )
         for c in wanted
     ]
-    apps = [later.result() for later in building]
+    apps, broken = _built(wanted, building)
     if not options.app:
         apps.extend(_apps_of_nobody(host, web, sockets, _by_server(orphans), options, routes))
     machine = host.machine()
@@ -113,6 +114,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
         assumed=_assumed(repository or host, manager.units, gunicorns),
         not_judged=_not_judged(host, repository, apart, manager.units, apps),
+        broken=broken,
     )
 
 
@@ -187,6 +189,18 @@ def _assumed(host: Host, units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -
     return tuple(found.values())
 
 
+def _built(wanted: Sequence[Candidate], building: Sequence[Later[App]]) -> tuple[list[App], tuple[Broken, ...]]:
+    """The apps, and those that one of our own bugs kept from being looked at: the others are reported all the same."""
+    apps: list[App] = []
+    broken: list[Broken] = []
+    for candidate, later in zip(wanted, building, strict=True):
+        try:
+            apps.append(later.result())
+        except Exception as error:
+            broken.append(Broken(candidate.name, type(error).__name__, where(error)))
+    return apps, tuple(broken)
+
+
 def _prefixes(routes: Mapping[str, Sequence[Assigned]]) -> _Prefixes:
     found: dict[Place, dict[str, list[str]]] = {}
     for name, assigned in routes.items():
@@ -220,19 +234,23 @@ def _app(
     prefixes: _Prefixes,
 ) -> App:
     """Everything of one app that needs more than one source. `repository`: where its code is found, if in one."""
-    unit, placed = _worst_unit(candidate.units), repository or host
+    unit = _worst_unit(candidate.units)
     unit_fact: Fact[Unit] = computed(unit) if unit else ABSENT
     own = next((g for g in candidate.gunicorns if unit and g.name == unit.name), candidate.gunicorns[0])
     since = _since(host, options)
+    settings = own.settings
+    mine = lending.for_app(host, unit_fact, own.master, own.logical_directory, own.directory, settings.config_file)
+    served_by = lending.for_nginx(host, web.uid, web.gids)
+    placed = repository or mine
     # In a repository nothing serves.
     others = () if host.kind is TargetKind.TREE else gunicorns
-    compared = environment.compare(placed, unit_fact, own.master)
-    directory = own.logical_directory if host.kind is TargetKind.TREE else release.configured(host, own, unit_fact)
+    compared = environment.compare(repository or host, unit_fact, own.master)
+    directory = own.logical_directory if host.kind is TargetKind.TREE else release.configured(mine, own, unit_fact)
     code = appcode.collect(placed, own, unit_fact, directory, compared.expected)
     served = _served_elsewhere(others, candidate)
-    code_release = release.collect(host, own, unit_fact, served, code.imports)
+    code_release = release.collect(mine, own, unit_fact, served, code.imports)
     variables = environment.collect(compared, code.missing_variables)
-    unit_log = log.collect_unit(host, unit, since, own.settings.error_log) if unit else absent_all(log.UnitLog)
+    unit_log = log.collect_unit(mine, unit, since, settings.error_log) if unit else absent_all(log.UnitLog)
     if repository is not None and unit is not None and (wrong := misspelt(repository, unit, own)) is not None:
         code = replace(code, entry_problem=wrong)
     if repository is not None and _moved(repository, own, variables):
@@ -252,12 +270,12 @@ def _app(
         binds=_binds(candidate),
         listening=bool(candidate.holds),
         socket_activated=any(u.triggered_by for u in candidate.units),
-        changed_since_start=drift.collect(host, unit_fact, own),
-        placement=placement.collect(host, unit_fact, own, code_release),
+        changed_since_start=drift.collect(mine, unit_fact, own),
+        placement=placement.collect(mine, unit_fact, own, code_release),
         unsupervised=supervision.collect(host, unit_fact, own),
         stalled=stalled.collect(own, unit_log, host.now()),
-        pidfile_problem=pidfile.collect(host, unit_fact, own),
-        mixed_releases=mixed_releases(host, candidate, assigned),
+        pidfile_problem=pidfile.collect(mine, unit_fact, own),
+        mixed_releases=mixed_releases(mine, candidate, assigned),
         release=code_release,
         code=code,
         environment=variables,
@@ -265,7 +283,7 @@ def _app(
             path
             for server in servers
             for path in static.collect(
-                host,
+                served_by if mine.reader is None else mine,
                 web,
                 server,
                 code_release.running,
@@ -273,12 +291,13 @@ def _app(
                 code.static_url,
                 own=prefixes[server.place].get(candidate.name, ()),
                 others=[p for name, its in prefixes[server.place].items() if name != candidate.name for p in its],
+                besides=(served_by,),
             )
         ),
         log=unit_log,
         nginx_log=nginx_log,
         limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
-        unread_config=reread.collect(host, own),
+        unread_config=reread.collect(mine, own),
         doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, everybody),
     )
 
@@ -351,7 +370,7 @@ def _route(host: Host, assigned: Assigned, web: Nginx, sockets: Sockets, candida
         location=target.location,
         upstream=target.upstream,
         peer=target.peer,
-        state=assigned.state,
+        state=_reached(assigned, web),
         answered_by=assigned.answered_by,
         socket_file=at,
         correction=assigned.correction,
@@ -360,6 +379,16 @@ def _route(host: Host, assigned: Assigned, web: Nginx, sockets: Sockets, candida
         literal=families.literal(target.peer, unanswered),
         spared=assigned.spared,
     )
+
+
+def _reached(assigned: Assigned, web: Nginx) -> Fact[PeerState]:
+    """What answers, unless nginx runs in another network (PrivateNetwork=): then nothing was seen of what it reaches,
+    nor who reaches it.
+    """
+    if isinstance(web.master, Known) and not web.master.value.own_network:
+        reason = f"nginx (pid {web.master.value.pid}) runs in a network of its own, which cannot be looked at"
+        return Unknown(reason, web.master.places)
+    return assigned.state
 
 
 def _nginx_log(
@@ -381,16 +410,15 @@ def _nginx_log(
     if isinstance(hups, Known):
         starts.append(hups.value.last)
     since = host.now() - options.since if options.since is not None else max(starts)
-    logs = {fact.value for a in assigned for fact in (a.target.server.error_log,) if isinstance(fact, Known)}
-    if isinstance(web.error_log, Known):
-        logs.add(web.error_log.value)
+    logs, refused = errorlogs.readable(host, web.error_log, (a.target.server.error_log for a in assigned))
     peers = {str(a.target.peer.address.value) for a in assigned if isinstance(a.target.peer.address, Known)}
     servers = {(a.target.server.place, _logged_name(a.target.server)) for a in assigned}
     # What a line says of a name that another block has as well, it may say of that one.
     others = {_logged_name(s) for s in web.servers if _proxies(s) and (s.place, _logged_name(s)) not in servers}
     names = {name for _, name in servers} - others
     pids = frozenset(worker.pid for worker in workers)
-    return log.collect_nginx(host, tuple(sorted(logs)), since, tuple(sorted(peers)), tuple(sorted(names)), pids)
+    found = log.collect_nginx(host, tuple(sorted(logs)), since, tuple(sorted(peers)), tuple(sorted(names)), pids)
+    return errorlogs.without(found, refused)
 
 
 def _logged_name(server: Server) -> str:

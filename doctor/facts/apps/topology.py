@@ -129,6 +129,15 @@ class App:
 
 
 @frozen
+class Broken:
+    """An app that could not be looked at for a bug of ours: the name of the exception and the place in our code."""
+
+    app: str
+    error: str
+    place: str
+
+
+@frozen
 class Facts:
     """Everything that was seen, joined; the root of every rule's expressions as `host`."""
 
@@ -145,6 +154,8 @@ class Facts:
     """Files that could not be parsed, each with place and reason."""
     templates: tuple[str, ...] = ()
     """Files of a repository that need rendering before anybody could judge them."""
+    broken: tuple[Broken, ...] = ()
+    """Apps that are missing among `apps`."""
     not_judged: tuple[NotJudged, ...] = ()
     """What was recognised and cannot be judged, in order of path; the templates among it."""
     access: tuple[AccessLog, ...] = ()

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from doctor.facts import process
+from doctor.facts import lending, process
 from doctor.facts.address import tcp
 from doctor.facts.gunicorn import launch as shapes
 from doctor.facts.gunicorn.launch import Launch, Setting
@@ -38,17 +38,17 @@ def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicor
             cwd = Known(own.cwd.value.path, own.cwd.places)
         elif isinstance(own.cwd, Unknown):
             cwd = own.cwd
-        setting = Setting(host, {}, False, cwd.or_(""), place)
+        item = next((item for item in plans if item.unit.name == own.unit.or_("")), None)
+        view = lending.for_process(host, own, item.unit if item is not None else None)
+        setting = Setting(view, {}, False, cwd.or_(""), place)
         launch = shapes.development(line.argv, setting)
         if launch is None:
             continue
         variables = of_process(own)
         path = variables.implicit("PATH")
-        program = locate(host, launch, cwd, path.or_(""), place)
-        unit = own.unit.or_("")
-        item = next((item for item in plans if item.unit.name == unit), None)
+        program = locate(view, launch, cwd, path.or_(""), place)
         yield Gunicorn(
-            name=unit if item is not None else f"pid {line.pid}",
+            name=item.unit.name if item is not None else f"pid {line.pid}",
             master=found,
             workers=Known((), (place,)),
             worker_count=Known(0, (place,)),

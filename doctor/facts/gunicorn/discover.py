@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from doctor.facts import process
+from doctor.facts import lending, process
 from doctor.facts.address import Address
 from doctor.facts.gunicorn import development
 from doctor.facts.gunicorn.launch import Launch, is_shell
@@ -47,7 +47,7 @@ def collect(host: Host, units: tuple[Unit, ...]) -> tuple[Gunicorn, ...]:
 
 
 def _of_unit(host: Host, gunicorn: Gunicorn, unit: Unit) -> Gunicorn:
-    return with_preflight(with_run_directory(host, gunicorn, unit), unit)
+    return with_preflight(with_run_directory(lending.for_unit(host, unit), gunicorn, unit), unit)
 
 
 def _collect(host: Host, plans: Sequence[Plan]) -> tuple[Gunicorn, ...]:

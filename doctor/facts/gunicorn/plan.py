@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from doctor.facts import lending
 from doctor.facts.gunicorn.launch import Launch, Setting, parse
 from doctor.facts.gunicorn.variables import Variables, of_unit
 from doctor.facts.systemd import Unit
@@ -40,7 +41,7 @@ def plan(host: Host, unit: Unit) -> Plan:
     launch: Launch | None = None
     if isinstance(unit.exec_start, Known):
         directory = start.or_("")
-        setting = Setting(host, variables.plain(), not variables.gap, directory, place(""))
+        setting = Setting(lending.for_unit(host, unit), variables.plain(), not variables.gap, directory, place(""))
         for command in unit.exec_start.value:
             launch = parse(_substituted(command.argv, variables), setting)
             if launch is not None:

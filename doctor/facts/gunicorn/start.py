@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from doctor.facts import access
+from doctor.facts import access, lending
 from doctor.facts.gunicorn.arguments import parse as parse_arguments
 from doctor.facts.gunicorn.launch import Launch, direct
 from doctor.facts.gunicorn.model import Settings
@@ -37,6 +37,7 @@ class Start:
 def planned(host: Host, item: Plan, launch: Launch) -> Start:
     """What a unit would start."""
     command = CommandLine(launch.arguments, item.place, launch.shell)
+    host = lending.for_unit(host, item.unit)
     return _resolved(host, launch, command, item.variables, item.start, item.place(launch.program))
 
 
@@ -61,6 +62,7 @@ def started(host: Host, master: Process, item: Plan | None) -> Start:
         command = Unknown(reason, master.argv.places)
     if isinstance(master.elsewhere, Known) and master.elsewhere.value:
         return _contained(host, launch, command, variables, master)
+    host = lending.for_process(host, master, item.unit if item is not None else None)
     start = _directory(host, master, item, launch)
     return _resolved(host, launch, command, variables, start, noted)
 

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from doctor.facts import lending
 from doctor.facts.coverage import Assumption
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
@@ -95,7 +96,7 @@ def of_unit(host: Host, unit: Unit) -> Variables:
             assumed = assumed if host.kind is TargetKind.TREE else frozenset()
         case Known(files):
             for file in files:
-                answer = host.env_file(file.path)
+                answer = lending.for_files_of(host, unit).env_file(file.path)
                 if isinstance(answer, Unseen):
                     gap = gap or answer.reason
                     names = _sample(host, file.path)

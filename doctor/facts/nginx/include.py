@@ -77,7 +77,7 @@ class Configuration:
 def load(host: Host, main: str) -> Configuration:
     """The configuration that starts at the file `main`."""
     loader = _Loader(host, posixpath.dirname(main))
-    root = loader.file(main, (), ())
+    root = loader.file(host, main, (), ())
     return loader.result((root,))
 
 
@@ -88,13 +88,13 @@ def load_documents(host: Host) -> Configuration:
     included = {
         target
         for path in documents
-        for directive in _includes(loader.parsed(path))
+        for directive in _includes(loader.parsed(host, path))
         for target in loader.in_repository(directive.args[0], path)
         if target != path
     }
     # Files that include each other in a circle would otherwise vanish altogether.
     roots = [path for path in documents if path not in included] or list(documents)
-    return loader.result(tuple(loader.file(path, (), ()) for path in roots))
+    return loader.result(tuple(loader.file(host, path, (), ()) for path in roots))
 
 
 def _includes(file: ParsedFile | None) -> Iterator[Directive]:
@@ -107,7 +107,10 @@ def _includes(file: ParsedFile | None) -> Iterator[Directive]:
 
 
 class _Loader:
-    """One walk over the files; each is read and parsed once, however often it is included."""
+    """One walk over the files; each is read and parsed once, however often it is included.
+
+    What a file names is looked at as whoever may write that file.
+    """
 
     def __init__(self, host: Host, prefix: str, documents: tuple[str, ...] = ()) -> None:
         self._host = host
@@ -125,29 +128,29 @@ class _Loader:
             roots, tuple(self._errors), tuple(self._files), tuple(self._directories), tuple(self._patterns)
         )
 
-    def file(self, path: str, chain: tuple[Place, ...], open_files: tuple[str, ...]) -> tuple[Node, ...]:
+    def file(self, host: Host, path: str, chain: tuple[Place, ...], open_files: tuple[str, ...]) -> tuple[Node, ...]:
         """The nodes of one file. `open_files`: the files whose include led here."""
-        parsed = self.parsed(path, chain)
+        parsed = self.parsed(host, path, chain)
         if parsed is None:
             return ()
         self._files[path] = None
-        return self._nodes(parsed.directives, chain, (*open_files, path))
+        return self._nodes(host.named_in(path), parsed.directives, chain, (*open_files, path))
 
-    def parsed(self, path: str, chain: tuple[Place, ...] = ()) -> ParsedFile | None:
+    def parsed(self, host: Host, path: str, chain: tuple[Place, ...] = ()) -> ParsedFile | None:
         if path not in self._parsed:
-            content = self._host.read(path, TextKind.NGINX)
+            content = host.read(path, TextKind.NGINX)
             if isinstance(content, Content):
                 parsed = parse(path, content.text, truncated=content.truncated)
                 self._parsed[path] = parsed
                 self._errors.extend(parsed.errors)
             else:
                 self._parsed[path] = None
-                self._unreadable(path, content.reason if not isinstance(content, Missing) else "", chain)
+                self._unreadable(host, path, content.reason if not isinstance(content, Missing) else "", chain)
         return self._parsed[path]
 
-    def _unreadable(self, path: str, reason: str, chain: tuple[Place, ...]) -> None:
+    def _unreadable(self, host: Host, path: str, reason: str, chain: tuple[Place, ...]) -> None:
         at = chain[-1] if chain else Place(path=path)
-        stat = self._host.stat(path)
+        stat = host.stat(path)
         if isinstance(stat, Stat) and stat.type is FileType.DIRECTORY:
             self._error(at, f'"{path}" is a directory, which nginx cannot read as a file')
         elif reason:
@@ -160,19 +163,21 @@ class _Loader:
         self._errors.append(ConfigError(at.path, at.line, message, fatal))
 
     def _nodes(
-        self, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
+        self, host: Host, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
     ) -> tuple[Node, ...]:
         nodes: list[Node] = []
         for directive in directives:
             if directive.name == "include" and directive.block is None and len(directive.args) == 1:
-                nodes.extend(self._include(directive, chain, open_files))
+                nodes.extend(self._include(host, directive, chain, open_files))
             else:
                 block = directive.block
-                inner = None if block is None else self._nodes(block, chain, open_files)
+                inner = None if block is None else self._nodes(host, block, chain, open_files)
                 nodes.append(Node(directive, chain, inner))
         return tuple(nodes)
 
-    def _include(self, directive: Directive, chain: tuple[Place, ...], open_files: tuple[str, ...]) -> Iterator[Node]:
+    def _include(
+        self, host: Host, directive: Directive, chain: tuple[Place, ...], open_files: tuple[str, ...]
+    ) -> Iterator[Node]:
         pattern = directive.args[0]
         inner = (*chain, directive.place)
         if self._tree:
@@ -180,14 +185,14 @@ class _Loader:
         elif _MAGIC.isdisjoint(pattern):
             paths = (posixpath.join(self._prefix, pattern),)
         else:
-            paths = self._glob(posixpath.join(self._prefix, pattern))
+            paths = self._glob(host, posixpath.join(self._prefix, pattern))
         for path in paths:
             if path in open_files:
                 self._error(directive.place, f'"{path}" includes itself, without an end', fatal=not self._tree)
                 continue
-            if self.parsed(path, inner) is None:
+            if self.parsed(host, path, inner) is None:
                 yield Node(directive, chain, None)
-            yield from self.file(path, inner, open_files)
+            yield from self.file(host, path, inner, open_files)
         if self._tree and not paths:
             yield from self._not_in_repository(directive, chain)
 
@@ -220,20 +225,20 @@ class _Loader:
             and fnmatchcase(posixpath.basename(path), name)
         )
 
-    def _glob(self, pattern: str) -> tuple[str, ...]:
+    def _glob(self, host: Host, pattern: str) -> tuple[str, ...]:
         self._patterns[pattern] = None
         found = ["/"]
         for part in [p for p in pattern.split("/") if p]:
             if _MAGIC.isdisjoint(part):
                 found = [posixpath.join(base, part) for base in found]
             else:
-                found = [path for base in found for path in self._matching(base, part)]
+                found = [path for base in found for path in self._matching(host, base, part)]
         if _MAGIC.isdisjoint(posixpath.basename(pattern)):
-            found = [path for path in found if isinstance(self._host.stat(path), Stat)]
+            found = [path for path in found if isinstance(host.stat(path), Stat)]
         return tuple(sorted(found))
 
-    def _matching(self, directory: str, part: str) -> Iterator[str]:
-        names = self._host.list(directory)
+    def _matching(self, host: Host, directory: str, part: str) -> Iterator[str]:
+        names = host.list(directory)
         if isinstance(names, Missing):
             return
         if not isinstance(names, tuple):

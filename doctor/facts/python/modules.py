@@ -8,7 +8,6 @@ installations map names to folders (setuptools, `__editable___*_finder.py`).
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from doctor.frozen import frozen
+from doctor.grammar.data import literal_dict
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind, Unseen
 
 _SUFFIXES = (".py", ".pyc")
@@ -306,11 +306,8 @@ def _mapping(text: str) -> dict[str, str] | None:
     match = _mapping_line().search(text)
     if match is None:
         return None
-    try:
-        value = ast.literal_eval(match["value"])
-    except (ValueError, SyntaxError):
-        return None
-    if not isinstance(value, dict):
+    value = literal_dict(match["value"])
+    if not value and match["value"].strip("{} "):
         return None
     return {name: path for name, path in value.items() if isinstance(name, str) and isinstance(path, str)}
 

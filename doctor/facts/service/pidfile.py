@@ -40,6 +40,9 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
     if not isinstance(answer, Content):
         return Absent(written.places)
     said, pid = answer.text.strip(), gunicorn.master.value.pid
+    if said and not (said.isascii() and said.isdigit()):
+        # What else the file holds is not ours to show.
+        return computed(f"{written.value} holds no number of a process", Place(path=written.value), *written.places)
     if said == str(pid):
         return Absent((Place(path=written.value, line=1, text=said),))
     place = Place(path=written.value, line=1, text=said)

@@ -10,6 +10,7 @@ from doctor.facts.nginx.model import Location
 from doctor.facts.nginx.scope import seconds
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
+from doctor.grammar.data import json_object
 from doctor.hosts.base import Content, Host, Scan, Stat
 
 _DAY = 86400.0
@@ -128,16 +129,8 @@ def _project(host: Host, where: Known[str], running: Fact[str]) -> str:
 
 
 def _json(host: Host, path: str) -> dict[str, object]:
-    import json
-
     content = host.read(path)
-    if not isinstance(content, Content):
-        return {}
-    try:
-        found = json.loads(content.text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return json_object(content.text) if isinstance(content, Content) else {}
 
 
 def cached_for(location: Location) -> Fact[float]:

@@ -12,7 +12,7 @@ from doctor.facts.static.assets import cached_for, long_cache, manifest_in, miss
 from doctor.facts.static.mapping import SAMPLE, directory_of, mapping_problem, sample, written_wrong
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import Host, TargetKind
+from doctor.hosts.base import Host, TargetKind, Unseen
 
 _REPOSITORY = "a repository does not hold the files of the machine"
 
@@ -54,11 +54,12 @@ def collect(
     static_url: Fact[str],
     own: Sequence[str] = (),
     others: Sequence[str] = (),
+    besides: Sequence[Host] = (),
 ) -> tuple[StaticPath, ...]:
     """Every location of a server that answers from files of the app.
 
     Args:
-        host: where to look.
+        host: where to look, as one who may be shown the files.
         nginx: for the user that reads the files.
         server: one of the app.
         running: physical directory the workers run in.
@@ -66,12 +67,25 @@ def collect(
         static_url: the URL prefix of that folder.
         own: URL prefixes that this server hands to the app.
         others: those that it hands to other apps.
+        besides: others who may be shown the files; where `host` does not see a folder, the first that does looks.
     """
     return tuple(
-        _static_path(host, nginx, server, location, running, static_folder, static_url)
+        _static_path(_seeing((host, *besides), location), nginx, server, location, running, static_folder, static_url)
         for location in server.locations
         if _serves_files(location) and _reach(own, location.pattern) >= _reach(others, location.pattern)
     )
+
+
+def _seeing(views: Sequence[Host], location: Location) -> Host:
+    directory = directory_of(location)
+    if len(views) == 1 or not isinstance(directory, Known):
+        return views[0]
+    return next((view for view in views if _sees(view, directory.value)), views[0])
+
+
+def _sees(view: Host, directory: str) -> bool:
+    where = physical(view, directory)
+    return isinstance(where, Absent) or (isinstance(where, Known) and not isinstance(view.list(where.value), Unseen))
 
 
 def _reach(prefixes: Sequence[str], url: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from doctor.facts import lending
 from doctor.facts.process import Process
 from doctor.facts.service import untouched
 from doctor.facts.service.environment.declared import STANDARD_NAMES, Declared, Launcher, declare, launcher_of
@@ -47,7 +48,8 @@ def compare(host: Host, unit: Fact[Unit], master: Fact[Process]) -> Comparison:
     if not isinstance(unit, Known):
         expected = names if isinstance(unit, Absent) else unit
         return Comparison(unit, (), Declared({}, frozenset(), ""), Launcher(frozenset(), ""), names, unit, expected)
-    looked = [look(host, ref) for ref in references(host, unit.value)]
+    view = lending.for_files_of(host, unit.value)
+    looked = [look(view, ref) for ref in references(view, unit.value)]
     files = tuple(file.state for file in looked)
     declared = declare(unit.value, looked)
     launcher = launcher_of(unit.value)
