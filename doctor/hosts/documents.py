@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from doctor.frozen import frozen
 from doctor.grammar.gaps import marked
+from doctor.grammar.prose import among_settings, around_blocks
 from doctor.hosts import files
 from doctor.hosts.base import Document, DocumentKind, Missing, Skipped, Unseen
 from doctor.hosts.deploying import deploys
@@ -52,6 +53,8 @@ _NGINX_DIRECTIVE = re.compile(
     r"|return|try_files|proxy_set_header|ssl_certificate|access_log|error_log|worker_connections)[ \t][^;{}]*;",
     re.MULTILINE,
 )
+_NGINX_FOLDER = re.compile(r"(?:^|/)(?:sites-\w+|conf\.d|nginx)$")
+_UNIT_NAME = re.compile(r"\.(?:service|socket)\b|\.conf$")
 _GUNICORN = re.compile(
     r"^(bind|workers|threads|worker_class|worker_connections|timeout|graceful_timeout|keepalive|max_requests|max_requests_jitter"
     r"|preload_app|chdir|wsgi_app|pidfile|raw_env|umask|accesslog|errorlog|access_logfile|error_logfile|loglevel|capture_output"
@@ -237,6 +240,8 @@ def _systemd(path: str, name: str, text: str) -> DocumentKind | None:
         return None
     if name.endswith(".py") or _SHEBANG.match(text):  # a script that writes a unit
         return None
+    if not _UNIT_NAME.search(name) and among_settings(text):
+        return None
     folder = posixpath.basename(posixpath.dirname(path))
     if folder.endswith(".d") and name.endswith(".conf"):
         return DocumentKind.DROPIN
@@ -301,7 +306,8 @@ def _server(path: str, name: str, text: str) -> DocumentKind | None:
 def _nginx(path: str, name: str, text: str) -> DocumentKind | None:
     if name.endswith((".py", ".sh", ".yml", ".yaml", ".toml", ".ini")) or text.startswith("#!"):
         return None
-    if _NGINX_BLOCK.search(text) and _NGINX_DIRECTIVE.search(text):
+    named = name.endswith((".conf", ".nginx", ".vhost")) or _NGINX_FOLDER.search(posixpath.dirname(path))
+    if _NGINX_BLOCK.search(text) and _NGINX_DIRECTIVE.search(text) and (named or not around_blocks(text)):
         return DocumentKind.NGINX
     return None
 

@@ -11,7 +11,9 @@ from doctor.hosts.hidden import TOKEN
 if TYPE_CHECKING:
     from doctor.hosts.redact import Redactor
 
-_FAMILIAR = re.compile(r"gunicorn|flask|wsgi|nginx|python|werkzeug|supervisor|hypercorn|uvicorn|waitress|systemd")
+_FAMILIAR = re.compile(
+    r"gunicorn|flask|wsgi|nginx|python|werkzeug|supervisor|hypercorn|uvicorn|waitress|systemd|docker-proxy"
+)
 """What the words say of a program that is looked at closely: its options are known."""
 _LOOK = 6
 """Words that tell what a program is: `bash -c exec …`, `env A=B …`, `docker run …`."""

@@ -268,14 +268,19 @@ def test_a_master_that_outlived_its_unit_is_no_try() -> None:
     assert value(found.master).pid == 122
 
 
-def test_a_container_has_files_of_its_own() -> None:
-    inside = process(122, cgroup="/system.slice/docker-01.scope")
-    inside = replace(inside, root=Link("/", False, 1, 99))
+def test_a_service_with_a_root_directory_has_files_of_its_own() -> None:
+    inside = replace(process(122), root=Link("/", False, 1, 99))
     (found,) = gunicorn.collect(Table([inside, process(130, 122), process(131, 122)]), ())
     assert value(found.settings.workers) == 2
     assert isinstance(found.settings.timeout, Unknown)
     assert isinstance(found.venv, Unknown)
+    assert isinstance(found.directory, Unknown)
     assert isinstance(found.logical_directory, Unknown)
+
+
+def test_a_gunicorn_in_a_container_is_none_of_this_machine() -> None:
+    inside = replace(process(122, cgroup="/system.slice/docker-01.scope"), root=Link("/", False, 1, 99))
+    assert gunicorn.collect(Table([inside, process(130, 122), process(131, 122)]), ()) == ()
 
 
 def test_several_units_keep_apart() -> None:

@@ -792,7 +792,7 @@ def test_a_main_file_and_its_sites_in_a_repository() -> None:
 
 def test_fatal_in_a_repository_too() -> None:
     nginx = repository(
-        deploy__a="server { listen 443 ssl; }", deploy__b="server { location / { proxy_pass 127.0.0.1:1; } }"
+        deploy__a="http { server { listen 443 ssl; } }", deploy__b="server { location / { proxy_pass 127.0.0.1:1; } }"
     )
     assert [e.fatal for e in nginx.errors] == [True, True]
 

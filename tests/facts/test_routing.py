@@ -10,6 +10,7 @@ from blank import blank
 
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.apps.candidates import candidates, merge_groups
+from doctor.facts.apps.resting import of_peer
 from doctor.facts.apps.routing import Candidate, assign
 from doctor.facts.apps.topology import PeerState
 from doctor.facts.gunicorn import Gunicorn, Settings
@@ -343,3 +344,44 @@ def test_nginx_is_not_told_of_an_abstract_socket() -> None:
         listening((abstract, 10, "shop.service")),
     )
     assert isinstance(routes["shop"][0].correction, Absent)
+
+
+def member(number: int, *, enabled: bool = True, runs: bool = True, template: bool = True) -> Candidate:
+    address = Address(AddressKind.TCP, host="127.0.0.1", port=8000 + number)
+    name = f"shop@{8000 + number}" if template else f"shop-{number}"
+    found = candidate(name, holds=(address,) if runs else (), configured=(address,), pid=number if runs else 0)
+    unit = replace(found.units[0], missed_at_boot=Absent() if enabled else Known("UnitFileState=disabled"))
+    gunicorn = replace(found.gunicorns[0], settings=blank(Settings, bind=Known((address,))))
+    return replace(found, units=(unit,), gunicorns=(gunicorn,))
+
+
+@pytest.mark.parametrize(
+    ("second", "backup", "rests"),
+    [
+        (member(2, runs=False), False, False),
+        (member(2, runs=False, template=False), False, False),
+        (member(2, runs=False, enabled=False), False, True),
+        (member(2, runs=False, enabled=False, template=False), False, True),
+        (member(2, runs=False), True, True),
+        (None, False, True),
+        (None, True, True),
+    ],
+)
+def test_which_dead_server_of_a_group_rests(second: Candidate | None, backup: bool, rests: bool) -> None:
+    one = member(1)
+    two = Address(AddressKind.TCP, host="127.0.0.1", port=8002)
+    web = nginx(site("shop.test", one.holds[0], two, group="shop", backup=two if backup else None))
+    found = [one] if second is None else [one, second]
+    routes, _ = assign(web, found, listening((one.holds[0], 1, one.units[0].name)))
+    dead = next(a for assigned in routes.values() for a in assigned if state(a) is PeerState.NOBODY)
+    assert dead.spared
+    units = tuple(unit for each in found for unit in each.units)
+    gunicorns = tuple(gunicorn for each in found for gunicorn in each.gunicorns)
+    assert of_peer(dead.target.peer, units, gunicorns).is_(rests)
+
+
+def test_a_server_of_the_group_that_was_nobodys_ever_does_not_rest() -> None:
+    one = member(1, template=False)
+    stale = Address(AddressKind.TCP, host="127.0.0.1", port=8009)
+    peer = site("shop.test", stale, group="shop").locations[0].upstream.value.peers[0]  # type: ignore[union-attr]
+    assert of_peer(peer, one.units, one.gunicorns).is_(False)

@@ -372,3 +372,18 @@ def test_a_second_command() -> None:
     assert (added.places[0].path, added.places[0].line) == ("/b/shop.service.d/x.conf", 2)
     assert isinstance(second(f"ExecStart=\n{command} -w 5 app\n"), Absent)
     assert isinstance(second("Type=oneshot\nExecStart=/bin/true\n"), Absent)
+
+
+def test_a_unit_of_a_package_that_is_masked_is_still_known() -> None:
+    from facts.nginx_machine import MemoryHost
+
+    from doctor.facts.systemd.interest import candidates
+
+    unit = "[Service]\nExecStart=/srv/shop/venv/bin/gunicorn wsgi:app\n"
+    host = MemoryHost(
+        {"/usr/lib/systemd/system/shop.service": unit, "/usr/lib/systemd/system/cups.service": "[Unit]\n"}
+    )
+    assert candidates(host, "") == ()
+    for name in ("shop", "cups", "gone"):
+        host.link(f"/etc/systemd/system/{name}.service", "/dev/null")
+    assert candidates(host, "") == ("shop.service",)

@@ -55,6 +55,12 @@ _MASKED = (
     "apache2.service ssh.service unattended-upgrades.service supervisor.service"
 )  # fmt: skip
 
+_KEEPERS = "docker.service docker.socket containerd.service supervisor.service"
+"""Of a machine that is to have an engine of containers and a supervisor."""
+
+_HIDDEN = "usr/sbin/dockerd usr/bin/docker usr/bin/containerd usr/bin/supervisord etc/supervisor"
+"""Their programs, which on other machines are not installed."""
+
 _BOOT = f"""
 set -e
 mkdir "$3"
@@ -69,13 +75,25 @@ mkdir "$0/opt-up" "$0/opt-work" "$0/root{LAB}"
 mount -t overlay overlay -o "lowerdir={LAB},upperdir=$0/opt-up,workdir=$0/opt-work" "$0/root{LAB}"
 cd "$0/root"
 for unit in {_MASKED}; do ln -sf /dev/null "etc/systemd/system/$unit"; done
+if [ "$4" = keepers ]; then
+  for unit in {_KEEPERS}; do rm -f "etc/systemd/system/$unit" etc/systemd/system/*.wants/"$unit"; done
+  # The engine's own overlays do not stack on the one of this machine.
+  mkdir "$0/docker" "$0/containerd"
+  set -- "$1" "$2" --capability=all "--system-call-filter=add_key keyctl bpf" \
+    "--bind=$0/docker:/var/lib/docker" "--bind=$0/containerd:/var/lib/containerd"
+else
+  rm -rf {_HIDDEN}
+  set -- "$1" "$2"
+fi
+name="$1" tree="$2"
+shift 2
 tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
 echo web1 >etc/hostname
 rm -rf var/log/journal etc/nginx/sites-enabled/* etc/nginx/conf.d/* srv/* var/lib/flaskdoctor
 : >var/log/nginx/error.log; : >var/log/nginx/access.log
 cd /
-exec systemd-nspawn --directory="$0/root" --boot --register=no --keep-unit --link-journal=no --machine="$1" \
-  --hostname=web1 --private-network --console=pipe --bind-ro="$2":{LAB}/tree
+exec systemd-nspawn --directory="$0/root" --boot --register=no --keep-unit --link-journal=no --machine="$name" \
+  --hostname=web1 --private-network --console=pipe --bind-ro="$tree":{LAB}/tree "$@"
 """
 
 
@@ -100,7 +118,9 @@ def impossible() -> str:
 class Machine:
     """A booted machine, as a context manager. Paths and commands are those inside it; everything runs as root."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keepers: bool = False) -> None:
+        """`keepers`: with an engine of containers and a supervisor, installed and not started."""
+        self._keepers = keepers
         self.name = f"fdlab-{os.getpid()}-{next(_numbers)}"
         self._slot: int | None = None
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -126,6 +146,8 @@ class Machine:
         mount_point = _STATE / "root"
         mount_point.mkdir(parents=True, exist_ok=True)
         environment = {"PATH": _PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+        if self._keepers:
+            environment["SYSTEMD_NSPAWN_API_VFS_WRITABLE"] = "1"
         boot = (
             "setpriv",
             "--pdeathsig",
@@ -140,7 +162,7 @@ class Machine:
         )
         with self._log.open("wb") as log:
             self._nspawn = subprocess.Popen(
-                (*boot, str(mount_point), self.name, str(TREE), str(self._cgroup)),
+                (*boot, str(mount_point), self.name, str(TREE), str(self._cgroup), "keepers" if self._keepers else ""),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

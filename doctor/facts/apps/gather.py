@@ -11,7 +11,7 @@ from typing import TypeAlias
 from doctor.errors import where
 from doctor.facts import appcode, gunicorn, lending, log, nginx, release, static, systemd
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps import answers, errorlogs, resting
+from doctor.facts.apps import answers, errorlogs, kept, resting
 from doctor.facts.apps.candidates import candidates, is_rival, merge_groups, owned, unit_names
 from doctor.facts.apps.checkout import misspelt, relocated
 from doctor.facts.apps.checkout import placed as in_place
@@ -68,8 +68,11 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     _ask_for_journals(host, manager.units, gunicorns, options)
     sockets = listeners.collect(host, table.result())
     web = web_server.result()
+    elsewhere = kept.kept(host, web, sockets.listeners)
     apart = _machines(host, manager.units, gunicorns, web)
-    found, routes, orphans = _joined(apart, web, candidates(manager.units, gunicorns, sockets.listeners), sockets)
+    found, routes, orphans = _joined(
+        apart, web, candidates(manager.units, gunicorns, sockets.listeners), sockets, _addresses(elsewhere)
+    )
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
     prefixes = _prefixes(routes)
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
@@ -94,7 +97,9 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     ]
     apps, broken = _built(wanted, building)
     if not options.app:
-        apps.extend(_apps_of_nobody(host, web, sockets, _by_server(orphans), options, routes))
+        nobody = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT) for t in orphans]
+        ways = (*_by_server(nobody), *_by_server([each.assigned for each in elsewhere]))
+        apps.extend(_apps_of_nobody(host, web, sockets, ways, options, routes))
     machine = host.machine()
     return Facts(
         kind=host.kind,
@@ -113,8 +118,9 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
         assumed=_assumed(repository or host, manager.units, gunicorns),
-        not_judged=_not_judged(host, repository, apart, manager.units, apps),
+        not_judged=(*_not_judged(host, repository, apart, manager.units, apps), *kept.not_judged(host, elsewhere)),
         broken=broken,
+        managers=kept.managers(host) if orphans and host.kind is not TargetKind.TREE else (),
     )
 
 
@@ -138,19 +144,23 @@ def _beside(apart: Machines, unit: Unit, candidate: Candidate) -> bool:
     return _at(apart, unit) == _at(apart, *candidate.units) and not twin
 
 
+def _addresses(elsewhere: Iterable[kept.Kept]) -> frozenset[Address]:
+    return frozenset(each.address.value for each in elsewhere if isinstance(each.address, Known))
+
+
 def _joined(
-    apart: Machines, web: Nginx, found: Sequence[Candidate], sockets: Sockets
+    apart: Machines, web: Nginx, found: Sequence[Candidate], sockets: Sockets, elsewhere: frozenset[Address]
 ) -> tuple[list[Candidate], dict[str, list[Assigned]], list[Target]]:
     """Apps in the making, their routes by name, and targets of nobody: each machine by itself."""
     if not apart.folders:
-        routes, orphans = assign(web, found, sockets.listeners)
+        routes, orphans = assign(web, found, sockets.listeners, elsewhere)
         return merge_groups(list(found), routes), routes, orphans
     made: list[Candidate] = []
     routes, orphans = {}, []
     for folder in (*sorted(apart.folders), ""):
         servers = tuple(server for server in web.servers if apart.of(server.place.path) == folder)
         mine = [candidate for candidate in found if _at(apart, *candidate.units) == folder]
-        own, lost = assign(replace(web, servers=servers), mine, sockets.listeners)
+        own, lost = assign(replace(web, servers=servers), mine, sockets.listeners, elsewhere)
         made += merge_groups(mine, own)
         routes.update(own)
         orphans += lost
@@ -378,6 +388,7 @@ def _route(host: Host, assigned: Assigned, web: Nginx, sockets: Sockets, candida
         unanswered=unanswered,
         literal=families.literal(target.peer, unanswered),
         spared=assigned.spared,
+        rests=resting.of_peer(target.peer, units, candidate.gunicorns if candidate else ()),
     )
 
 
@@ -435,13 +446,13 @@ def _apps_of_nobody(
     host: Host,
     web: Nginx,
     sockets: Sockets,
-    groups: Sequence[Sequence[Target]],
+    groups: Sequence[Sequence[Assigned]],
     options: Options,
     taken: Iterable[str],
 ) -> Iterator[App]:
     """Named after what nginx calls them; where that is not enough, by the line of their server block too."""
     names = [_asked_for(group) for group in groups]
-    places = [group[0].server.place for group in groups]
+    places = [group[0].target.server.place for group in groups]
     known = list(taken)
     told = told_apart(
         [*known, *names],
@@ -452,16 +463,15 @@ def _apps_of_nobody(
         yield _app_of_nobody(host, web, sockets, group, options, name)
 
 
-def _asked_for(group: Sequence[Target]) -> str:
-    names = group[0].server.names
-    return next((name for name in names if name not in {"_", "localhost"}), str(group[0].upstream.name))
+def _asked_for(group: Sequence[Assigned]) -> str:
+    first = group[0].target
+    return next((name for name in first.server.names if name not in {"_", "localhost"}), str(first.upstream.name))
 
 
 def _app_of_nobody(
-    host: Host, web: Nginx, sockets: Sockets, group: Sequence[Target], options: Options, name: str
+    host: Host, web: Nginx, sockets: Sockets, assigned: Sequence[Assigned], options: Options, name: str
 ) -> App:
-    """Nginx sends requests to a local address where nobody listens, and no Gunicorn was meant for it."""
-    assigned = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT) for t in group]
+    """Nginx sends requests of one server to a local address where no Gunicorn listens that can be judged, or nobody."""
     nginx_log = _nginx_log(host, web, assigned, None, options)
     return App(
         name=name,
@@ -486,14 +496,15 @@ def _app_of_nobody(
         static=(),
         log=absent_all(log.UnitLog),
         nginx_log=nginx_log,
-        limits=limits.collect([(t.server, t.location) for t in group], nginx_log),
+        limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
     )
 
 
-def _by_server(orphans: Sequence[Target]) -> list[list[Target]]:
-    groups: dict[tuple[str, int], list[Target]] = {}
-    for target in orphans:
-        groups.setdefault((target.server.place.path, target.server.place.line), []).append(target)
+def _by_server(assigned: Sequence[Assigned]) -> list[list[Assigned]]:
+    groups: dict[tuple[str, int], list[Assigned]] = {}
+    for each in assigned:
+        place = each.target.server.place
+        groups.setdefault((place.path, place.line), []).append(each)
     return list(groups.values())
 
 

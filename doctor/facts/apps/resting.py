@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from doctor.facts.address import Address, reaches
 from doctor.facts.apps.topology import App
+from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.nginx.model import Peer
 from doctor.facts.systemd import Unit
-from doctor.facts.value import Absent, Known
+from doctor.facts.value import Absent, Fact, Known, Unknown, computed
 
 
 def marked(apps: Sequence[App]) -> tuple[App, ...]:
@@ -19,6 +23,31 @@ def marked(apps: Sequence[App]) -> tuple[App, ...]:
     alone = len(quiet) == len(apps)
     told = (app if alone or app.name not in quiet else replace(app, resting=True) for app in apps)
     return tuple(sorted(told, key=lambda app: (app.resting, app.name)))
+
+
+def of_peer(peer: Peer, units: Sequence[Unit], gunicorns: Sequence[Gunicorn]) -> Fact[bool]:
+    """Whether a server of an upstream group is kept in reserve: by `backup`, or its unit, which is not enabled."""
+    if peer.backup:
+        return computed(True, peer.place)
+    if not isinstance(peer.address, Known):
+        return computed(False, peer.place)
+    address = peer.address.value
+    binds = {g.name: g.settings.bind.or_(()) for g in gunicorns}
+    for unit in units:
+        own = binds.get(unit.name, ())
+        if any(reaches(address, bind, here=peer.local) for bind in own):
+            missed = unit.missed_at_boot
+            return missed if isinstance(missed, Unknown) else computed(isinstance(missed, Known), *missed.places)
+    # An instance of a template that is neither enabled nor runs is nowhere listed.
+    sisters = (unit for unit in units if any(_of_another_instance(address, unit, x) for x in binds.get(unit.name, ())))
+    return computed(next(sisters, None) is not None, peer.place)
+
+
+def _of_another_instance(address: Address, unit: Unit, bind: Address) -> bool:
+    """Where shop@1 binds /run/shop-1/sock, shop@2 would bind /run/shop-2/sock."""
+    instance = unit.name.removesuffix(".service").partition("@")[2]
+    pattern = re.escape(str(bind)).replace(re.escape(instance), "[^/]+") if instance else ""
+    return bool(instance) and instance in str(bind) and re.fullmatch(pattern, str(address)) is not None
 
 
 def _rests(app: App) -> bool:

@@ -8,6 +8,7 @@ can only have been meant for. More than one candidate: to none, rather than to a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from doctor.facts.address import Address, AddressKind, reaches
 from doctor.facts.apps.affinity import affinity
@@ -85,15 +86,28 @@ def targets(nginx: Nginx) -> tuple[Target, ...]:
     )
 
 
-def _listener_at(peer: Peer, address: Address, listeners: Iterable[Listener]) -> Listener | None:
-    """The socket that a connection meets."""
-    return next((at for at in listeners if reaches(address, at.address, here=peer.local) and not at.displaced), None)
+def listener_at(peer: Peer, address: Address, listeners: Iterable[Listener]) -> Listener | None:
+    """The socket that a connection meets: the one of the very address before a wildcard."""
+    met = [at for at in listeners if reaches(address, at.address, here=peer.local) and not at.displaced]
+    return next((at for at in met if at.address == address), next(iter(met), None))
+
+
+def wants_an_answer(target: Target) -> bool:
+    """Requests do go there, in a protocol that Gunicorn speaks."""
+    turned = target.location.turned_away
+    return not target.server.unasked and target.upstream.scheme in _SPOKEN and not isinstance(turned, Known)
 
 
 def assign(
-    nginx: Nginx, candidates: Sequence[Candidate], listeners: Fact[tuple[Listener, ...]]
+    nginx: Nginx,
+    candidates: Sequence[Candidate],
+    listeners: Fact[tuple[Listener, ...]],
+    kept: frozenset[Address] = frozenset(),
 ) -> tuple[dict[str, list[Assigned]], list[Target]]:
-    """Routes by candidate name, and the targets that lead to nobody and were meant for none of them."""
+    """Routes by candidate name, and the targets that lead to nobody and were meant for none of them.
+
+    `kept`: addresses that lead into a container or to a supervisor's program, and so to none of the candidates.
+    """
     routes: dict[str, list[Assigned]] = {c.name: [] for c in candidates}
     pending: list[Target] = []
     strangers: list[tuple[Target, Listener]] = []
@@ -102,6 +116,8 @@ def assign(
     unsettled: list[tuple[Target, Unknown]] = []
     for target in targets(nginx):
         address, turned = target.peer.address, target.location.turned_away
+        if isinstance(address, Known) and address.value in kept:
+            continue
         if isinstance(listeners, Known) and isinstance(turned, Known) and _redirects(turned.value):
             continue
         state = _unsettled(target, live=isinstance(listeners, Known))
@@ -111,7 +127,7 @@ def assign(
             continue
         if not target.peer.local:
             continue
-        listener = _listener_at(target.peer, address.value, known_listeners)
+        listener = listener_at(target.peer, address.value, known_listeners)
         holding = candidates if known_listeners else ()
         holder = next((c for c in holding if _answers(c, target.peer, address.value, listener)), None)
         if holder is None and target.peer.chosen and isinstance(listeners, Known):
@@ -147,7 +163,21 @@ def assign(
     _assign_strangers(strangers, candidates, routes)
     _reclaim(candidates, routes)
     _assign_unsettled(unsettled, candidates, routes)
+    if isinstance(listeners, Known):
+        routes = _told_spared(routes)
     return routes, orphans
+
+
+def _told_spared(routes: Mapping[str, Sequence[Assigned]]) -> dict[str, list[Assigned]]:
+    """Dead servers of a group of which another one answers, marked as such: of two instances one is stopped."""
+    every = [each for assigned in routes.values() for each in assigned if each.target.upstream.group]
+    alive = {each.target.upstream.place for each in every if each.state.is_(PeerState.OURS)}
+
+    def told(each: Assigned) -> Assigned:
+        dead = each.state.is_(PeerState.NOBODY) and each.target.upstream.group
+        return replace(each, spared=True) if dead and each.target.upstream.place in alive else each
+
+    return {name: [told(each) for each in assigned] for name, assigned in routes.items()}
 
 
 def _redirects(turned_away: str) -> bool:

@@ -81,6 +81,8 @@ class Route:
     """The line with the one address of that name at which it does."""
     spared: bool = False
     """Another server of the same upstream group is this app's, and answers."""
+    rests: Fact[bool] = ABSENT
+    """Nobody need listen there: nginx asks it as a last resort (`backup`), or the unit for it is not enabled."""
 
 
 @frozen
@@ -160,5 +162,7 @@ class Facts:
     """What was recognised and cannot be judged, in order of path; the templates among it."""
     access: tuple[AccessLog, ...] = ()
     """Of access logs that have requests to these apps alone, and that could be read."""
+    managers: tuple[str, ...] = ()
+    """What else than systemd may start an app here, looked for where nginx asks at an address of nobody's."""
     assumed: tuple[Assumption, ...] = ()
     """What was taken for granted, each once."""

@@ -15,6 +15,7 @@ from doctor.facts.gunicorn.plan import Plan, finder
 from doctor.facts.gunicorn.program import locate
 from doctor.facts.gunicorn.tree import Table
 from doctor.facts.gunicorn.variables import Variables, of_process
+from doctor.facts.keeper import keeper_of
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, absent_all
 from doctor.hosts.base import Host, ProcessLine
 
@@ -30,6 +31,8 @@ def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicor
             continue
         found = process.read(host, line.pid)
         if not isinstance(found, Known) or not isinstance(found.value.argv, Known):
+            continue
+        if isinstance(keeper_of(host, found.value), Known):
             continue
         own = found.value
         place = Place(note=f"pid {line.pid} command line", text=" ".join(line.argv))

@@ -30,6 +30,13 @@ _LAUNCHERS = frozenset(
         "doppler", "systemd-run", "strace", "authbind", "unshare", "conda", "micromamba",
     }
 )  # fmt: skip
+_CLIENTS = frozenset(
+    {
+        "docker", "podman", "nerdctl", "docker-compose", "podman-compose", "ctr", "crictl", "lxc", "lxc-attach",
+        "incus", "machinectl", "systemd-nspawn", "kubectl", "apptainer", "singularity", "flatpak", "toolbox",
+    }
+)  # fmt: skip
+"""What they are given to run runs in a container, not here."""
 _OTHER_SERVERS = frozenset({"waitress", "gevent", "eventlet", "cheroot", "tornado", "uvicorn", "hypercorn", "bjoern"})
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DEFAULTED = re.compile(r"\$\{(\w+):?-([^${}]*)\}")
@@ -171,6 +178,8 @@ def _behind(name: str, words: list[str], setting: Setting, depth: int) -> Launch
         if given and name in ("env", "sudo"):
             assignments[given[1]] = (given[2], setting.place)
             continue
+        if posixpath.basename(word) in _CLIENTS:
+            return None
         if word.startswith("-") or not _starts_command(word):
             continue
         found = parse(words[at:], setting, depth + 1)

@@ -80,6 +80,8 @@ class Holder:
     command: str
     unit: Fact[str]
     started: float
+    keeper: Fact[str] = ABSENT
+    """The container it belongs to or holds the address for, or its supervisor."""
 
 
 @frozen

@@ -18,6 +18,8 @@ from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Host
 
+_ELSEWHERE = "it runs in a file system of its own, as in a container"
+
 
 @frozen
 class Start:
@@ -106,10 +108,9 @@ def _contained(
     host: Host, launch: Launch | None, command: CommandLine | Unknown, variables: Variables, master: Process
 ) -> Start:
     """In a container: its command line and environment are seen, its files are not the ones of this machine."""
-    reason = "it runs in a file system of its own, as in a container"
-    nothing = Unknown(reason, master.elsewhere.places)
+    nothing = Unknown(_ELSEWHERE, master.elsewhere.places)
     program = Program(nothing, nothing, nothing, nothing)
-    settings = compute(host, command, variables, nothing, nothing, unreachable=reason)
+    settings = compute(host, command, variables, nothing, nothing, unreachable=_ELSEWHERE)
     return Start(launch, nothing, program, settings)
 
 
@@ -129,7 +130,9 @@ def _spoken(noted: Place) -> Callable[[str], Place]:
 
 
 def physical_directory(master: Process) -> Fact[str]:
-    """Where a process runs, as the kernel says."""
+    """Where a process runs, as the kernel says. Of another root directory it says a path that means nothing here."""
+    if master.elsewhere.is_(True):
+        return Unknown(_ELSEWHERE, master.elsewhere.places)
     if not isinstance(master.cwd, Known):
         return master.cwd
     return Known(master.cwd.value.path, master.cwd.places)

@@ -11,8 +11,10 @@ from dataclasses import replace
 from doctor.facts import process
 from doctor.facts.address import AddressKind, clash, same_port
 from doctor.facts.gunicorn.model import Gunicorn, Holder
+from doctor.facts.keeper import forwarder, keeper_of
+from doctor.facts.process import Process
 from doctor.facts.sockets.kernel import Row, owners
-from doctor.facts.value import Absent, Fact, Known, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Unknown
 from doctor.hosts.base import Host
 
 
@@ -51,4 +53,11 @@ def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:
     line = found.value
     command = " ".join(line.argv.value) if isinstance(line.argv, Known) else line.comm
     place = replace(found.places[0], text=command)
-    return Known(Holder(row.address, line.pid, command, line.unit, line.started), (place,))
+    return Known(Holder(row.address, line.pid, command, line.unit, line.started, _kept(host, line)), (place,))
+
+
+def _kept(host: Host, line: Process) -> Fact[str]:
+    for keeper in (keeper_of(host, line), forwarder(line)):
+        if isinstance(keeper, Known):
+            return Known(keeper.value.name, keeper.places)
+    return ABSENT

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from doctor.facts.gunicorn.launch import direct
-from doctor.facts.process import rewritten, unit_of
+from doctor.facts.keeper import Keeper, keeper_of, keeper_of_pid
+from doctor.facts.process import Process, read, rewritten
 from doctor.facts.sockets.kernel import Row
+from doctor.facts.value import ABSENT, Known
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, ProcessLine, ProcessRecord, Unseen
 
@@ -65,13 +67,15 @@ def families(host: Host, table: Table, sockets: Mapping[int, Row], main_pids: fr
 
     A master is a Gunicorn process whose parent is none of the same program; or one that its parent started by
     executing Gunicorn anew, on USR2: then its environment at exec has a GUNICORN_PID of its own, which a worker,
-    being a mere fork, has not (arbiter.py, reexec). Zombies have no command line and are nobody here.
+    being a mere fork, has not (arbiter.py, reexec). Zombies have no command line and are nobody here. What a container
+    or a supervisor keeps is left out: see `kept`.
     """
     gunicorns = {pid: line for pid, line in table.lines.items() if _is_gunicorn(line)}
     found: list[Family] = []
     orphans: dict[tuple[str, ...], Family] = {}
     roots = (line for line in gunicorns.values() if not _same_program(line, gunicorns.get(line.ppid)))
-    pending = [line for line in roots if title_of(line.argv) in ("", "master", "worker")]
+    named = (line for line in roots if title_of(line.argv) in ("", "master", "worker"))
+    pending = [line for line in named if not isinstance(keeper_of_pid(host, line.pid), Known)]
     while pending:
         line = pending.pop(0)
         kin = [child for child in table.children.get(line.pid, ()) if child.pid in gunicorns]
@@ -99,13 +103,23 @@ def families(host: Host, table: Table, sockets: Mapping[int, Row], main_pids: fr
 
 def services(host: Host) -> frozenset[str]:
     """Services of systemd in whose control groups a Gunicorn runs."""
+    masters = (process for process in _masters(host) if not isinstance(keeper_of(host, process), Known))
+    return frozenset(name for master in masters if (name := master.unit.or_("")).endswith(".service"))
+
+
+def kept(host: Host) -> tuple[Keeper, ...]:
+    """The containers and supervisors under which a Gunicorn runs, each once."""
+    found = (keeper_of(host, process) for process in _masters(host))
+    return tuple(dict.fromkeys(keeper.value for keeper in found if isinstance(keeper, Known)))
+
+
+def _masters(host: Host) -> Iterator[Process]:
     lines = host.processes()
-    if isinstance(lines, Unseen):
-        return frozenset()
-    gunicorns = {line.pid: line for line in lines if _is_gunicorn(line)}
-    masters = (host.process(line.pid) for line in gunicorns.values() if line.ppid not in gunicorns)
-    owners = {unit_of(record.cgroup) for record in masters if isinstance(record, ProcessRecord)}
-    return frozenset(name for name in owners if name.endswith(".service"))
+    gunicorns = {} if isinstance(lines, Unseen) else {line.pid: line for line in lines if _is_gunicorn(line)}
+    for line in gunicorns.values():
+        found = read(host, line.pid) if line.ppid not in gunicorns else ABSENT
+        if isinstance(found, Known):
+            yield found.value
 
 
 def title_of(argv: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from doctor.facts.nginx.model import ConfigError, Listen, Server
 from doctor.facts.nginx.scope import Scope, flag, seconds, size
 from doctor.facts.nginx.select import default_server, groups
 from doctor.facts.nginx.upstream import PASSES, Names, split_target, uses_variables
-from doctor.facts.value import Absent, Known
+from doctor.facts.value import Absent, Known, Unknown
 from doctor.hosts.base import Host
 
 _JUDGED = frozenset({"", "http", "server", "location", "if", "limit_except", "upstream", "events"})
@@ -33,12 +33,15 @@ _VALUES: tuple[tuple[frozenset[str], Callable[[tuple[str, ...]], object]], ...] 
 )
 
 
-def check_nodes(nodes: Sequence[Node], context: str | None, names: Names, location: str = "") -> Iterator[ConfigError]:
+def check_nodes(
+    nodes: Sequence[Node], context: str | None, names: Names, location: str = "", *, parts: bool = False
+) -> Iterator[ConfigError]:
     """Every block from the inside out. `context` is the block around, None where it is not known.
 
     `location` tells in what kind of location the nodes are: "", "prefix", "regex", "named", "if", "limit_except".
+    `parts`: files of a repository, of which not all need be in use at a time.
     """
-    yield from _duplicates(nodes)
+    yield from _duplicates(nodes, parts=parts)
     for node in nodes:
         yield from _check_place_and_arguments(node, context)
         if node.name == "listen" and isinstance(reason := parse_listen(node.args, node.place), str):
@@ -48,7 +51,7 @@ def check_nodes(nodes: Sequence[Node], context: str | None, names: Names, locati
         if node.block is not None and node.name in _JUDGED:
             if node.name == "location":
                 yield from _check_nested(node)
-            yield from check_nodes(node.block, node.name, names, _location_kind(node, location))
+            yield from check_nodes(node.block, node.name, names, _location_kind(node, location), parts=parts)
 
 
 def refused(node: Node, message: str) -> ConfigError:
@@ -116,7 +119,7 @@ def _returns(args: tuple[str, ...]) -> bool:
     return args[0].isascii() and args[0].isdigit() and len(args[0]) <= 3
 
 
-def _duplicates(nodes: Sequence[Node]) -> Iterator[ConfigError]:
+def _duplicates(nodes: Sequence[Node], *, parts: bool) -> Iterator[ConfigError]:
     seen: dict[object, Node] = {}
     for node in nodes:
         key: object = None
@@ -133,7 +136,7 @@ def _duplicates(nodes: Sequence[Node]) -> Iterator[ConfigError]:
         if key is None:
             continue
         first = seen.setdefault(key, node)
-        if first is not node:
+        if first is not node and not (parts and node.place.path != first.place.path):
             yield refused(node, _duplicate(node, first))
 
 
@@ -193,7 +196,7 @@ def check_listens(servers: Sequence[tuple[Server, Scope]]) -> Iterator[ConfigErr
             listen = parse_listen(directive.args, directive.place)
             if isinstance(listen, str) or not _literal(listen):
                 continue
-            key = str(listen.address)
+            key = f"{listen.address} quic" if listen.udp else str(listen.address)
             if key in seen:
                 yield refused(directive, f"a duplicate listen {key}")
                 continue
@@ -237,20 +240,10 @@ def check_certificates(
         host: where certificate files are looked for; None when they lie on another machine than the text.
         prefix: directory that relative paths start from.
     """
-    scopes = {id(server): scope for server, scope in servers}
-    asked: set[int] = set()
-    for group in groups(server for server, _ in servers).values():
-        tls = next((listen for _, listen in group if listen.tls), None)
-        server = default_server(group)
-        scope = scopes[id(server)]
-        if tls is None or id(server) in asked:
-            continue
-        asked.add(id(server))
-        certificates, holder = scope.inherited("ssl_certificate")
-        rejects, _ = scope.inherited("ssl_reject_handshake")
-        if not certificates and holder is None and not any(n.args == ("on",) for n in rejects):
+    for listen, scope in _uncertified(servers):
+        if not scope.gap("ssl_certificate"):
             message = 'no "ssl_certificate" is defined for the "listen ... ssl" directive'
-            yield ConfigError(tls.place.path, tls.place.line, message, True)
+            yield ConfigError(listen.place.path, listen.place.line, message, True)
     missing: dict[str, bool] = {}
     reported: set[tuple[str, int]] = set()
     for _, scope in servers:
@@ -260,10 +253,38 @@ def check_certificates(
                 yield error
 
 
+def unseen_certificate(servers: Sequence[tuple[Server, Scope]]) -> Unknown | None:
+    """Why nobody can tell whether a server has its certificate: it may stand in a file that is not there to be read."""
+    for listen, scope in _uncertified(servers):
+        holder = scope.gap("ssl_certificate")
+        where = f"{holder}, which nginx includes there," if holder else "an http block that includes this file"
+        if holder or scope.root.kind:
+            return Unknown(f"the certificate may stand in {where} and is not in the repository", (listen.place,))
+    return None
+
+
+def _uncertified(servers: Sequence[tuple[Server, Scope]]) -> Iterator[tuple[Listen, Scope]]:
+    """TLS of the default server of an address, without a certificate in sight."""
+    scopes = {id(server): scope for server, scope in servers}
+    asked: set[int] = set()
+    listed = [server for server, _ in servers]
+    for group in (*groups(listed).values(), *groups(listed, udp=True).values()):
+        tls = next((listen for _, listen in group if listen.tls), None)
+        server = default_server(group)
+        scope = scopes[id(server)]
+        if tls is None or id(server) in asked:
+            continue
+        asked.add(id(server))
+        certificates, _ = scope.inherited("ssl_certificate")
+        rejects, _ = scope.inherited("ssl_reject_handshake")
+        if not certificates and not any(n.args == ("on",) for n in rejects):
+            yield tls, scope
+
+
 def _check_files(scope: Scope, host: Host | None, prefix: str, missing: dict[str, bool]) -> Iterator[ConfigError]:
     certificates, _ = scope.inherited("ssl_certificate")
-    keys, holder = scope.inherited("ssl_certificate_key")
-    if certificates and not keys and holder is None:
+    keys, _ = scope.inherited("ssl_certificate_key")
+    if certificates and not keys and not scope.gap("ssl_certificate_key"):
         yield refused(
             certificates[0], f'no "ssl_certificate_key" is defined for certificate "{certificates[0].args[0]}"'
         )

@@ -92,7 +92,9 @@ def _repository(host: Host) -> Nginx:
     configuration = load(host, _MAIN) if whole else load_documents(host)
     unknown = Unknown(_REPOSITORY)
     model = _model(configuration, _defaults(Build(unknown, {})), {}, (), parts=not whole)
-    errors = [*configuration.errors, *model.errors, *check.check_certificates(model.servers, None, "")]
+    # The http block around a file made for inclusion is somewhere else, and may hold the certificates.
+    own = [pair for pair in model.servers if not pair[1].root.kind]
+    errors = [*configuration.errors, *model.errors, *check.check_certificates(own, None, "")]
     servers = _marked_by_root(model.servers)
     return Nginx(
         version=unknown,
@@ -111,14 +113,15 @@ def _repository(host: Host) -> Nginx:
         error_log=unknown,
         unit_failed=unknown,
         listen_conflict=unknown,
-        refusal=_refusal(host, errors),
+        refusal=_refusal(host, errors, check.unseen_certificate(model.servers)),
     )
 
 
-def _refusal(host: Host, errors: Sequence[ConfigError]) -> Fact[str]:
+def _refusal(host: Host, errors: Sequence[ConfigError], doubt: Unknown | None = None) -> Fact[str]:
+    """`doubt`: why nginx may refuse it although nothing is seen to be wrong."""
     fatal = next((error for error in errors if error.fatal), None)
     if fatal is None:
-        return ABSENT
+        return doubt or ABSENT
     content = host.read(fatal.path, TextKind.NGINX)
     lines = content.text.split("\n") if isinstance(content, Content) else []
     text = lines[fatal.line - 1].rstrip("\r") if 0 < fatal.line <= len(lines) else ""
@@ -182,7 +185,8 @@ def _model(
     servers: list[tuple[Server, Scope]] = []
     errors: list[ConfigError] = []
     for top in tops:
-        errors.extend(check.check_nodes(top.nodes, _context(top, parts=parts), shared))
+        if top.kind != "stream":
+            errors.extend(check.check_nodes(top.nodes, _context(top, parts=parts), shared, parts=parts))
     for scope in http:
         # Files of a repository may be variants of one another: a group of the same file counts first.
         own = {node.args[0].lower(): node for node in scope.own("upstream") if node.block is not None and node.args}
@@ -212,9 +216,19 @@ def _top(root: Sequence[Node], *, parts: bool) -> Scope:
     names = {node.name for node in root}
     if not parts or names & {"http", "events", "worker_processes"}:
         return Scope("", root)
+    if any(_forwards_streams(node) for node in root):
+        return Scope("stream", root)
     if "server" in names or "upstream" in names or "location" not in names:
         return Scope("http", root)
     return Scope("server", root)
+
+
+def _forwards_streams(node: Node) -> bool:
+    """A server of the stream module: its proxy_pass stands in no location and names no scheme."""
+    inner = node.block if node.name == "server" and node.block is not None else ()
+    return any(n.name == "proxy_pass" and n.args and "://" not in n.args[0] for n in inner) and not any(
+        n.name in ("location", "server_name", "root") for n in inner
+    )
 
 
 def _http_scopes(top: Scope) -> Iterator[Scope]:

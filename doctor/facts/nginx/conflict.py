@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from doctor.facts.address import AddressKind, clash
-from doctor.facts.nginx.model import Server
+from doctor.facts.nginx.model import Listen, Server
 from doctor.facts.process import Process
 from doctor.facts.sockets.kernel import Row, SocketTable, owners
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
@@ -20,7 +20,7 @@ def listen_conflict(
         return _kept_from(host, master.value, servers, table)
     if isinstance(master, Unknown):
         return master
-    wanted = {x.address.port: x.place for s in servers for x in s.listens if x.address.kind is AddressKind.TCP}
+    wanted = {x.address.port: x.place for x in _tcp(servers)}
     if not isinstance(table, Known):
         return table
     held: dict[int, list[Row]] = {}
@@ -39,8 +39,8 @@ def _kept_from(host: Host, master: Process, servers: Sequence[Server], table: Fa
     if not isinstance(table, Known) or not isinstance(master.sockets, Known):
         return table if isinstance(table, Unknown) else Unknown("the sockets of nginx could not be seen")
     own = {row.address for inode, row in table.value.rows.items() if inode in master.sockets.value}
-    for listen in (listen for server in servers for listen in server.listens):
-        if listen.address.kind is not AddressKind.TCP or listen.address in own:
+    for listen in _tcp(servers):
+        if listen.address in own:
             continue
         rivals = [
             row for row in table.value.rows.values() if row.address not in own and clash(listen.address, row.address)
@@ -50,6 +50,12 @@ def _kept_from(host: Host, master: Process, servers: Sequence[Server], table: Fa
             said = f"port {listen.address.port} is held by {who}"
             return Known(said, (listen.place, Place(note=who)), Origin.COMPUTED)
     return ABSENT
+
+
+def _tcp(servers: Sequence[Server]) -> Iterator[Listen]:
+    """What is bound as TCP: `quic` beside `ssl` is another socket, of UDP."""
+    for server in servers:
+        yield from (listen for listen in server.listens if listen.address.kind is AddressKind.TCP and not listen.udp)
 
 
 def _holder(host: Host, owners: Mapping[int, Fact[tuple[int, ...]]]) -> str:

@@ -43,6 +43,9 @@ class Node:
     directive: Directive
     chain: tuple[Place, ...]
     block: tuple[Node, ...] | None
+    partial: bool = False
+    """An include of what by its name, or as a pattern that a repository holds nothing of, concerns certificates, types
+    and the like at most: it may hold those, and is taken to say nothing else."""
 
     @property
     def name(self) -> str:
@@ -95,6 +98,12 @@ def load_documents(host: Host) -> Configuration:
     # Files that include each other in a circle would otherwise vanish altogether.
     roots = [path for path in documents if path not in included] or list(documents)
     return loader.result(tuple(loader.file(host, path, (), ()) for path in roots))
+
+
+def _shared(path: str, other: str) -> int:
+    """How many folders from the top two files have in common."""
+    folders = zip(posixpath.dirname(path).split("/"), posixpath.dirname(other).split("/"), strict=False)
+    return next((at for at, (one, two) in enumerate(folders) if one != two), path.count("/"))
 
 
 def _includes(file: ParsedFile | None) -> Iterator[Directive]:
@@ -201,8 +210,9 @@ class _Loader:
         if posixpath.basename(name) == "proxy_params":
             for line in parse("", _DEBIAN_PROXY_PARAMS).directives:
                 yield Node(Directive(line.name, line.args, directive.line, directive.source), chain, None)
-        elif _MAGIC.isdisjoint(name) and not any(word in name.lower() for word in _HARMLESS):
-            yield Node(directive, chain, None)
+        else:
+            partial = not _MAGIC.isdisjoint(name) or any(word in name.lower() for word in _HARMLESS)
+            yield Node(directive, chain, None, partial)
 
     def in_repository(self, pattern: str, including: str) -> tuple[str, ...]:
         """Documents that an include of a repository's file means: beside it, or where their last directories agree."""
@@ -217,13 +227,16 @@ class _Loader:
         folder, name = posixpath.split(pattern)
         tail = posixpath.basename(folder)
         folders = {tail, "sites-available"} if tail == "sites-enabled" else {tail}
-        return tuple(
+        meant = [
             path
             for path in sorted(self._documents)
             if path != including
             and posixpath.basename(posixpath.dirname(path)) in folders
             and fnmatchcase(posixpath.basename(path), name)
-        )
+        ]
+        # Of staging/ and production/, each with a main file and sites, the nearer sites are meant.
+        nearest = max((_shared(path, including) for path in meant), default=0)
+        return tuple(path for path in meant if _shared(path, including) == nearest)
 
     def _glob(self, host: Host, pattern: str) -> tuple[str, ...]:
         self._patterns[pattern] = None

@@ -33,4 +33,5 @@ def parse_listen(args: tuple[str, ...], place: Place) -> Listen | str:
         default="default_server" in args[1:] or "default" in args[1:],
         proxy_protocol="proxy_protocol" in args[1:],
         place=place,
+        udp="quic" in args[1:],
     )

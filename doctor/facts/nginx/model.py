@@ -21,13 +21,14 @@ class ConfigError:
 
 @frozen
 class Listen:
-    """One listen directive; `tls` with `ssl`; `default` with `default_server`."""
+    """One listen directive; `tls` with `ssl` or `quic`; `default` with `default_server`; `udp` with `quic`."""
 
     address: Address
     tls: bool
     default: bool
     proxy_protocol: bool
     place: Place
+    udp: bool = False
 
 
 @frozen

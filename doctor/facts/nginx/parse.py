@@ -6,6 +6,7 @@ because crossplane loses a whole file for one missing brace, and joins lines whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -181,7 +182,10 @@ class _Builder:
         starts = [0]
         for index in range(1, len(self._words)):
             word, first = self._words[index], self._words[starts[-1]]
-            if (
+            if word.line > self._words[index - 1].line and self._is_prose(first) and is_known(word.text):
+                self.error(first.line, f'unknown directive "{first.text}": a comment goes on there without "#"')
+                starts.append(index)
+            elif (
                 word.line > self._words[index - 1].line
                 and not word.quoted
                 and first.text not in MULTI_LINE
@@ -200,6 +204,14 @@ class _Builder:
                 if refused:
                     starts.append(index)
         return [self._words[i:j] for i, j in zip(starts, (*starts[1:], len(self._words)), strict=True)]
+
+    def _is_prose(self, word: _Word) -> bool:
+        """No directive, but what a comment was broken before, or a remark without "#" behind the end of another."""
+        if word.quoted or is_known(word.text) or not word.text.isalpha() or not 0 < word.line <= len(self.source.lines):
+            return False
+        before, _, _ = self.source.lines[word.line - 1].partition(word.text)
+        above = self.source.lines[word.line - 2] if word.line > 1 else ""
+        return before.rstrip().endswith(";") or (not before.strip() and re.search(r"[;{}]\s*#", above) is not None)
 
     def _open_block(self, line: int) -> None:
         if not self._words:

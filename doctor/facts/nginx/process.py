@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from doctor.facts.accounts import Accounts
+from doctor.facts.keeper import CONTAINER, Keeper, keeper_of, keeper_of_pid
 from doctor.facts.process import Process, read
 from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
@@ -76,6 +77,8 @@ def _elsewhere(host: Host, pid: int) -> bool:
     process, init = read(host, pid), read(host, 1)
     if not isinstance(process, Known) or not isinstance(init, Known):
         return False
+    if isinstance(keeper := keeper_of(host, process.value), Known) and keeper.value.kind == CONTAINER:
+        return True
     mounts, host_mounts, unit = process.value.mount_namespace, init.value.mount_namespace, process.value.unit
     return (
         isinstance(mounts, Known)
@@ -83,6 +86,15 @@ def _elsewhere(host: Host, pid: int) -> bool:
         and mounts.value != host_mounts.value
         and not (isinstance(unit, Known) and unit.value.endswith(".service"))
     )
+
+
+def contained(host: Host) -> tuple[Keeper, ...]:
+    """The containers in which an nginx runs, each once."""
+    lines = host.processes()
+    masters = () if isinstance(lines, Unseen) else (x for x in lines if " ".join(x.argv).startswith(_MASTER))
+    found = (keeper_of_pid(host, line.pid) for line in masters)
+    containers = (keeper.value for keeper in found if isinstance(keeper, Known) and keeper.value.kind == CONTAINER)
+    return tuple(dict.fromkeys(containers))
 
 
 def _chosen(masters: list[ProcessLine], unit: Fact[Unit]) -> ProcessLine:

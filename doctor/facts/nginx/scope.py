@@ -22,7 +22,7 @@ _BYTES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 class Scope:
     """One block. `kind` is its directive ("http", "server", "location", …), "" for the top of a file."""
 
-    __slots__ = ("_names", "kind", "nodes", "parent", "unseen")
+    __slots__ = ("_names", "kind", "nodes", "parent", "unread", "unseen")
 
     def __init__(self, kind: str, nodes: Iterable[Node], parent: Scope | None = None) -> None:
         self.kind = kind
@@ -31,9 +31,11 @@ class Scope:
         self._names: dict[str, list[Node]] = {}
         for node in self.nodes:
             self._names.setdefault(node.name, []).append(node)
-        includes = self._names.get("include", ())
-        self.unseen = includes[0].args[0] if includes and includes[0].args else ""
-        """An include whose file could not be looked at: anything may stand in it."""
+        includes = [node for node in self._names.get("include", ()) if node.args]
+        self.unread = includes[0].args[0] if includes else ""
+        """An include whose file could not be looked at, whatever its name says."""
+        self.unseen = next((node.args[0] for node in includes if not node.partial), "")
+        """One in which anything may stand."""
 
     def own(self, name: str) -> list[Node]:
         """The directives of this name in this very block, in order."""
@@ -51,6 +53,17 @@ class Scope:
                 return nodes, scope
             scope = scope.parent
         return [], None
+
+    @property
+    def root(self) -> Scope:
+        """The top of the file that all of this stands in."""
+        return self if self.parent is None else self.parent.root
+
+    def gap(self, name: str) -> str:
+        """The unread include, of this block or one around it, that may hold a directive which is not seen; or ""."""
+        if self.own(name):
+            return ""
+        return self.unread or (self.parent.gap(name) if self.parent is not None else "")
 
     def origin(self, holder: Scope | None) -> Origin:
         """How a value found in `holder` came to this block."""

@@ -10,11 +10,11 @@ from doctor.facts.nginx.model import Listen, Location, Server
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
 
 
-def groups(servers: Iterable[Server]) -> dict[Address, list[tuple[Server, Listen]]]:
-    """Servers by the address they listen on, in the order of the configuration."""
+def groups(servers: Iterable[Server], *, udp: bool = False) -> dict[Address, list[tuple[Server, Listen]]]:
+    """Servers by the address they listen on, in the order of the configuration; `udp`: for HTTP/3, else for TCP."""
     found: dict[Address, list[tuple[Server, Listen]]] = {}
     for server in servers:
-        for listen in server.listens:
+        for listen in (listen for listen in server.listens if listen.udp is udp):
             found.setdefault(listen.address, []).append((server, listen))
     return found
 

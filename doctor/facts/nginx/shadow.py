@@ -43,14 +43,20 @@ def mark(servers: Sequence[Server]) -> tuple[Server, ...]:
     return tuple(_marked(server, winners, defaults) for server in servers)
 
 
+def _listens(server: Server) -> list[Listen]:
+    """Those of TCP: who comes by HTTP/3 was sent there by a server of the same name."""
+    return [listen for listen in server.listens if not listen.udp]
+
+
 def _marked(server: Server, winners: dict[tuple[Address, str], Server], defaults: dict[Address, Server]) -> Server:
-    if any(defaults[listen.address] is server for listen in server.listens):
+    listens = _listens(server)
+    if any(defaults[listen.address] is server for listen in listens):
         return replace(server, shadowed=_shadow(server, _lost(server, winners)))
     lost = _lost(server, winners)
     names = [name for name in server.names if name.lower() not in _NOBODY]
-    if not names and server.listens:
-        lost = [("every name that no server has", x, defaults[x.address]) for x in server.listens]
-    unasked = bool(server.listens) and len(lost) == len(names or ("",)) * len(server.listens)
+    if not names and listens:
+        lost = [("every name that no server has", x, defaults[x.address]) for x in listens]
+    unasked = bool(listens) and len(lost) == len(names or ("",)) * len(listens)
     return replace(server, shadowed=_shadow(server, lost), unasked=unasked)
 
 
@@ -58,7 +64,7 @@ def _lost(server: Server, winners: dict[tuple[Address, str], Server]) -> list[tu
     return [
         (f'"{name}"', listen, winner)
         for name in server.names
-        for listen in server.listens
+        for listen in _listens(server)
         if name.lower() not in _NOBODY and (winner := winners[(listen.address, name.lower())]) is not server
     ]
 

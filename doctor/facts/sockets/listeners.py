@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from doctor.facts import process
 from doctor.facts.address import Address, AddressKind
+from doctor.facts.keeper import Keeper, forwarder, keeper_of
 from doctor.facts.sockets.kernel import Row, SocketTable, address_of, owners
 from doctor.facts.sockets.model import Listener, Sockets
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown
@@ -79,6 +80,7 @@ def _listener(host: Host, row: Row, pids: Fact[tuple[int, ...]] | None) -> Liste
         units=_units(host, held),
         queue=queue,
         holder=_holder(host, held),
+        keeper=_keeper(host, held),
     )
 
 
@@ -91,6 +93,18 @@ def _holder(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[str]:
     argv = first.value.argv
     shown = " ".join(argv.value) if isinstance(argv, Known) else first.value.comm
     return Known(f"pid {first.value.pid} ({first.value.comm})", (Place(note=f"pid {first.value.pid}", text=shown),))
+
+
+def _keeper(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[Keeper]:
+    """Of the first of its holders that has one."""
+    for pid in pids.or_(()):
+        holder = process.read(host, pid)
+        if not isinstance(holder, Known):
+            continue
+        for found in (keeper_of(host, holder.value), forwarder(holder.value)):
+            if isinstance(found, Known):
+                return found
+    return ABSENT
 
 
 def _units(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from doctor.facts.access import Obstacle
 from doctor.facts.address import Address
+from doctor.facts.keeper import Keeper
 from doctor.facts.sockets.kernel import SocketTable
 from doctor.facts.value import ABSENT, Fact
 from doctor.frozen import frozen
@@ -26,6 +27,8 @@ class Listener:
     """Connections that wait to be accepted."""
     holder: Fact[str]
     """The first of its processes as people name it: "pid 122 (gunicorn)"."""
+    keeper: Fact[Keeper] = ABSENT
+    """The container or supervisor that its processes belong to, or for which they hold it."""
     displaced: bool = False
     """A later socket took its path: no new connection comes here, though it listens on."""
 

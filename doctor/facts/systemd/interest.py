@@ -8,7 +8,7 @@ from doctor.facts.systemd.show import Properties
 from doctor.grammar.execline import parse_shown
 from doctor.grammar.ours import REHEARSAL
 from doctor.grammar.unitfile import SEARCH_PATH, Merged, is_template, parse, template_of
-from doctor.hosts.base import Content, Host, TextKind
+from doctor.hosts.base import Content, Host, Stat, TextKind
 
 WEB_PROGRAM = re.compile(r"gunicorn|uvicorn|hypercorn|waitress|uwsgi|flask|wsgi|nginx|manage\.py", re.IGNORECASE)
 """What the command of a unit of interest mentions."""
@@ -68,7 +68,10 @@ def _own_web_units(host: Host) -> set[str]:
         for name in entries if isinstance(entries, tuple) else ():
             if name.startswith(_OF_THE_SYSTEM):
                 continue
-            if name.endswith(".socket") or (name.endswith(".service") and _starts_web(host, f"{folder}/{name}")):
+            service = name.endswith(".service")
+            if name.endswith(".socket") or (
+                service and (_starts_web(host, f"{folder}/{name}") or _masks_web(host, folder, name))
+            ):
                 found.add(name)
             elif name.endswith(".service.d") and name[:-2] not in found:
                 files = host.list(f"{folder}/{name}")
@@ -76,6 +79,16 @@ def _own_web_units(host: Host) -> set[str]:
                 if any(path.endswith(".conf") and _starts_web(host, path) for path in paths):
                     found.add(name[:-2])
     return found
+
+
+def _masks_web(host: Host, folder: str, name: str) -> bool:
+    """A link to /dev/null hides a unit of that name, of a package, which starts a web program."""
+    if isinstance(host.read(f"{folder}/{name}", TextKind.UNIT), Content):
+        return False
+    link = host.stat(f"{folder}/{name}")
+    if not isinstance(link, Stat) or link.target != "/dev/null":
+        return False
+    return any(_starts_web(host, f"{other}/{name}") for other in SEARCH_PATH if other != folder)
 
 
 def _starts_web(host: Host, path: str) -> bool:
