@@ -96,7 +96,8 @@ def made(offered: Iterable[Offered], allowed: Safety) -> set[tuple[str, Safety]]
     """Titles and classes of the fixes that are made first of each finding, so that no other is needed."""
     first: dict[str, tuple[str, Safety]] = {}
     for item in offered:
-        if not item.passed_over and item.safety in _CLASSES[: _CLASSES.index(allowed) + 1]:
+        half = item.half and allowed is Safety.UNSAFE
+        if not item.passed_over and not half and item.safety in _CLASSES[: _CLASSES.index(allowed) + 1]:
             first.setdefault(item.finding, (item.title, item.safety))
     return set(first.values())
 

@@ -32,3 +32,14 @@ def where(error: BaseException) -> str:
             place = f"{module}:{step.tb_lineno}"
         step = step.tb_next
     return place
+
+
+class Interrupted(Exception):
+    """A signal ended a run that changes the machine. The message says what it had done and what became of it.
+
+    `status` is the exit code: 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, told: str, status: int) -> None:
+        super().__init__(told)
+        self.status = status

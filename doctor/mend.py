@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from doctor import run
-from doctor.errors import UserError
+from doctor.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from doctor.engine.finding import Finding
     from doctor.fixes.fixer import Planned
+    from doctor.fixes.interrupt import Interruption
     from doctor.fixes.look import Look
     from doctor.fixes.record import RunRecord
-    from doctor.fixes.undo import TakenBack
+    from doctor.fixes.undo import TakenBack, Undone
     from doctor.hosts.base import Host
+    from doctor.reports.layout import Line
     from doctor.reports.model import Report
+
+_WIDTH = 100
+"""Columns of what is told when a run is interrupted."""
 
 
 def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], bool] | None = None) -> Report:
     """Examine this machine, make its safe fixes (`unsafe`: all), and report what is there afterwards.
 
-    `ask` is asked before each. Raises UserError for what the caller can mend.
+    `ask` is asked before each. Raises UserError for what the caller can mend, and Interrupted when a signal came:
+    the fix that was being made is taken back by then.
     """
-    from doctor.fixes.fixer import Fixer
+    from doctor.fixes.fixer import Attempt, Fixer
+    from doctor.fixes.interrupt import Interruption, Interruptions
     from doctor.fixes.operate import Operator
     from doctor.fixes.store import Store
     from doctor.fixes.undo import recover
     from doctor.hosts.live import LiveHost
     from doctor.hosts.redact import Redactor
+    from doctor.reports.changes import fixed_lines
     from doctor.reports.fixes import fix_reports
 
     if options.targets or options.demo or options.root:
@@ -47,15 +54,38 @@ def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], 
 
     # Whatever is to be fixed, all is watched: a cure must not break what was not asked about.
     whole = replace(options, app="", select=(), ignore=(), extend_select=(), min_severity="info")
-    with store.locked(), _interruptible():
-        recovered = recover(store, operator)
-        apps = _names(run.look(options, fresh())) if options.app else None
-        wanted = _wanted(options, apps)
-        fixer = Fixer(lambda: run.look(whole, fresh()), fresh, store, operator, wanted=wanted, unsafe=unsafe, ask=ask)
-        seen, attempts = fixer.fix(run.look(whole, fresh()))
-    if whole != options:
-        seen = run.look(options, fresh())
+
+    def look() -> Look:
+        return run.look(whole, fresh())
+
+    stop = Interruptions()
+    recovered: list[TakenBack] = []
+    attempts: tuple[Attempt, ...] = ()
+    try:
+        with stop.watched(), store.locked():
+            recovered = recover(store, operator, stop)
+            stop.check()
+            apps = _names(run.look(options, fresh())) if options.app else None
+            fixer = Fixer(
+                look, fresh, store, operator, wanted=_wanted(options, apps), unsafe=unsafe, ask=ask, stop=stop
+            )
+            try:
+                seen, attempts = fixer.fix(look())
+            except Interruption:
+                attempts = fixer.attempts
+                raise
+            if whole != options:
+                seen = run.look(options, fresh())
+    except Interruption as signal:
+        raise _interrupted(signal, fixed_lines(fix_reports(recovered, attempts), _WIDTH)) from None
     return run.report(seen, options, fix_reports(recovered, attempts))
+
+
+def _interrupted(signal: Interruption, told: list[Line]) -> Interrupted:
+    from doctor.reports.layout import plain
+
+    text = plain(told) or "nothing was changed"
+    return Interrupted(f"interrupted by {signal.name}\n{text}".rstrip(), 128 + signal.number)
 
 
 def _names(seen: Look) -> frozenset[str]:
@@ -77,30 +107,38 @@ def _wanted(options: run.Options, apps: frozenset[str] | None) -> Callable[[Find
     return wanted
 
 
-def plan(options: run.Options) -> tuple[Report, tuple[Planned, ...]]:
-    """The report, and every fix there is for it with its preview; nothing is changed."""
+def plan(options: run.Options, *, unsafe: bool = False) -> tuple[Report, tuple[Planned, ...]]:
+    """The report, and every fix there is for it with its preview; nothing is changed.
+
+    `unsafe`: as with --unsafe-fixes, where a whole fix takes the place of its safe half.
+    """
     from doctor.fixes.fixer import planned_fixes
 
     seen = run.look(options, run.open_host(options))
-    return run.report(seen, options), planned_fixes(seen)
+    return run.report(seen, options), planned_fixes(seen, unsafe=unsafe)
 
 
-def undo(name: str = "") -> tuple[TakenBack, ...]:
-    """Take back a run, by default the last one; what was interrupted is taken back in any case."""
+def undo(name: str = "") -> Undone:
+    """Take back a run, by default what was interrupted, or else the last one.
+
+    Raises UserError, and Interrupted when a signal came: the fix that was being taken back is taken back by then.
+    """
     from doctor.fixes import undo as undoing
+    from doctor.fixes.interrupt import Interruption, Interruptions
     from doctor.fixes.operate import Operator
     from doctor.fixes.store import Store
     from doctor.hosts.redact import Redactor
+    from doctor.reports.changes import undone_lines
 
     _needs_root("undo")
-    store, operator = Store(), Operator(Redactor())
-    with store.locked(), _interruptible():
-        wanted = store.load(name) if name else None
-        recovered = undoing.recover(store, operator)
-        if wanted is None and not recovered:
-            wanted = undoing.last(store)
-        # What was recovered is written down anew.
-        return (*recovered, *(undoing.undo(store, store.load(wanted.run), operator) if wanted else ()))
+    store, stop = Store(), Interruptions()
+    done = undoing.Undone()
+    try:
+        with stop.watched(), store.locked():
+            done = undoing.undo(store, Operator(Redactor()), stop, name)
+    except Interruption as signal:
+        raise _interrupted(signal, undone_lines(done, _WIDTH)) from None
+    return done
 
 
 def runs() -> tuple[RunRecord, ...]:
@@ -114,20 +152,3 @@ def runs() -> tuple[RunRecord, ...]:
 def _needs_root(what: str) -> None:
     if os.geteuid() != 0:
         raise UserError("only root can change this machine", what, "Run it with sudo; check alone works without.")
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A lost connection or a polite kill ends a run as Ctrl-C does: what was begun is taken back first."""
-    import signal
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [n for n in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

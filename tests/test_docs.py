@@ -43,8 +43,10 @@ def test_a_fix_without_a_record_is_not_proven() -> None:
 
 def test_only_the_first_fix_of_a_finding_is_credited(replays: Replays) -> None:
     found = replays(recording.FIXTURES / "daemon-reload-missing" / f"restarted{recording.SUFFIX}").offered
-    [restart] = [item for item in found if item.rule == "daemon-reload-missing"]
-    assert restart.safety is Safety.UNSAFE
+    half, restart = [item for item in found if item.rule == "daemon-reload-missing"]
+    assert (half.safety, half.half, restart.safety) == (Safety.SAFE, True, Safety.UNSAFE)
+    assert fixes_page.made([half, restart], Safety.UNSAFE) == {(restart.title, Safety.UNSAFE)}
+    assert fixes_page.made([half, restart], Safety.SAFE) == {(half.title, Safety.SAFE)}
     safe = replace(restart, title="First", safety=Safety.SAFE)
     assert {safety for _, safety in fixes_page.made([restart], Safety.UNSAFE)} == {Safety.UNSAFE}
     assert {safety for _, safety in fixes_page.made([safe, restart], Safety.UNSAFE)} == {Safety.SAFE}

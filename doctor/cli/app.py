@@ -11,7 +11,7 @@ import typer
 
 from doctor.cli import check, explain, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
-from doctor.errors import UserError, where
+from doctor.errors import Interrupted, UserError, where
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -52,7 +52,10 @@ def _root(
 
 
 def main() -> int:
-    """Run the command line and return its exit code: 2 for the caller's error, 3 for a bug of ours, 130 for Ctrl-C."""
+    """Run the command line and return its exit code: 2 for the caller's error, 3 for a bug of ours.
+
+    128 and the number of a signal that ended a run which changes the machine: 130 for Ctrl-C, as Typer has it for all.
+    """
     _stand_in()
     out = sys.stdout
     try:
@@ -64,10 +67,9 @@ def main() -> int:
         if sys.stdout is not out:  # Typer puts another in its place where the reader of --help has gone (`| head`)
             return 0
         raise
-    except KeyboardInterrupt as interrupt:
-        if interrupt.args:
-            complain(f"flaskdoctor: {interrupt}")
-        return 130
+    except Interrupted as interrupted:
+        complain(f"flaskdoctor: {interrupted}")
+        return interrupted.status
     except OSError as error:
         if error.errno == errno.EPIPE:  # nobody hears what was wrong with the options
             return 2

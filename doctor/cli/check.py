@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doctor.cli.options import FailOn, Format, Level, given, seconds, words
+from doctor.cli.options import FailOn, Format, Level, given, note_ignored_variables, seconds, words
 from doctor.errors import UserError
 from doctor.frozen import frozen
 
@@ -81,14 +81,12 @@ def check(
             help="Send one HTTP request through nginx and one to Gunicorn. Default: connect, send nothing.",
         ),
     ] = False,
-    fix: Annotated[
-        bool, typer.Option("--fix", envvar="FLASKDOCTOR_FIX", help="Make the safe fixes, then report what remains.")
-    ] = False,
+    # What changes the machine is said where it is typed: no variable, such as one of root's cron, stands for it.
+    fix: Annotated[bool, typer.Option("--fix", help="Make the safe fixes, then report what remains.")] = False,
     unsafe_fixes: Annotated[
         bool,
         typer.Option(
             "--unsafe-fixes",
-            envvar="FLASKDOCTOR_UNSAFE_FIXES",
             help="With --fix or --diff: also fixes that drop requests or change behaviour.",
         ),
     ] = False,
@@ -98,7 +96,7 @@ def check(
     ] = False,
     interactive: Annotated[
         bool,
-        typer.Option("--interactive", envvar="FLASKDOCTOR_INTERACTIVE", help="With --fix: ask before each fix."),
+        typer.Option("--interactive", help="With --fix: ask before each fix."),
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", envvar="FLASKDOCTOR_STRICT", help="Exit with 4 if a check could not be made.")
@@ -120,6 +118,7 @@ def check(
     Exit code: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or configuration,
     3 a bug of flaskdoctor, 4 nothing to check, or --strict and a check that could not be made.
     """
+    note_ignored_variables()
     files = [(path, _format_of(path)) for path in output or ()]
     from doctor import run
 
@@ -193,7 +192,7 @@ def _show_plan(options: Options, how: _Mending) -> tuple[Report, bool]:
     from doctor.reports.changes import planned_lines
 
     with progress("flaskdoctor is looking …"):
-        report, planned = mend.plan(options)
+        report, planned = mend.plan(options, unsafe=how.unsafe)
     shown = [item for item in planned if how.unsafe or item.fix.safety is Safety.SAFE]
     more = sum(1 for item in planned if item not in shown and not item.objection)
     return report, _tried(lambda: emit_lines(planned_lines(shown, unsafe=how.unsafe, more=more)))

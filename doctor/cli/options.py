@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 
 from doctor.errors import UserError
@@ -37,6 +38,20 @@ class TableFormat(str, Enum):
 
     TEXT = "text"
     JSON = "json"
+
+
+_TYPED = ("--fix", "--unsafe-fixes", "--interactive")
+"""Options that change the machine, or say how: every other has a variable."""
+
+
+def note_ignored_variables() -> None:
+    """Say on standard error which variables are taken for options that have none."""
+    from doctor.cli.output import complain
+
+    for option in _TYPED:
+        name = f"FLASKDOCTOR_{option[2:].upper().replace('-', '_')}"
+        if os.environ.get(name):
+            complain(f"flaskdoctor: {name} is ignored: what changes the machine is given as an option ({option})")
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -15,8 +15,8 @@ def undo(
 ) -> None:
     """Take back what `check --fix` changed: every file byte for byte, then what systemd and Nginx know of it.
 
-    A file that somebody changed since is left as it is. Exit code: 0 all is as before, or there was nothing to take
-    back, 1 something could not be taken back, 2 wrong usage.
+    A file that somebody changed since is left as it is. Exit code: 0 all of the run is as before, or there was nothing
+    to take back, 1 something of it stands, 2 wrong usage, 128 and its number for a signal.
     """
     import sys
 
@@ -30,6 +30,6 @@ def undo(
     if show:
         emit_lines(run_lines(mend.runs()))
         return
-    items = mend.undo(run)
-    emit_lines(undone_lines(items, width(sys.stdout)))
-    raise typer.Exit(1 if any(item.left for item in items) else 0)
+    done = mend.undo(run)
+    emit_lines(undone_lines(done, width(sys.stdout)))
+    raise typer.Exit(0 if done.whole else 1)

@@ -10,7 +10,8 @@ from enum import Enum
 from doctor.engine.actions import bind_action
 from doctor.engine.diagnosis import leading_to
 from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, look
-from doctor.engine.finding import BoundFix, Finding, Previewer, SubjectRef, evidence, fingerprint
+from doctor.engine.finding import BoundFix, Finding, FixPreview, Previewer, SubjectRef, evidence, fingerprint
+from doctor.engine.restarts import failing, with_resets
 from doctor.engine.rule import Case, Fix, Rule
 from doctor.engine.subjects import SUBJECTS, Instance
 from doctor.facts.apps.topology import Facts
@@ -71,6 +72,11 @@ def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgeme
     """Judge every subject by every rule. `preview` (doctor.fixes.preview) says what a fix would do."""
     instances: dict[str, tuple[Instance, ...] | str] = {}
     results: list[Result] = []
+    down = failing(facts.systemd.units)
+
+    def shown(fix: BoundFix) -> FixPreview:
+        return preview(with_resets(fix, down))
+
     for rule in rules:
         if rule.subject not in instances:
             instances[rule.subject] = _expand(rule.subject, facts)
@@ -78,7 +84,7 @@ def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgeme
         if isinstance(subjects, str):
             results.append(Result(rule, SubjectRef(rule.subject, ""), "", Outcome.ERROR, subjects))
         else:
-            results += [_judge(rule, instance, preview) for instance in subjects]
+            results += [_judge(rule, instance, shown) for instance in subjects]
     return Judgement(tuple(results))
 
 

@@ -229,14 +229,25 @@ def link(seen: Entry, target: str, attributes: Attributes, temporary: str, *, ke
     with _place(seen) as (directory, name):
         try:
             os.symlink(target, temporary, dir_fd=directory)
-            os.chown(temporary, attributes.uid, attributes.gid, dir_fd=directory, follow_symlinks=False)
-            if keep_time:
-                times = (attributes.mtime_ns, attributes.mtime_ns)
-                os.utime(temporary, ns=times, dir_fd=directory, follow_symlinks=False)
+            with _opened(temporary, os.O_PATH, directory) as made:
+                _own(made, target, attributes, seen.path, keep_time=keep_time)
             _put(seen, directory, temporary, name)
         except BaseException:
             _discard(directory, temporary)
             raise
+
+
+def _own(made: int, target: str, attributes: Attributes, path: str, *, keep_time: bool) -> None:
+    """Give the very link that is open its owner: by its name, a file that somebody put there meanwhile would get it."""
+    found = os.fstat(made)
+    ours = stat.S_ISLNK(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+    if not ours or os.readlink("", dir_fd=made) != target:
+        raise Refused(f"{path}: somebody else changes its folder meanwhile")
+    # fchown(2) takes no descriptor of O_PATH; this name of it leads to the link itself (proc_pid_fd(5)).
+    name = f"/proc/self/fd/{made}"
+    os.chown(name, attributes.uid, attributes.gid)
+    if keep_time:
+        os.utime(name, ns=(attributes.mtime_ns, attributes.mtime_ns))
 
 
 def set_attributes(seen: Entry, attributes: Attributes) -> None:

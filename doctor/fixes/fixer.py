@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
+from doctor.facts.apps.topology import App
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known
 from doctor.fixes import disk, guard
 from doctor.fixes.disk import Kind, Refused
+from doctor.fixes.interrupt import Interruptions
 from doctor.fixes.look import Key, Look, follows, is_gone, is_unsure, key, new_failures
 from doctor.fixes.operate import Failed, Operator
 from doctor.fixes.plan import CannotPlan, Plan, Rewrite, Verb, plan
@@ -30,6 +33,8 @@ PATIENCE = 30.0
 STEADY = 2.0
 """Seconds that it must hold, where processes were started: a master that cannot boot its workers ends within one."""
 _PAUSE = 0.3
+_DEFAULT_WAIT = 60.0
+"""Seconds, of proxy_read_timeout."""
 _UNSEEN = "whether it is cured could not be seen"
 _MOVES_PROCESSES = frozenset({Verb.START, Verb.RELOAD, Verb.RESTART, Verb.NGINX_RELOAD})
 
@@ -76,6 +81,7 @@ class Fixer:
         wanted: Callable[[Finding], bool] = lambda finding: True,
         unsafe: bool = False,
         ask: Callable[[Planned], bool] | None = None,
+        stop: Interruptions | None = None,
     ) -> None:
         self._look = look
         self._fresh = fresh
@@ -84,8 +90,14 @@ class Fixer:
         self._wanted = wanted
         self._unsafe = unsafe
         self._ask = ask
+        self._stop = stop or Interruptions()
         self._run: RunRecord = store.create()
         self._tried: dict[tuple[Key, str], Attempt] = {}
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every fix that was tried so far, in order."""
+        return tuple(self._tried.values())
 
     def fix(self, first: Look) -> tuple[Look, tuple[Attempt, ...]]:
         """Fix what may be fixed, and return the last look with every fix that was tried or left alone, in order."""
@@ -93,15 +105,14 @@ class Fixer:
         chosen, left_alone = self._next(look)
         while chosen is not None:
             finding, fix = chosen
-            attempt, look = self._attempt(finding, fix, look)
-            self._tried[key(finding), fix.title] = attempt
+            look = self._attempt(finding, fix, look)
             chosen, left_alone = self._next(look)
         return look, (*self._tried.values(), *left_alone)
 
     def _next(self, look: Look) -> tuple[tuple[Finding, FixPreview] | None, list[Attempt]]:
         """The first fix, causes first, that was not tried yet and that nothing speaks against; those passed over."""
         left_alone: list[Attempt] = []
-        for finding, fix in candidates(look):
+        for finding, fix in candidates(look, unsafe=self._unsafe):
             at = key(finding), fix.title
             if at in self._tried or not self._wanted(finding):
                 continue
@@ -116,36 +127,46 @@ class Fixer:
                 return (finding, fix), left_alone
         return None, left_alone
 
-    def _attempt(self, finding: Finding, fix: FixPreview, look: Look) -> tuple[Attempt, Look]:
-        def ended(result: Result, detail: str = "", run: str = "") -> Attempt:
-            return Attempt(finding, fix, result, detail, run)
+    def _attempt(self, finding: Finding, fix: FixPreview, look: Look) -> Look:
+        """Make one fix, whole or not at all, and write down what became of it; the look afterwards."""
+
+        def ended(result: Result, detail: str = "", run: str = "") -> None:
+            self._tried[key(finding), fix.title] = Attempt(finding, fix, result, detail, run)
 
         try:
             transaction, planned = self._begin(finding, fix, look)
         except (CannotPlan, Refused) as error:
-            return ended(Result.SKIPPED, str(error)), look
+            ended(Result.SKIPPED, str(error))
+            return look
         except OSError as error:
-            return ended(Result.FAILED, f"nothing was changed: {_told(error)}"), look
+            ended(Result.FAILED, f"nothing was changed: {_told(error)}")
+            return look
         try:
             transaction.apply(_runners(look))
             cured = self._settled(finding, look, planned)
             transaction.commit()
-        except (Failed, Unready, Refused, OSError) as error:
-            left = transaction.roll_back()
-            reason = _told(error)
-            if left:
-                return ended(Result.FAILED, f"{reason}; not taken back: {'; '.join(left)}", self._run.run), self._look()
-            if not transaction.record.steps and transaction.record.begun:
-                return ended(Result.FAILED, reason), self._look()
-            return ended(Result.ROLLED_BACK, reason), self._look()
-        except KeyboardInterrupt:
-            left = transaction.roll_back()
-            told = f"not taken back: {'; '.join(left)}" if left else "what was begun is taken back"
-            raise KeyboardInterrupt(f"interrupted; {told}") from None
+        except (Failed, Unready, Refused, OSError, KeyboardInterrupt) as error:
+            with self._stop.held():
+                left = transaction.roll_back()
+                ended(*self._taken_back(transaction.record, _told(error), left))
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            self._stop.check()
+            return self._look()
         except BaseException:
-            transaction.roll_back()
+            with self._stop.held():
+                transaction.roll_back()
             raise
-        return ended(Result.APPLIED, _UNSEEN if is_unsure(finding, cured) else "", self._run.run), cured
+        ended(Result.APPLIED, _UNSEEN if is_unsure(finding, cured) else "", self._run.run)
+        return cured
+
+    def _taken_back(self, record: FixRecord, reason: str, left: list[str]) -> tuple[Result, str, str]:
+        """How a fix that was not good enough ended; `left`: what of it could not be taken back."""
+        if left:
+            return Result.FAILED, f"{reason}; not taken back: {'; '.join(left)}", self._run.run
+        if not record.steps and record.begun:
+            return Result.FAILED, reason, ""
+        return Result.ROLLED_BACK, reason, ""
 
     def _begin(self, finding: Finding, fix: FixPreview, look: Look) -> tuple[Transaction, Plan]:
         planned = plan(fix.actions, _raw)
@@ -172,7 +193,7 @@ class Fixer:
         while True:
             now = self._look()
             moment = time.monotonic()
-            trouble = _trouble(finding, before, now)
+            trouble = _trouble(finding, before, now, planned)
             if not trouble:
                 good_since = good_since or moment
                 if not moving or moment - good_since >= STEADY:
@@ -191,21 +212,33 @@ class Fixer:
             time.sleep(_PAUSE)
 
 
-def planned_fixes(look: Look) -> tuple[Planned, ...]:
-    """What could be made after this look, in order, and what would be left alone."""
+def planned_fixes(look: Look, *, unsafe: bool) -> tuple[Planned, ...]:
+    """What could be made after this look, in order, and what would be left alone. `unsafe`: with --unsafe-fixes."""
     return tuple(
-        Planned(finding, in_full(fix, look.host), objection(finding, fix, look)) for finding, fix in candidates(look)
+        Planned(finding, in_full(fix, look.host), objection(finding, fix, look))
+        for finding, fix in candidates(look, unsafe=unsafe)
     )
 
 
-def candidates(look: Look) -> list[tuple[Finding, FixPreview]]:
-    """Every fix that a machine can make, in the order of the diagnosis; of each finding the safe ones first."""
+def candidates(look: Look, *, unsafe: bool) -> list[tuple[Finding, FixPreview]]:
+    """Every fix that a machine can make, in the order of the diagnosis; of each finding the safe ones first.
+
+    A safe fix that is but the first half of an unsafe one is left out where the whole may be made.
+    """
     return [
         (finding, fix)
         for finding in look.diagnosis.findings
         for fix in sorted(finding.fixes, key=lambda fix: fix.safety is not Safety.SAFE)
-        if fix.actions
+        if fix.actions and not (unsafe and is_half(fix, finding))
     ]
+
+
+def is_half(fix: FixPreview, finding: Finding) -> bool:
+    """A safe fix that another one of the finding begins with."""
+    return fix.safety is Safety.SAFE and any(
+        len(other.actions) > len(fix.actions) and all(action in other.actions for action in fix.actions)
+        for other in finding.fixes
+    )
 
 
 def objection(finding: Finding, fix: FixPreview, look: Look) -> str:
@@ -215,8 +248,10 @@ def objection(finding: Finding, fix: FixPreview, look: Look) -> str:
     return guard.objection(finding, fix, look.facts)
 
 
-def _trouble(finding: Finding, before: Look, now: Look) -> str:
-    new = new_failures(before, now)
+def _trouble(finding: Finding, before: Look, now: Look, planned: Plan) -> str:
+    # What systemd reads anew touches nothing that runs: it reveals what was written before, and that is not its doing.
+    reads = not planned.changes and all(operation.verb is Verb.DAEMON_RELOAD for operation in planned.operations)
+    new = () if reads else new_failures(before, now)
     if new:
         return f"it would have led to {new[0].name}: {new[0].message}"
     if is_unsure(finding, now):
@@ -226,12 +261,17 @@ def _trouble(finding: Finding, before: Look, now: Look) -> str:
 
 def _runners(look: Look) -> Mapping[str, Runner]:
     return {
-        unit.name: Runner(unit, _preflight(unit, gunicorn))
+        unit.name: Runner(unit, _preflight(unit, gunicorn), _patience(app))
         for app in look.facts.apps
         for unit in app.units
         for gunicorn in app.gunicorns
         if gunicorn.name == unit.name
     }
+
+
+def _patience(app: App) -> float:
+    """The shortest time that nginx waits for an answer of the app; its default where that is not known."""
+    return min((route.location.read_timeout.or_(_DEFAULT_WAIT) for route in app.routes), default=math.inf)
 
 
 def _preflight(unit: Unit, gunicorn: Gunicorn) -> str:
@@ -270,6 +310,8 @@ def _nature(seen: Stat | Missing | Unseen) -> object:
 def _told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    if isinstance(error, KeyboardInterrupt):
+        return "it was interrupted"
     if isinstance(error, Unready):
         return f"the app does not load, a reload or restart would take it down: {error}"
     return str(error)

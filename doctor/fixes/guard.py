@@ -6,8 +6,9 @@ from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
 from doctor.facts.apps.topology import App, Facts
+from doctor.facts.gunicorn.handover import LOSSLESS_FROM
 from doctor.facts.systemd import Unit
-from doctor.facts.value import ABSENT, Known, Unknown
+from doctor.facts.value import ABSENT, Absent, Known, Unknown
 from doctor.fixes.plan import NGINX
 
 _GRACEFUL = frozenset({"hup", "graceful"})
@@ -52,7 +53,7 @@ def _unsafe(action: BoundAction, app: App | None, facts: Facts) -> str:
         case "systemd.reload":
             return _reload_objection(action.text("unit"), app)
         case "systemd.start" if action.text("unit") == NGINX:
-            return "" if _enabled(NGINX, facts) else f"{NGINX} is not enabled"
+            return _nginx_start_objection(facts)
         case "systemd.start":
             return _start_objection(action.text("unit"), app)
         case _:
@@ -69,7 +70,21 @@ def _reload_objection(unit: str, app: App | None) -> str:
     effective = app.release.hup_effective
     if not isinstance(effective, Known) or not effective.value:
         return "a reload is not known to bring the new code"
-    return _boot_objection(app)
+    return _loss_objection(unit, app) or _boot_objection(app)
+
+
+def _loss_objection(unit: str, app: App) -> str:
+    """Some workers drop connections when they are replaced."""
+    kept = next((gunicorn.reload_keeps_requests for gunicorn in app.gunicorns if gunicorn.name == unit), ABSENT)
+    match kept:
+        case Known(True):
+            return ""
+        case Known():
+            return f"a reload of such workers loses requests (none of sync ones, none from Gunicorn {LOSSLESS_FROM} on)"
+        case Unknown(reason):
+            return reason
+        case Absent():
+            return f"no Gunicorn of {unit} runs"
 
 
 def _start_objection(unit: str, app: App | None) -> str:
@@ -80,7 +95,38 @@ def _start_objection(unit: str, app: App | None) -> str:
         return f"{unit} is not enabled: it may be stopped on purpose"
     if not app.routes:
         return f"Nginx sends nothing to {app.name}"
-    return _boot_objection(app)
+    return _boot_objection(app) or _failure_objection(own, app)
+
+
+def _failure_objection(unit: Unit, app: App) -> str:
+    """What the last start failed of must be known to be gone: by what was looked up since."""
+    failure = app.log.failure
+    if isinstance(failure, Absent) or unit.result.is_("signal"):
+        return ""
+    if isinstance(failure, Unknown):
+        return "" if unit.result.is_("success") else f"why it does not run could not be told: {failure.reason}"
+    variable, expected = app.log.boot_missing_variable, app.environment.expected
+    taken = next((gunicorn.taken for gunicorn in app.gunicorns if gunicorn.name == unit.name), ABSENT)
+    gone = (
+        # The code loads, as was just seen: what it imports is there by now.
+        isinstance(app.log.boot_traceback_missing_module, Known),
+        isinstance(variable, Known) and isinstance(expected, Known) and variable.value in expected.value,
+        isinstance(app.log.address_in_use, Known) and isinstance(taken, Absent),
+    )
+    return "" if any(gone) else f"its last start failed, and nothing shows that the reason is gone: {failure.value}"
+
+
+def _nginx_start_objection(facts: Facts) -> str:
+    """Files are tested before it is started; names that do not resolve and the like, only nginx itself could tell."""
+    if not _enabled(NGINX, facts):
+        return f"{NGINX} is not enabled"
+    match facts.nginx.start_failure:
+        case Known(why):
+            return f"its last start failed, and nothing shows that the reason is gone: {why}"
+        case Unknown(reason):
+            return f"why its last start failed could not be told: {reason}"
+        case _:
+            return ""
 
 
 def _own(unit: str, app: App | None) -> Unit | None:

@@ -30,12 +30,14 @@ class Operator:
         self._redactor = redactor
 
     def do(self, operation: Operation) -> None:
-        """Carry out one operation. Raises Failed."""
+        """Carry out one operation; Nginx is reloaded and started only with files that it accepts. Raises Failed."""
         if operation.verb is Verb.NGINX_RELOAD:
             self.test_nginx()
             self.systemctl("reload", NGINX)
-        else:
-            self.systemctl(operation.verb.value, operation.unit)
+            return
+        if operation == Operation(Verb.START, NGINX):
+            self.test_nginx()
+        self.systemctl(operation.verb.value, operation.unit)
 
     def systemctl(self, verb: str, unit: str = "") -> None:
         """`systemctl VERB [UNIT]`. Raises Failed."""

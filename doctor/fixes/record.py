@@ -75,6 +75,11 @@ class FixRecord:
     state: State = State.BEGUN
 
     @property
+    def stands(self) -> bool:
+        """Something of it may lie on the machine that can be taken back."""
+        return self.state in (State.BEGUN, State.APPLIED, State.LEFT) and not self.lasting
+
+    @property
     def lasting(self) -> bool:
         """Nothing of it can be taken back: processes read their code or their files anew, and nothing else changed."""
         return not self.steps and not any(op.verb in (Verb.START, Verb.ENABLE) for op in self.operations)

@@ -40,30 +40,31 @@ class Unready(Exception):
     """The app does not load: a reload or restart would take it down. The message is its last words."""
 
 
-def rehearse(unit: Unit, command: str, operator: Operator) -> bool:
-    """Let Gunicorn load the app by `command` (of facts.gunicorn.preflight). Raises Unready.
+def rehearse(unit: Unit, command: str, operator: Operator) -> float:
+    """Let Gunicorn load the app by `command` (of facts.gunicorn.preflight); the seconds it took. Raises Unready.
 
-    False: it cannot be rehearsed faithfully, and nothing was run.
+    0.0: it cannot be rehearsed faithfully, and nothing was run.
     """
     text = _unit_text(unit, command)
     if text is None:
-        return False
+        return 0.0
     name = f"{REHEARSAL}{unit.name}"
     path = f"{_FOLDER}/{name}"
     clean()
-    since = time.time()
+    since, begun = time.time(), time.monotonic()
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
         operator.do(Operation(Verb.START, name))
+        seconds = time.monotonic() - begun
     except Failed as error:
         raise Unready(operator.last_words(name, since) or str(error)) from error
     finally:
         clean()
         with suppress(Failed):
             operator.do(Operation(Verb.RESET_FAILED, name))
-    return True
+    return seconds
 
 
 def clean() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from doctor.engine.rule import Safety
 from doctor.facts.systemd import Unit
 from doctor.fixes import rehearsal
 from doctor.fixes.disk import Kind, Refused
@@ -28,6 +30,8 @@ class Runner:
 
     unit: Unit
     preflight: str
+    patience: float = math.inf
+    """Seconds that nginx waits for an answer of it: requests wait while new workers import the app."""
 
 
 def units_of(operations: Iterable[Operation], operator: Operator) -> dict[str, UnitState]:
@@ -70,10 +74,20 @@ class Transaction:
         for number, operation in enumerate(self.record.operations, 1):
             runner = runners.get(operation.unit)
             if operation.verb in _LOADS_CODE and runner is not None and runner.preflight:
-                rehearsal.rehearse(runner.unit, runner.preflight, self._operator)
+                self._rehearse(operation, runner)
             self.record.begun = number
             self._store.save(self._run)
             self._operator.do(operation)
+
+    def _rehearse(self, operation: Operation, runner: Runner) -> None:
+        """Raises Failed where a safe reload would keep requests waiting for longer than nginx does."""
+        seconds = rehearsal.rehearse(runner.unit, runner.preflight, self._operator)
+        safe_reload = operation.verb is Verb.RELOAD and self.record.safety == Safety.SAFE.value
+        if safe_reload and seconds >= runner.patience:
+            raise Failed(
+                f"the app takes {seconds:.1f} s to load, and nginx waits {runner.patience:g} s for an answer: requests "
+                "that come meanwhile would fail"
+            )
 
     def commit(self) -> None:
         """It is cured."""

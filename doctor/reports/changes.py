@@ -12,7 +12,7 @@ from doctor.reports.model import AppliedFixReport
 if TYPE_CHECKING:
     from doctor.fixes.fixer import Planned
     from doctor.fixes.record import RunRecord
-    from doctor.fixes.undo import TakenBack
+    from doctor.fixes.undo import Undone
 
 _MARKS = {
     "applied": ("✓", "ok", ""),
@@ -70,10 +70,10 @@ def question_lines(planned: Planned, width: int) -> list[Line]:
     return [*out, *(line(("     ", ""), (command, "command")) for command in fix.commands)]
 
 
-def undone_lines(items: Sequence[TakenBack], width: int) -> list[Line]:
-    """What was taken back, and what could not be."""
+def undone_lines(done: Undone, width: int) -> list[Line]:
+    """What was taken back, what could not be, and what stands."""
     out: list[Line] = []
-    for item in items:
+    for item in done.items:
         fix = item.fix
         mark, style = ("✗", "error") if item.left else ("·", "dim") if fix.lasting else ("✓", "ok")
         out.append(line((mark, style), (f" {fix.rule} {fix.name}", "title"), (f" · {fix.subject} · {fix.title}", "")))
@@ -81,17 +81,43 @@ def undone_lines(items: Sequence[TakenBack], width: int) -> list[Line]:
             out += paragraph("It had changed no file, and what was read anew cannot be unread.", width, 2)
         for sentence in item.left:
             out += paragraph(sentence, width, 2, "error")
-    if not out:
-        return [line(("nothing to take back", ""))]
-    left = sum(1 for item in items if item.left)
-    runs = ", ".join(dict.fromkeys(item.run for item in items))
+    for copies in dict.fromkeys(item.copies for item in done.items if item.left):
+        out.append(line((f"  What was there before lies in {copies}", "")))
+    return [*out, *_standing(done), _outcome(done)]
+
+
+def _standing(done: Undone) -> list[Line]:
+    """What stands still: each fix of the runs that were meant which was not come to, and how many of older ones."""
+    own = [(run, fix) for run, fix in done.standing if run in done.meant]
+    out = [
+        line(("✗", "error"), (f" {fix.rule} {fix.name}", "title"), (f" · {fix.subject} · {fix.title}: it stands", ""))
+        for _, fix in own
+        if not any(fix is item.fix for item in done.items)
+    ]
+    out += [
+        line(("  To try again: ", ""), (f"flaskdoctor undo {run}", "command"))
+        for run in dict.fromkeys(run for run, _ in own)
+    ]
+    older = len(done.standing) - len(own)
+    if older:
+        what = "1 fix of an older run stands" if older == 1 else f"{older} fixes of older runs stand"
+        out.append(line((f"  {what}: ", ""), ("flaskdoctor undo --list", "command")))
+    return out
+
+
+def _outcome(done: Undone) -> Line:
+    runs = ", ".join(dict.fromkeys(item.run for item in done.items))
+    left = sum(1 for item in done.items if item.left)
     if left:
-        for copies in dict.fromkeys(item.copies for item in items if item.left):
-            out.append(line((f"  What was there before lies in {copies}", "")))
-        return [*out, line((f"{left} of {len(items)} could not be taken back whole ({runs})", "error"))]
-    if all(item.fix.lasting for item in items):
-        return [*out, line((f"nothing to take back ({runs})", ""))]
-    return [*out, line((f"all is as before ({runs})", "ok"))]
+        return line((f"{left} of {len(done.items)} could not be taken back whole ({runs})", "error"))
+    if not done.whole:
+        return line(("not everything is taken back", "error"))
+    if not runs:
+        return line(("nothing to take back", ""))
+    lasting = [item.fix.lasting for item in done.items]
+    if all(lasting):
+        return line((f"nothing to take back ({runs})", ""))
+    return line((f"all {'else ' if any(lasting) else ''}is as before ({runs})", "ok"))
 
 
 def run_lines(runs: Sequence[RunRecord]) -> list[Line]:

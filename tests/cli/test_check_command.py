@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from reports.report_samples import BUG, FAULT, HEALTHY, HOSTILE, INCOMPLETE, INFO, NOTHING, SEVERAL
 
-from doctor import run
+from doctor import mend, run
 from doctor.cli import output, progress
 from doctor.errors import UserError
 from doctor.reports.model import Report
@@ -212,9 +212,22 @@ def test_every_option_has_a_variable(command: str, prefix: str, doctor) -> None:
     options = set(re.findall(r"(?m)^  (?:-\w, )?--([a-z-]+)", shown)) - {"help"}
     words = set(shown.replace(";", " ").replace("]", " ").split())
     assert options
-    for option in options:
+    for option in options - {"fix", "unsafe-fixes", "interactive"}:
         name = option.replace("-", "_").upper()
         assert {f"FLASKDOCTOR_{name}", f"FLASKDOCTOR_{prefix}{name}"} & words, option
+
+
+@pytest.mark.parametrize("option", ["--fix", "--unsafe-fixes", "--interactive"])
+def test_no_variable_changes_the_machine(option: str, doctor, finds, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    finds(FAULT)
+    monkeypatch.setattr(mend, "fix", lambda *_, **__: pytest.fail("it fixed"))
+    usual = doctor("check")
+    name = f"FLASKDOCTOR_{option[2:].upper().replace('-', '_')}"
+    monkeypatch.setenv(name, "1")
+    done = doctor("check")
+    assert (done.code, done.out) == (usual.code, usual.out)
+    assert done.err == f"flaskdoctor: {name} is ignored: what changes the machine is given as an option ({option})\n"
+    assert name not in doctor("check", "--help").out
 
 
 def test_unwritable_file_hides_no_bug(doctor, finds) -> None:  # type: ignore[no-untyped-def]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from doctor.cli.ask import ask
 from doctor.engine.finding import FixPreview
 from doctor.engine.rule import Safety
 from doctor.fixes import rehearsal, steps, store
+from doctor.fixes import undo as undoing
 from doctor.fixes.disk import Attributes
 from doctor.fixes.plan import Rewrite
 from doctor.fixes.record import FixRecord, RunRecord, State
@@ -42,10 +44,14 @@ class Case:
             made = steps.prepare((change,), name, lambda content: self.store.keep(its, content))
             record = FixRecord("GUN900", "some-fault", "shop", "Do it", "safe", tuple(s for s, _ in made), (), {})
             record.state = state
-            its.fixes.append(record)
+            its.fixes += [*self._fixes(name), record]
             for step, content in made:
                 steps.take(step, content)
             self.store.save(its)
+
+    def _fixes(self, name: str) -> list[FixRecord]:
+        """Of this run, so far."""
+        return [fix for run in self.store.runs() if run.run == name for fix in run.fixes]
 
 
 @pytest.fixture
@@ -164,6 +170,38 @@ def test_a_folder_of_somebody_else_is_refused(doctor: Doctor, case: Case) -> Non
     assert (done.code, done.out) == (2, "")
     assert "root alone" in done.err
     assert str(case.store.home) in done.err
+
+
+# A signal comes.
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_signal_ends_undo_and_what_stands_is_said(
+    doctor: Doctor, case: Case, number: signal.Signals, code: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.run(FIRST, "1")
+    case.run(FIRST, "2")
+    real = undoing.revert
+
+    def revert(*given: Any, **more: Any) -> list[str]:
+        for _ in range(times):
+            os.kill(os.getpid(), number)
+        return real(*given, **more)
+
+    monkeypatch.setattr(undoing, "revert", revert)
+    before = signal.getsignal(number)
+    done = doctor("undo")
+    assert (done.code, done.out) == (code, "")
+    assert done.err.splitlines() == [
+        f"flaskdoctor: interrupted by {number.name}",
+        "✓ GUN900 some-fault · shop · Do it",
+        "✗ GUN900 some-fault · shop · Do it: it stands",
+        f"  To try again: flaskdoctor undo {FIRST}",
+        "not everything is taken back",
+    ]
+    assert case.file.read_text() == "1"
+    assert signal.getsignal(number) == before
 
 
 # Without root.

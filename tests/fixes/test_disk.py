@@ -666,3 +666,39 @@ def test_a_temporary_name_that_is_taken_is_not_written_through(place: Path, site
         replaced(site)
     assert (place / "victim").read_text() == "victim"
     assert site.read_bytes() == b"old\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+def test_a_link_is_given_its_owner_and_time_and_nothing_else_is(place: Path) -> None:
+    (place / "victim").write_text("root's")
+    before = os.lstat(place / "victim")
+    seen = disk.look(str(place / "mine"), follow=False)
+    disk.link(seen, "victim", Attributes(0o777, STRANGER, STRANGER, 10**18), ".new", keep_time=True)
+    made = os.lstat(place / "mine")
+    assert (made.st_uid, made.st_gid, made.st_mtime_ns) == (STRANGER, STRANGER, 10**18)
+    assert os.lstat(place / "victim") == before
+
+
+@pytest.mark.parametrize("swapped", ["a hard link", "another link"])
+def test_what_is_put_in_the_place_of_the_new_link_gets_no_owner(
+    place: Path, swapped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = place / "victim"
+    victim.write_text("root's")
+    real = os.symlink
+
+    def swap(target: str, name: str, *, dir_fd: int) -> None:
+        real(target, name, dir_fd=dir_fd)
+        (place / name).unlink()
+        if swapped == "a hard link":
+            os.link(victim, place / name)
+        else:
+            real("victim", place / name)
+
+    monkeypatch.setattr(os, "symlink", swap)
+    monkeypatch.setattr(os, "chown", lambda *_, **__: pytest.fail("it was given away"))
+    seen = disk.look(str(place / "mine"), follow=False)
+    with pytest.raises(Refused, match="somebody else"):
+        disk.link(seen, "r2", attributes(), ".new")
+    assert not (place / "mine").exists()
+    assert victim.read_text() == "root's"

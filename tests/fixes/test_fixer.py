@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from doctor.facts.systemd import Systemd
 from doctor.facts.value import Absent, Unknown
 from doctor.fixes import fixer as fixers
 from doctor.fixes.fixer import Attempt, Fixer, Planned, Result, planned_fixes
+from doctor.fixes.interrupt import Interruption, Interruptions
 from doctor.fixes.look import Look
 from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Verb
@@ -497,6 +499,40 @@ def test_what_cannot_go_back_is_told_with_the_run(world: World, file: Path) -> N
     assert file.read_text() == "an edit of the second admin"
 
 
+# The safe half of a fix.
+
+
+DAEMON_RELOAD = act("systemd.daemon-reload")
+
+
+def halves(world: World) -> None:
+    """A fault of two halves; reading the files reveals another one."""
+    world.fault("fault", a_fix(DAEMON_RELOAD, title="half"), a_fix(DAEMON_RELOAD, RESTART, safety=Safety.UNSAFE))
+    world.then[Verb.DAEMON_RELOAD] = lambda: (world.cure("fault")(), world.fault("revealed"))
+
+
+def test_what_reading_reveals_is_not_its_fault(world: World) -> None:
+    halves(world)
+    assert world.fix()["fault"].result is Result.APPLIED
+    assert world.done == ["daemon-reload"]
+
+
+def test_the_whole_is_made_where_it_may_be(world: World) -> None:
+    halves(world)
+    world.then[Verb.DAEMON_RELOAD] = world.cure("fault")
+    [item] = planned_fixes(world.look(), unsafe=True)
+    assert item.fix.safety is Safety.UNSAFE
+    assert [item.fix.title for item in planned_fixes(world.look(), unsafe=False)] == ["half", "Do it"]
+    assert world.fix(unsafe=True)["fault"].result is Result.APPLIED
+    assert world.done == ["daemon-reload", "restart"]
+
+
+def test_what_another_change_reveals_is(world: World, file: Path) -> None:
+    world.fault("fault", permit(file), outcome=readable(file))
+    world.fault("revealed", outcome=lambda: Outcome.FAIL if mode(file) == 0o644 else Outcome.NOT_APPLICABLE)
+    assert world.fix(unsafe=True)["fault"].result is Result.ROLLED_BACK
+
+
 # What interrupts it.
 
 
@@ -524,6 +560,44 @@ def test_an_interruption_keeps_what_was_cured_before(world: World, file: Path) -
     with pytest.raises(KeyboardInterrupt):
         world.fix(unsafe=True)
     assert mode(file) == 0o644
+    assert world.written() == [State.APPLIED, State.ROLLED_BACK]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("again", [0, 2])
+def test_a_signal_takes_back_what_was_begun_and_tells(
+    world: World, file: Path, number: signal.Signals, again: int
+) -> None:
+    stop = Interruptions()
+
+    def strike() -> None:
+        os.kill(os.getpid(), number)
+
+    def outcome() -> Outcome:
+        if world.done[-1:] == [Verb.ENABLE.value]:
+            strike()
+        return Outcome.FAIL
+
+    world.fault("first", permit(file), outcome=readable(file))
+    world.fault("second", a_fix(ENABLE), severity=Severity.WARNING, outcome=outcome)
+
+    def disabled() -> None:
+        for _ in range(again):
+            strike()
+
+    world.then[Verb.ENABLE] = lambda: setattr(world, "enabled", "enabled")
+    world.then[Verb.DISABLE] = disabled
+    operator: Any = world
+    its = Fixer(world.look, world.host, world.store, operator, unsafe=True, stop=stop)
+    with world.store.locked(), pytest.raises(Interruption) as raised, stop.watched():
+        its.fix(world.look())
+    assert raised.value.number == number
+    assert world.done == ["enable", "disable"]
+    assert [(attempt.finding.name, attempt.result) for attempt in its.attempts] == [
+        ("first", Result.APPLIED),
+        ("second", Result.FAILED),
+    ]
+    assert "interrupted" in its.attempts[1].detail
     assert world.written() == [State.APPLIED, State.ROLLED_BACK]
 
 
@@ -574,7 +648,7 @@ def test_a_unit_of_which_systemd_says_nothing_is_left_alone(world: World) -> Non
 def test_a_plan_holds_every_fix_and_changes_nothing(world: World, file: Path) -> None:
     world.fault("after", a_fix(ENABLE))
     world.fault("cause", permit(file), a_fix(ENABLE), explains=("after",))
-    found = planned_fixes(world.look())
+    found = planned_fixes(world.look(), unsafe=False)
     assert [(p.finding.name, p.fix.safety, bool(p.objection)) for p in found] == [
         ("cause", Safety.SAFE, False),
         ("cause", Safety.UNSAFE, False),

@@ -14,6 +14,7 @@ from doctor.engine.rule import Safety, Severity
 from doctor.facts.appcode import AppCode
 from doctor.facts.apps.topology import App, Facts, Route
 from doctor.facts.gunicorn import Gunicorn
+from doctor.facts.log import LogEvent, UnitLog
 from doctor.facts.nginx.model import Nginx
 from doctor.facts.process import Process
 from doctor.facts.release import Release
@@ -42,7 +43,7 @@ def shop(**given: Any) -> App:
     own = {"reload_kind": "hup", "unit_file_state": "enabled"}
     values = {
         "units": (unit(**{**own, **given.pop("unit_facts", {})}),),
-        "gunicorns": (running(launcher="direct"),),
+        "gunicorns": (running(name="shop.service", launcher="direct", reload_keeps_requests=True),),
         "routes": (make(Route),),
         "release": make(Release, hup_effective=True),
         "code": make(AppCode),
@@ -145,6 +146,13 @@ def test_a_reload_that_brings_nothing_is_not_made(effective: Any) -> None:
     assert "new code" in asked(machine(shop(release=make(Release, hup_effective=effective))), RELOAD)
 
 
+@pytest.mark.parametrize(("kept", "word"), [(False, "24.1"), (UNKNOWN, "permission denied"), (Absent(), "no Gunicorn")])
+def test_a_reload_that_may_lose_requests_is_not_safe(kept: Any, word: str) -> None:
+    its = running(name="shop.service", launcher="direct", reload_keeps_requests=kept)
+    assert word in asked(machine(shop(gunicorns=(its,))), RELOAD)
+    assert asked(machine(shop(gunicorns=(its,))), RELOAD, safety=Safety.UNSAFE) == ""
+
+
 def test_a_reload_of_what_was_not_examined_is_not_made() -> None:
     facts = machine(shop())
     assert asked(facts, RELOAD, about="") != ""
@@ -154,7 +162,8 @@ def test_a_reload_of_what_was_not_examined_is_not_made() -> None:
 
 def test_a_reload_is_judged_by_the_unit_it_reloads() -> None:
     good, bad = unit("a@1.service", reload_kind="hup"), unit("a@2.service", reload_kind="restart")
-    facts = machine(shop(units=(good, bad), unit=good))
+    its = tuple(running(name=own.name, reload_keeps_requests=True) for own in (good, bad))
+    facts = machine(shop(units=(good, bad), unit=good, gunicorns=its))
     assert asked(facts, act("systemd.reload", unit="a@1.service")) == ""
     assert asked(facts, act("systemd.reload", unit="a@2.service")) != ""
     assert asked(facts, act("systemd.reload", unit="other.service")) != ""
@@ -228,3 +237,33 @@ def test_the_first_objection_of_any_action_counts() -> None:
 def test_nothing_speaks_against_what_moves_no_process(name: str) -> None:
     action = act(name, **({"unit": "shop.service"} if ACTIONS[name].parameters else {}))
     assert asked(machine(shop()), action) == ""
+
+
+# What the last start failed of.
+
+
+def failed(result: str = "exit-code", **logged: Any) -> Facts:
+    own = {"unit_facts": {"result": result, "active_state": "failed"}}
+    return machine(shop(log=make(UnitLog, failure="it ended with status 1", **logged), **own))
+
+
+def test_a_start_is_not_safe_while_what_the_last_one_failed_of_may_be_there() -> None:
+    assert "nothing shows that the reason is gone" in asked(failed(), START)
+    assert asked(failed(), START, safety=Safety.UNSAFE) == ""
+    assert asked(machine(shop(log=make(UnitLog))), START) == ""
+    assert "could not be told" in asked(machine(shop(log=make(UnitLog, failure=UNKNOWN))), START)
+
+
+@pytest.mark.parametrize(
+    "logged", [{"boot_traceback_missing_module": "stripe"}, {"address_in_use": make(LogEvent)}, {"result": "signal"}]
+)
+def test_a_reason_that_is_known_to_be_gone_holds_nothing_up(logged: dict[str, Any]) -> None:
+    assert asked(failed(**logged), START) == ""
+
+
+def test_nginx_is_not_started_over_what_it_failed_of() -> None:
+    start = act("systemd.start", unit="nginx.service")
+    found = nginx(None, None, unit_file_state="enabled")
+    assert asked(machine(shop(), **found), start) == ""
+    for reason, word in (("host not found", "host not found"), (UNKNOWN, "permission denied")):
+        assert word in asked(machine(shop(), **{**found, "nginx": make(Nginx, start_failure=reason)}), start)

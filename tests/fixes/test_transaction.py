@@ -329,6 +329,30 @@ def test_code_that_does_not_load_is_never_loaded_in_earnest(
     assert machine.done == ["daemon-reload", "daemon-reload"]
 
 
+@pytest.mark.parametrize(("seconds", "waits"), [(7.0, 4.0), (4.0, 4.0), (3.9, 4.0), (90.0, 60.0), (0.0, 4.0)])
+def test_a_safe_reload_keeps_nobody_waiting_for_longer_than_nginx_does(
+    fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch, seconds: float, waits: float
+) -> None:
+    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda *_: seconds)
+    machine = Machine()
+    its, runner = fix(machine, "reload"), Runner(unit(SHOP), "gunicorn --check-config", waits)
+    if seconds < waits:
+        its.apply(shop=runner)
+    else:
+        with pytest.raises(Failed, match=f"takes {seconds:.1f} s to load, and nginx waits {waits:g} s"):
+            its.apply(shop=runner)
+    assert machine.done == (["reload"] if seconds < waits else [])
+
+
+def test_a_restart_is_asked_for_knowing_that_requests_wait(
+    fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda *_: 7.0)
+    machine = Machine()
+    fix(machine, "restart").apply(shop=Runner(unit(SHOP), "gunicorn --check-config", 4.0))
+    assert machine.done == ["restart"]
+
+
 def test_only_what_loads_code_is_rehearsed(fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsed: list[str] = []
     monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from doctor.fixes import rehearsal, steps, undo
 from doctor.fixes.disk import Attributes
+from doctor.fixes.interrupt import Interruption, Interruptions
 from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Relink, Rewrite, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, UnitState
@@ -41,6 +43,7 @@ class Case:
     def __init__(self, base: Path) -> None:
         self.store, self.folder, self.machine = Store(base / "flaskdoctor"), base / "etc", Machine()
         self.operator: Any = self.machine
+        self.stop = Interruptions()
         self.folder.mkdir()
         self.write("site", "0")
         for release in ("r0", "r1", "r2", "r3"):
@@ -75,13 +78,25 @@ class Case:
                 fix.state = state
             self.store.save(run)
 
-    def undo(self, name: str) -> list[undo.TakenBack]:
+    def add(self, name: str, text: str, *, taken: bool, begun: int = 1) -> None:
+        """One more fix of this run, in which it was killed."""
+        before = self.store.load(name).fixes
+        self.run(name, text, state=State.BEGUN, taken=taken, begun=begun)
+        run = self.store.load(name)
+        run.fixes[:0] = before
         with self.store.locked():
-            return undo.undo(self.store, self.store.load(name), self.operator)
+            self.store.save(run)
+
+    def undo(self, name: str = "") -> list[undo.TakenBack]:
+        return list(self.undone(name).items)
+
+    def undone(self, name: str = "") -> undo.Undone:
+        with self.store.locked():
+            return undo.undo(self.store, self.operator, self.stop, name)
 
     def recover(self) -> list[undo.TakenBack]:
         with self.store.locked():
-            return undo.recover(self.store, self.operator)
+            return undo.recover(self.store, self.operator, self.stop)
 
     def states(self, name: str) -> list[State]:
         return [fix.state for fix in self.store.load(name).fixes]
@@ -113,22 +128,68 @@ def test_what_was_taken_back_is_not_taken_back_again(case: Case) -> None:
     assert case.seen()["site"] == "a new edit"
 
 
-@pytest.mark.parametrize("state", [State.ROLLED_BACK, State.UNDONE, State.BEGUN])
+@pytest.mark.parametrize("state", [State.ROLLED_BACK, State.UNDONE])
 def test_only_what_was_made_is_undone(case: Case, state: State) -> None:
     case.run(FIRST, "1", state=state)
     assert case.undo(FIRST) == []
 
 
 def test_the_last_run_is_the_newest_with_something_in_it(case: Case) -> None:
-    assert undo.last(case.store) is None
+    assert case.undone() == undo.Undone()
     case.run(FIRST, "1")
     case.run(SECOND, "2")
     case.run(THIRD, "3", state=State.ROLLED_BACK, taken=False)
-    assert undo.last(case.store) == case.store.load(SECOND)
-    case.undo(SECOND)
-    assert undo.last(case.store) == case.store.load(FIRST)
-    case.undo(FIRST)
-    assert undo.last(case.store) is None
+    done = case.undone()
+    assert (done.meant, done.whole, [run for run, _ in done.standing]) == ((SECOND,), True, [FIRST])
+    done = case.undone()
+    assert (done.meant, done.whole, done.standing) == ((FIRST,), True, ())
+    assert case.seen() == case.before
+    assert case.undone() == undo.Undone()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("begun", [0, 1])
+def test_a_run_that_was_killed_goes_back_as_a_whole(case: Case, count: int, taken: bool, begun: int) -> None:
+    case.run(FIRST, *"123"[: count - 1])
+    case.add(FIRST, "3", taken=taken, begun=begun)
+    done = case.undone()
+    assert case.seen() == case.before
+    assert (done.meant, done.whole, done.standing, len(done.items)) == ((FIRST,), True, (), count)
+    assert case.states(FIRST) == [*[State.UNDONE] * (count - 1), State.ROLLED_BACK]
+    assert case.undone() == undo.Undone()
+
+
+def test_what_a_killed_run_cannot_have_back_keeps_nothing_else_standing(case: Case) -> None:
+    case.run(FIRST, "1")
+    case.add(FIRST, "2", taken=True)
+    case.write("site", "edited")
+    done = case.undone()
+    assert not done.whole
+    assert [bool(item.left) for item in done.items] == [True, True]
+    assert case.seen() == {"site": "edited", "current": "../r0"}
+    assert [fix.subject for _, fix in done.standing] == ["2", "1"]
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_signal_ends_an_undo_between_two_fixes(case: Case, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.run(FIRST, "1", "2", "3")
+    done: list[str] = []
+
+    def do(operation: Operation) -> None:
+        done.append(operation.verb.value)
+        if len(done) == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(case.machine, "do", do)
+    with pytest.raises(Interruption), case.stop.watched():
+        undone = case.undone()
+    assert len(undone.items) == at
+    assert not undone.whole
+    assert [fix.subject for _, fix in undone.standing] == ["2", "1"][at - 1 :]
+    assert case.seen() == {"site": str(3 - at), "current": f"../r{3 - at}"}
+    case.stop = Interruptions()
+    assert case.undone().whole
     assert case.seen() == case.before
 
 
@@ -139,7 +200,6 @@ def test_an_older_run_is_not_taken_from_under_a_newer(case: Case) -> None:
     [item] = case.undo(FIRST)
     assert len(item.left) == 3
     assert case.seen() == after
-    assert undo.last(case.store) == case.store.load(SECOND)
     assert case.states(FIRST) == [State.LEFT]
     case.undo(SECOND)
     [item] = case.undo(FIRST)

@@ -10,7 +10,7 @@ import itertools
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab import fixing
 from lab.asking import PYTHON
@@ -94,6 +94,20 @@ LINK = Scenario(
     ),
 )
 SCENARIOS = (NGINX, DROPIN, LINK)
+
+
+def several(*scenarios: Scenario) -> Scenario:
+    """Faults of one machine together, the first with its shape; all of them are cured by one run."""
+    first, *others = scenarios
+    options = max((scenario.options for scenario in scenarios), key=len)
+    break_it = each(first.fault.break_it, *(other.fault.break_it for other in others))
+    return Scenario(
+        " and ".join(scenario.rule for scenario in scenarios),
+        scenarios[-1].rule,
+        replace(first.fault, name="several", break_it=break_it),
+        options,
+        each(*(scenario.cured for scenario in scenarios)),
+    )
 
 
 # What the machine is.

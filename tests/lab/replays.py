@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from doctor import mend
 from doctor.engine.rule import Safety
-from doctor.fixes.fixer import Planned
+from doctor.fixes.fixer import Planned, is_half
 from doctor.reports.model import Report
 from doctor.run import Options
 from lab import recording
@@ -27,6 +27,8 @@ class Offered:
     safety: Safety
     passed_over: bool
     """It would not be made: there is an objection, and no other finding explains its own."""
+    half: bool = False
+    """With --unsafe-fixes the whole of it is made."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def offered(item: Planned) -> Offered:
         title=item.fix.title,
         safety=item.fix.safety,
         passed_over=bool(item.objection and not item.finding.explained_by),
+        half=is_half(item.fix, item.finding),
     )
 
 

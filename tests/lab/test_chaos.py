@@ -9,7 +9,22 @@ from typing import Any
 import pytest
 
 from lab import fixing
-from lab.chaos import HOME, NGINX, SCENARIOS, Outcomes, Scenario, Strike, World, deaths, drive, made, problem, strikes
+from lab.chaos import (
+    DROPIN,
+    HOME,
+    NGINX,
+    SCENARIOS,
+    Outcomes,
+    Scenario,
+    Strike,
+    World,
+    deaths,
+    drive,
+    made,
+    problem,
+    several,
+    strikes,
+)
 from lab.machine import Machine
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -45,6 +60,52 @@ def test_killed_while_fixing(scenario: Scenario, record: bool) -> None:
             _as_before(m, before, strike)
             scenario.renew(m)
         _ended_well(m, scenario, before, outcomes, record)
+    if record:
+        outcomes.save()
+
+
+SEVERAL = several(NGINX, DROPIN)
+
+
+def test_killed_in_a_run_of_several_fixes(record: bool) -> None:
+    """Two faults and one run, killed at any step: one undo takes all of it back."""
+    outcomes = Outcomes("killed in a run of two fixes", SEVERAL.name)
+    with Machine() as m:
+        SEVERAL.ready(m)
+        before = World.of(m)
+        for strike in strikes(m, _check(SEVERAL), "kill", every=record):
+            done = m.doctor("undo", timeout=180)
+            assert done.returncode == 0, f"{strike}: undo ended with {_said(done)}"
+            assert "stand" not in done.stdout, f"{strike}: {_said(done)}"
+            _as_before(m, before, strike)
+            assert m.doctor("undo").stdout == "nothing to take back\n", strike
+            outcomes.count(cured=False)
+        _ended_well(m, SEVERAL, before, outcomes, record)
+    if record:
+        outcomes.save()
+
+
+@pytest.mark.parametrize(("signals", "status"), [("INT", 130), ("INT,INT", 130), ("TERM", 143), ("HUP,TERM", 129)])
+def test_signals_while_fixing(signals: str, status: int, record: bool) -> None:
+    """What was being made is taken back, what was made stays, and both are said."""
+    outcomes, first = Outcomes(f"signals {signals}", SEVERAL.name), signals.partition(",")[0]
+    with Machine() as m:
+        SEVERAL.ready(m)
+        before = World.of(m)
+        for strike in strikes(m, _check(SEVERAL), "signal", signals, every=record):
+            assert strike.done.returncode == status, f"{strike}: {_said(strike.done)}"
+            assert f"interrupted by SIG{first}" in strike.done.stderr, f"{strike}: {_said(strike.done)}"
+            assert "Traceback" not in strike.done.stderr, f"{strike}: {_said(strike.done)}"
+            assert "not taken back" not in strike.done.stderr, f"{strike}: {_said(strike.done)}"
+            stands = "To take it back: flaskdoctor undo" in strike.done.stderr
+            if not stands:
+                _as_before(m, before, strike)
+            done = m.doctor("undo", timeout=180)
+            assert done.returncode == 0, f"{strike}: undo ended with {_said(done)}"
+            assert ("nothing to take back" not in done.stdout) == stands, f"{strike}: {_said(strike.done)}{_said(done)}"
+            _as_before(m, before, strike)
+            outcomes.count(cured=False)
+        _ended_well(m, SEVERAL, before, outcomes, record)
     if record:
         outcomes.save()
 

@@ -17,10 +17,10 @@ from doctor.fixes.fixer import Attempt, Planned, Result
 from doctor.fixes.plan import Operation, Plan, Rewrite, Verb
 from doctor.fixes.preview import diff
 from doctor.fixes.record import FixRecord, Form, RunRecord, State, Step
-from doctor.fixes.undo import TakenBack
+from doctor.fixes.undo import TakenBack, Undone
 from doctor.reports.changes import fixed_lines, planned_lines, question_lines, run_lines, undone_lines
 from doctor.reports.fixes import fix_reports
-from doctor.reports.layout import plain
+from doctor.reports.layout import Line, plain
 
 RUN = "20261122T101500Z-7"
 DIFF = "--- a\n+++ a\n@@ -1 +1 @@\n-old\n+new\n"
@@ -59,6 +59,10 @@ def record(subject: str = "shop", state: State = State.APPLIED, **given: Any) ->
 
 def taken_back(*left: str, run: str = RUN, **given: Any) -> TakenBack:
     return TakenBack(run, record(**given), left, f"/var/lib/flaskdoctor/runs/{run}")
+
+
+def undone(items: list[TakenBack], width: int, *standing: tuple[str, FixRecord]) -> list[Line]:
+    return undone_lines(Undone(tuple(items), tuple(dict.fromkeys(item.run for item in items)), standing), width)
 
 
 def harmless(text: str) -> None:
@@ -159,7 +163,7 @@ def test_signs_that_move_the_cursor_are_shown_as_what_they_are() -> None:
     harmless(plain(question_lines(its, 100)))
     made = Attempt(its.finding, its.fix, Result.FAILED, EVIL, EVIL)
     harmless(plain(fixed_lines(fix_reports((), [made]), 100)))
-    harmless(plain(undone_lines([taken_back(EVIL, subject=EVIL, title=EVIL)], 100)))
+    harmless(plain(undone([taken_back(EVIL, subject=EVIL, title=EVIL)], 100)))
     harmless(plain(run_lines([RunRecord(EVIL, EVIL, "", [record(EVIL, title=EVIL)])])))
 
 
@@ -181,16 +185,16 @@ def test_a_question_about_an_unsafe_fix_says_so() -> None:
 
 
 def test_nothing_to_take_back_is_said() -> None:
-    assert plain(undone_lines([], 100)) == "nothing to take back\n"
+    assert plain(undone([], 100)) == "nothing to take back\n"
 
 
 def test_what_was_taken_back_is_told() -> None:
-    text = plain(undone_lines([taken_back(), taken_back(subject="blog")], 100))
+    text = plain(undone([taken_back(), taken_back(subject="blog")], 100))
     assert text == f"✓ GUN900 some-fault · shop · Do it\n✓ GUN900 some-fault · blog · Do it\nall is as before ({RUN})\n"
 
 
 def test_what_could_not_be_is_told_with_the_place_of_the_copies() -> None:
-    text = plain(undone_lines([taken_back(), taken_back("/etc/x was changed since", "systemctl: no")], 100))
+    text = plain(undone([taken_back(), taken_back("/etc/x was changed since", "systemctl: no")], 100))
     assert "✗ GUN900" in text
     assert "/etc/x was changed since\n" in text
     assert "systemctl: no\n" in text
@@ -199,15 +203,29 @@ def test_what_could_not_be_is_told_with_the_place_of_the_copies() -> None:
 
 
 def test_several_runs_are_named_once_each() -> None:
-    text = plain(undone_lines([taken_back(run="a"), taken_back(run="a"), taken_back(run="b")], 100))
+    text = plain(undone([taken_back(run="a"), taken_back(run="a"), taken_back(run="b")], 100))
     assert text.endswith("all is as before (a, b)\n")
 
 
 def test_a_restart_alone_is_not_said_to_be_taken_back() -> None:
-    text = plain(undone_lines([taken_back(steps=())], 100))
+    text = plain(undone([taken_back(steps=())], 100))
     assert "all is as before" not in text
     assert "✓" not in text
-    assert "all is as before" in plain(undone_lines([taken_back(steps=()), taken_back()], 100))
+    assert "all else is as before" in plain(undone([taken_back(steps=()), taken_back()], 100))
+
+
+def test_what_stands_of_the_run_is_named_and_nothing_is_said_to_be_as_before() -> None:
+    text = plain(undone([taken_back()], 100, (RUN, record("blog"))))
+    assert "✗ GUN900 some-fault · blog · Do it: it stands\n" in text
+    assert f"To try again: flaskdoctor undo {RUN}\n" in text
+    assert "as before" not in text
+    assert text.endswith("not everything is taken back\n")
+
+
+def test_what_stands_of_older_runs_is_counted() -> None:
+    text = plain(undone([taken_back()], 100, ("old", record("blog")), ("older", record("x"))))
+    assert "2 fixes of older runs stand: flaskdoctor undo --list\n" in text
+    assert text.endswith(f"all is as before ({RUN})\n")
 
 
 # The runs there are.

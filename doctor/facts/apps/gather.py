@@ -67,7 +67,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     gunicorns = relocated(gunicorns, repository.origin) if repository is not None else gunicorns
     _ask_for_journals(host, manager.units, gunicorns, options)
     sockets = listeners.collect(host, table.result())
-    web = web_server.result()
+    web = _with_start_failure(host, web_server.result())
     elsewhere = kept.kept(host, web, sockets.listeners)
     apart = _machines(host, manager.units, gunicorns, web)
     found, routes, orphans = _joined(
@@ -209,6 +209,14 @@ def _built(wanted: Sequence[Candidate], building: Sequence[Later[App]]) -> tuple
         except Exception as error:
             broken.append(Broken(candidate.name, type(error).__name__, where(error)))
     return apps, tuple(broken)
+
+
+def _with_start_failure(host: Host, web: Nginx) -> Nginx:
+    """The journal of nginx is asked for where its unit has failed, and nowhere else."""
+    if isinstance(web.master, Known) or not isinstance(web.unit_failed, Known) or not isinstance(web.unit, Known):
+        return web
+    free = isinstance(web.listen_conflict, Absent)
+    return replace(web, start_failure=log.start_failure(host, web.unit.value, ports_free=free))
 
 
 def _prefixes(routes: Mapping[str, Sequence[Assigned]]) -> _Prefixes:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from doctor.facts import lending, process
 from doctor.facts.address import Address
 from doctor.facts.gunicorn import development
+from doctor.facts.gunicorn.handover import reload_keeps_requests
 from doctor.facts.gunicorn.launch import Launch, is_shell
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.gunicorn.plan import Plan, plan
@@ -132,6 +133,7 @@ class _Survey:
         counted = Place(note=f"children of pid {master.pid}", text=", ".join(str(worker.pid) for worker in workers))
         changed = looked_twice and before.get(master.pid) != family.worker_pids
         changing = changed or (item is not None and _moving(item.unit)) or self._replacing(family, start.settings)
+        version = running_version(start.program, master.started)
         return Gunicorn(
             name=item.unit.name if item is not None else f"pid {master.pid}",
             master=found,
@@ -143,12 +145,13 @@ class _Survey:
             program=start.program.program,
             python=start.program.python,
             venv=start.program.venv,
-            version_running=running_version(start.program, master.started),
+            version_running=version,
             version_installed=start.program.version,
             launcher=self._launcher(master, item, start.launch),
             directory=physical_directory(master),
             logical_directory=start.logical,
             listens=self._listens(master),
+            reload_keeps_requests=reload_keeps_requests(start.settings.worker_class, version),
         )
 
     def _only_tried(self, family: Family, master: Process, unit: Unit) -> bool:

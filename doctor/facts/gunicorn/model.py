@@ -138,3 +138,5 @@ class Gunicorn:
     """Where its next start could not make its unix socket; Absent: it could, or makes none. Of units alone."""
     preflight: Fact[str] = ABSENT
     """The command of its unit with --check-config, as ExecReload= would spell it. It imports the app when it runs."""
+    reload_keeps_requests: Fact[bool] = ABSENT
+    """Whether a reload loses no request, by worker class and version. Absent: it does not run."""

@@ -198,3 +198,5 @@ class Nginx:
     """nginx.service; Absent without one, and in a repository."""
     refusal: Fact[str] = ABSENT
     """The first thing for which `nginx -t` would fail, in nginx's words, at its line."""
+    start_failure: Fact[str] = ABSENT
+    """What its last start failed of, in nginx's words; Absent: it runs, was stopped, was killed, or that is gone."""

@@ -9,6 +9,7 @@ is told in /tmp/steps, a line each: its number, its name, what it is about. N is
     torn    it writes half of its bytes, and the process is killed (other steps: as kill)
     after   the step is made, and the process is killed; of a program: while it runs
     fail    the step fails with the errno ARGUMENT
+    signal  the signals ARGUMENT come ("TERM", "INT,INT"), each once the one before was seen; then the step is made
     shell   the shell script ARGUMENT runs; then the step is made
     wait    it waits until the file ARGUMENT exists; then the step is made
 """
@@ -63,6 +64,9 @@ class Steps:
             raise OSError(number, os.strerror(number))
         if self.action == "shell":
             self.run(os.P_WAIT, "/bin/bash", ["bash", "-ec", self.argument])
+        elif self.action == "signal":
+            for name in self.argument.split(","):
+                self.kill(self.pid, getattr(signal, f"SIG{name}"))
         elif self.action == "wait":
             while not os.path.exists(self.argument):
                 time.sleep(0.02)
@@ -158,6 +162,8 @@ def main() -> None:
 
     steps = Steps(int(number), action, str(getattr(errno, argument, argument)))
     watch(steps)
+    # A job in the background of a shell ignores SIGINT, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A system call that Python does not offer.
     disk.exchange = plain(steps, "exchange", disk.exchange)
     sys.exit(doctor())
