@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from doctor.cli import check, explain, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
 from doctor.errors import Interrupted, UserError, where
 
+_CHANGING = frozenset({"--fix", "--unsafe-fixes", "--interactive"})
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = typer.Typer(
@@ -23,7 +25,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("check")(check.check)
+
+
+class _Careful(TyperCommand):
+    """Never proposes an option that changes the machine in the place of one that does not exist."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            near = getattr(error, "possibilities", None)
+            if near:
+                error.possibilities = [option for option in near if option not in _CHANGING]  # type: ignore[attr-defined]
+            raise
+
+
+app.command("check", cls=_Careful)(check.check)
 app.command("explain")(explain.explain)
 app.command("rules")(rules.rules)
 app.command("snapshot")(snapshot.snapshot)

@@ -99,7 +99,7 @@ def check(
         typer.Option("--interactive", help="With --fix: ask before each fix."),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", envvar="FLASKDOCTOR_STRICT", help="Exit with 4 if a check could not be made.")
+        bool, typer.Option("--strict", envvar="FLASKDOCTOR_STRICT", help="Exit with 4 if not everything was judged.")
     ] = False,
     demo: Annotated[
         bool, typer.Option("--demo", envvar="FLASKDOCTOR_DEMO", help="Examine a recorded broken machine.")
@@ -113,10 +113,12 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Say what is broken, or will break, on this machine, in a folder of configuration or in a recording.
+    """Say what is broken, or will break, and why.
+
+    On this machine, in a folder of configuration, or in a recording.
 
     Exit code: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or configuration,
-    3 a bug of flaskdoctor, 4 nothing to check, or --strict and a check that could not be made.
+    3 a bug of flaskdoctor, 4 nothing to check, or --strict and something that was not judged.
     """
     note_ignored_variables()
     files = [(path, _format_of(path)) for path in output or ()]
@@ -199,9 +201,12 @@ def _show_plan(options: Options, how: _Mending) -> tuple[Report, bool]:
 
 
 def _format_of(path: str) -> Format:
-    suffix = PurePath(path).suffix
+    from doctor.cli.output import check_writable
+
+    suffix = PurePath(path).suffix.lower()
     if suffix not in _SUFFIXES:
         raise UserError("the suffix tells no format", f"--output {path}", "Name the file .txt or .json.")
+    check_writable(path)
     return _SUFFIXES[suffix]
 
 

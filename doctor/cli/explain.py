@@ -18,11 +18,32 @@ if TYPE_CHECKING:
 _ID = re.compile(r"^id:\s*[\"']?([A-Z]{3}[0-9]{3})", re.MULTILINE)
 
 
-def explain(rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id or its name.")]) -> None:
-    """Print all there is to know about a rule: why it matters, how it is told, the cure and the sources."""
+def explain(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id or name; or a prefix of ids, or a symptom.")],
+) -> None:
+    """Explain a rule: why it matters, the cure, the sources.
+
+    Of a prefix of ids (SOC) or a symptom (502) it lists the rules.
+    """
     from doctor.cli.output import emit_lines, width
 
-    emit_lines(explanation(rule, width(sys.stdout)))
+    emit_lines(_listed(rule, width(sys.stdout)) or explanation(rule, width(sys.stdout)))
+
+
+def _listed(word: str, width: int) -> list[Line]:
+    """The rules of a layer or about a symptom; nothing of any other word."""
+    if not re.fullmatch(r"[A-Za-z]{3}|\d{3}|[a-z]+(-[a-z]+)?", word) or word in _paths():
+        return []
+    from doctor.engine.rule import LAYERS, SYMPTOMS
+
+    choice = word.upper() if word.upper() in LAYERS.values() else word.lower()
+    if choice not in {*LAYERS.values(), *SYMPTOMS}:
+        return []
+    from doctor.engine.catalogue import catalogue
+    from doctor.reports.catalogue import table
+
+    rules = [rule for rule in catalogue() if rule.id.startswith(choice) or choice in rule.symptoms]
+    return table(rules, width)
 
 
 def explanation(rule: str, width: int) -> list[Line]:
@@ -47,11 +68,16 @@ def _plain(node: Node) -> Any:
     return [_plain(item) for item in node.items]
 
 
-def _find(word: str) -> Path:
-    """The file of a rule. Only names and ids are read: loading the whole catalogue takes longer than explaining."""
+def _paths() -> dict[str, Path]:
+    """The files of the rules, by name."""
     from doctor.engine.directory import rules_directory
 
-    paths = {path.stem: path for path in sorted(rules_directory().glob("*/*.yaml"))}
+    return {path.stem: path for path in sorted(rules_directory().glob("*/*.yaml"))}
+
+
+def _find(word: str) -> Path:
+    """The file of a rule. Only names and ids are read: loading the whole catalogue takes longer than explaining."""
+    paths = _paths()
     if word.lower() in paths:
         return paths[word.lower()]
     ids: dict[str, Path] = {}

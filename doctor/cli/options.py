@@ -55,12 +55,16 @@ def note_ignored_variables() -> None:
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 3650 * 86400
+"""Seconds. A date before the first of all logs says nothing more, and one before the year 1 cannot be written."""
 
 
 def seconds(text: str, option: str) -> float:
     """A duration such as 90s, 30m, 1h or 2d in seconds; UserError names `option`."""
     number, unit = text[:-1], text[-1:]
-    if unit in _UNITS and number.isascii() and number.isdigit() and int(number) > 0:
+    if unit in _UNITS and number.isascii() and number.isdigit() and number.strip("0"):
+        if len(number) > 12 or int(number) * _UNITS[unit] > _LONGEST:
+            raise UserError(f"{text!r} is too long ago", option, "Write at most 3650d.")
         return float(int(number) * _UNITS[unit])
     raise UserError(f"{text!r} is no duration", option, "Write a number and a unit: 90s, 30m, 1h or 2d.")
 

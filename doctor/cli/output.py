@@ -14,13 +14,29 @@ from doctor.errors import UserError
 from doctor.reports.layout import Line, clean, encodable, plain
 
 _WIDEST, _NARROWEST = 100, 60
+_ELSEWHERE = "Name a file in a folder that you may write to and that has room."
 
 
-def width(stream: TextIO) -> int:
-    """Columns to lay a report out in: 100, or those of a narrower terminal, but never under 60."""
+def width(stream: TextIO, widest: int = _WIDEST) -> int:
+    """Columns to lay a report out in: `widest`, or those of a narrower terminal, but never under 60."""
     if not stream.isatty():
-        return _WIDEST
-    return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
+        return widest
+    return max(_NARROWEST, min(widest, shutil.get_terminal_size().columns))
+
+
+def check_writable(path: str) -> None:
+    """UserError where a file cannot be written to `path`: said before a look, not after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    target = path if os.path.exists(path) else folder
+    reason = ""
+    if not os.path.isdir(folder):
+        reason = "no such folder"
+    elif os.path.isdir(path):
+        reason = "is a directory"
+    elif not os.access(target, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        raise UserError(f"cannot write the output file ({reason})", path, _ELSEWHERE)
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -102,5 +118,5 @@ def write_file(path: str, text: str) -> None:
         raise UserError(
             f"cannot write the output file ({reason})",
             path,
-            "Name a file in a folder that you may write to and that has room.",
+            _ELSEWHERE,
         ) from error

@@ -6,21 +6,30 @@ from typing import Annotated
 
 import typer
 
-from doctor.cli.options import TableFormat
+from doctor.cli.options import TableFormat, words
 
 
 def rules(
+    select: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RULE]...", help="Only these: id, prefix of ids, name or symptom. None: all.", show_default=False
+        ),
+    ] = None,
     form: Annotated[
         TableFormat, typer.Option("--format", envvar="FLASKDOCTOR_RULES_FORMAT", help="Form of the list.")
     ] = TableFormat.TEXT,
 ) -> None:
-    """List every rule with its severity, its symptoms and its title."""
-    from doctor.cli.output import emit_lines, emit_text
+    """List rules with severity, symptoms and title."""
+    import sys
+
+    from doctor.cli.output import emit_lines, emit_text, width
     from doctor.engine.load import load_rules
+    from doctor.engine.select import select as selected
     from doctor.reports import as_json, catalogue
 
-    loaded = load_rules()
+    loaded = selected(load_rules(), words(select, "RULE"))
     if form is TableFormat.JSON:
         emit_text(as_json.dumps(catalogue.listing(loaded)))
     else:
-        emit_lines(catalogue.table(loaded))
+        emit_lines(catalogue.table(loaded, width(sys.stdout, widest=200)))

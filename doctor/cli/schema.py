@@ -19,7 +19,7 @@ class Subject(str, Enum):
 def schema(
     subject: Annotated[Subject, typer.Argument(help="Which format to describe.")] = Subject.REPORT,
 ) -> None:
-    """Print the JSON Schema of reports, rule files or recordings."""
+    """Print the JSON Schema of one of the formats."""
     from doctor.cli.output import emit_text
     from doctor.reports import as_json
 

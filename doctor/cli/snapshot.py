@@ -21,8 +21,9 @@ def snapshot(
         typer.Option(metavar="TIME", envvar="FLASKDOCTOR_SINCE", help="How far back logs count (90s, 30m, 1h, 2d)."),
     ] = None,
 ) -> None:
-    """Record this machine, so that `flaskdoctor check FILE` can examine it anywhere.
+    """Record this machine, to be checked anywhere.
 
+    `flaskdoctor check FILE` examines the recording.
     Everything a check looks at is written down as it is looked at, with secrets taken out before.
     """
     from doctor.cli.output import emit_text

@@ -13,8 +13,9 @@ def undo(
     ] = "",
     show: Annotated[bool, typer.Option("--list", help="List the runs, the newest first; change nothing.")] = False,
 ) -> None:
-    """Take back what `check --fix` changed: every file byte for byte, then what systemd and Nginx know of it.
+    """Take back what `check --fix` changed.
 
+    Every file byte for byte, then what systemd and Nginx know of it.
     A file that somebody changed since is left as it is. Exit code: 0 all of the run is as before, or there was nothing
     to take back, 1 something of it stands, 2 wrong usage, 128 and its number for a signal.
     """

@@ -35,7 +35,7 @@ from doctor.reports.model import (
     UnknownReport,
     Verdict,
 )
-from doctor.reports.path import request_path, url
+from doctor.reports.path import Mark, request_path, url
 
 _LONGEST = 1000
 """Characters of a line that is shown as a proof."""
@@ -52,7 +52,7 @@ def build(
     """The report of one run. `diagnosis` holds the findings to show, which may be fewer than were judged."""
     findings = diagnosis.findings
     by_app: dict[str, list[Finding]] = {}
-    for finding in findings:
+    for finding in judgement.findings:
         by_app.setdefault(finding.app, []).append(finding)
     unknown = tuple(
         UnknownReport(result.rule.id, result.rule.name, _subject(result), result.reason, result.app or None)
@@ -73,7 +73,7 @@ def build(
         target=Target(facts.kind, facts.name, _iso(facts.time)),
         verdict=_verdict(summary, complete=bool(facts.apps) and covered),
         summary=summary,
-        apps=tuple(_app(app, facts, by_app.get(app.name, ())) for app in facts.apps),
+        apps=tuple(_app(app, facts, by_app.get(app.name, ()), diagnosis) for app in facts.apps),
         findings=tuple(_finding(finding) for finding in findings),
         unknown=unknown,
         fixes=tuple(fixes),
@@ -123,16 +123,29 @@ def _hidden(shown: Sequence[Finding], judgement: Judgement) -> HiddenReport:
     return HiddenReport(hidden[Severity.ERROR], hidden[Severity.WARNING], hidden[Severity.INFO], judgement.not_run)
 
 
-def _app(app: App, facts: Facts, findings: Sequence[Finding]) -> AppReport:
+def _app(app: App, facts: Facts, findings: Sequence[Finding], diagnosis: Diagnosis) -> AppReport:
+    """`findings` are all that were made of it, shown or not."""
     worst: dict[str, Severity] = {}
     for finding in findings:
         if finding.hop is not None:
             known = worst.get(finding.hop.value, finding.severity)
             worst[finding.hop.value] = min(known, finding.severity, key=lambda severity: severity.rank)
     unit = app.unit.value.name if isinstance(app.unit, Known) else None
+    gravest = min((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)
     if app.resting:
-        return AppReport(app.name, unit, (), resting=True)
-    return AppReport(app.name, unit, request_path(app, facts, worst), url(app))
+        return AppReport(app.name, unit, (), resting=True, worst=gravest)
+    path = request_path(app, facts, worst, _marks(diagnosis, app.name))
+    return AppReport(app.name, unit, path, url(app), worst=gravest)
+
+
+def _marks(diagnosis: Diagnosis, app: str) -> dict[str, Mark]:
+    """The first cause at each hop of the app that is a fault: that is where the chain breaks."""
+    marks: dict[str, Mark] = {}
+    for cause in diagnosis.causes:
+        finding = cause.finding
+        if finding.app == app and finding.hop is not None and finding.severity is not Severity.INFO:
+            marks.setdefault(finding.hop.value, Mark(finding.id, finding.rule.title))
+    return marks
 
 
 def _subject(result: Result) -> SubjectReport:

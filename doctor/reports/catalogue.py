@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from doctor.reports import words
 from doctor.reports.layout import BLANK, Line, columns, line, paragraph
 
 if TYPE_CHECKING:
@@ -22,13 +24,12 @@ def explained(rule: Mapping[str, Any], width: int) -> list[Line]:
         BLANK,
         *_prose(rule["why"], width),
         BLANK,
-        line(("How it is told", "title"), (f" (confidence {rule['confidence']})", "")),
+        line(("What it says", "title"), (f" (confidence {rule['confidence']})", "")),
     ]
-    for number, case in enumerate(cases):
-        out += [BLANK] if number else []
-        givens = dict.fromkeys(each["given"] for each in (rule, case) if "given" in each)
-        out += [row for given in givens for row in _term("when", given, width)]
-        out += _term("expected", case["expect"], width)
+    for case in cases:
+        word = case.get("severity") or rule["severity"]
+        message = case.get("message") or rule.get("message", "")
+        out += columns(line(("   ", "")), word, _spoken(message), 13, width, word)
     fixes = [fix for each in (rule, *rule.get("cases", ())) for fix in each.get("fix", ())]
     if fixes:
         out += [BLANK, line(("Cure", "title"))]
@@ -47,28 +48,47 @@ def _prose(text: str, width: int) -> list[Line]:
     return out
 
 
-def _term(word: str, text: str, width: int) -> list[Line]:
-    return columns(line(("   ", "")), word, text, 13, width, "dim")
-
-
 def _fix(fix: Mapping[str, Any], width: int) -> list[Line]:
-    out = columns(line(("   ", "")), fix["safety"], fix["title"], 13, width, "dim")
-    out += [row for step in fix.get("steps", ()) for row in paragraph(step, width, 13)]
-    return out + [line((f"{' ' * 13}{command}", "command")) for command in fix.get("commands", ())]
+    out = columns(line(("   ", "")), fix["safety"], _spoken(fix["title"]), 13, width, "dim")
+    out += [row for step in fix.get("steps", ()) for row in paragraph(_spoken(step), width, 13)]
+    return out + [line((f"{' ' * 13}{_spoken(command)}", "command")) for command in fix.get("commands", ())]
 
 
-def table(rules: Iterable[Rule]) -> list[Line]:
-    """One line a rule: id, name, severity, symptoms, title."""
+_GAP = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_PATH = re.compile(r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*")
+
+
+def _spoken(template: str) -> str:
+    """A template of a rule with what it is filled with in words: {app.name} is ‹app›."""
+    return _GAP.sub(_filled, template)
+
+
+def _filled(gap: re.Match[str]) -> str:
+    field: str | None = gap[1]
+    whole: str = gap[0]
+    return whole[0] if field is None else f"‹{_word(field)}›"
+
+
+def _word(field: str) -> str:
+    expression, _, form = field.partition(":")
+    paths = [path for path in _PATH.findall(expression) if "." in path] or _PATH.findall(expression) or ["value"]
+    fact: str = paths[0]
+    subject, _, last = fact.rpartition(".")
+    if last == "name" and subject:
+        return subject.rpartition(".")[2]
+    named = words.named(fact)
+    return f"file and line of {named}" if form == "place" else named
+
+
+def table(rules: Iterable[Rule], width: int) -> list[Line]:
+    """A rule in a line: id, name, severity, symptoms, title; what comes last is left out where there is no room."""
     rows = [(rule.id, rule.name, rule.severity.value, ", ".join(rule.symptoms), rule.title) for rule in rules]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    sizes = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
+    shown = 5
+    while shown > 3 and sum(sizes[:shown]) + 2 * (shown - 1) > width:
+        shown -= 1
     return [
-        line(
-            *(
-                (cell.ljust(size) + "  ", row[2] if at == 2 else "")
-                for at, (cell, size) in enumerate(zip(row, widths, strict=False))
-            ),
-            (row[4], ""),
-        )
+        line(*((cell.ljust(sizes[at] + 2), row[2] if at == 2 else "") for at, cell in enumerate(row[:shown])))
         for row in rows
     ]
 

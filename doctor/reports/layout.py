@@ -18,10 +18,12 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "·": "-", "×": "x", "…": "...", "–": "-", "—": "-", "→": ">", "’": "'"})
+_ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "·": "-", "×": "x", "…": "...", "–": "-", "—": "-", "→": ">", "←": "<-", "’": "'"}
+)
 _NARROW = 40
 """Columns below which wrapped text is hard to read."""
-_SIGNS = "✓✗·×…"
+_SIGNS = "✓✗·×…←"
 _CHANGES = {"+": "add", "-": "remove"}
 """Styles of the lines of a diff, by their first character."""
 

@@ -65,6 +65,8 @@ class HopReport:
     state: HopState
     detail: str = ""
     """What was seen there."""
+    rule: str | None = None
+    """The finding that the chain breaks of here; null where nothing is wrong, or where it only follows from another."""
 
 
 @frozen
@@ -79,6 +81,8 @@ class AppReport:
     """Where people reach it, from nginx; null when nginx does not serve it."""
     resting: bool = False
     """It is stopped, no boot starts it and nobody asks it, while other apps run: it was not judged, and has no path."""
+    worst: Severity | None = None
+    """The gravest of what was found of it, shown or not; null where nothing was found."""
 
 
 @frozen

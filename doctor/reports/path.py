@@ -14,6 +14,8 @@ from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
 from doctor.reports.model import HopReport, HopState
 
+_ORDER = {hop: number for number, hop in enumerate(Hop)}
+
 
 @frozen
 class _Sight:
@@ -25,14 +27,31 @@ class _Sight:
     up: bool | None = True
 
 
-def request_path(app: App, facts: Facts, worst: Mapping[str, Severity]) -> tuple[HopReport, ...]:
-    """The rows for `app`; `worst` is the gravest severity among its findings at each hop."""
+@frozen
+class Mark:
+    """The finding that the chain breaks of at a hop."""
+
+    rule: str
+    title: str
+
+
+def request_path(
+    app: App, facts: Facts, worst: Mapping[str, Severity], marks: Mapping[str, Mark]
+) -> tuple[HopReport, ...]:
+    """The rows for `app`; `worst` is the gravest severity among its findings at each hop, `marks` the cause there.
+
+    A hop with a cause has a row even where nothing was seen of it: it says what is wrong.
+    """
     rows: list[HopReport] = []
-    for sight in _sights(app, facts):
-        if sight.up is None and facts.kind is TargetKind.TREE and sight.hop.value not in worst:
+    sights = list(_sights(app, facts))
+    seen = {sight.hop.value for sight in sights}
+    sights += [_Sight(Hop(hop), "", mark.title, up=None) for hop, mark in marks.items() if hop not in seen]
+    for sight in sorted(sights, key=lambda sight: _ORDER[sight.hop]):
+        hop = sight.hop.value
+        if sight.up is None and facts.kind is TargetKind.TREE and hop not in worst:
             continue  # files never show a process; saying so for every row would hide what they do show
-        state = _state(sight, worst)
-        rows.append(HopReport(sight.hop.value, sight.label, state, sight.detail))
+        rule = marks[hop].rule if hop in marks else None
+        rows.append(HopReport(hop, sight.label, _state(sight, worst), sight.detail, rule))
     return tuple(rows)
 
 
@@ -96,6 +115,8 @@ def _web(route: Route, *, live: bool) -> Iterator[_Sight]:
     label = str(address.value) if isinstance(address, Known) else route.peer.host or route.upstream.name
     answering = route.answered_by.or_("")
     match route.state:
+        case Known(value=PeerState.OURS) if _astray(route):
+            yield _Sight(Hop.UPSTREAM, label, "nobody accepts here", up=False)
         case Known(value=PeerState.OURS):
             said = f"{answering} {'listens' if live else 'binds it'}" if answering else ""
             yield _Sight(Hop.UPSTREAM, label, said)
@@ -116,21 +137,29 @@ def _web(route: Route, *, live: bool) -> Iterator[_Sight]:
             yield _Sight(Hop.UPSTREAM, label, "", up=None)
 
 
+def _astray(route: Route) -> bool:
+    """The path that nginx goes to leads to no socket that listens, whatever the app holds open."""
+    file = route.socket_file
+    return isinstance(file, Known) and isinstance(file.value.state, Known) and file.value.state.value != "listening"
+
+
 def _socket(app: App, route: Route | None) -> Iterator[_Sight]:
     """Where Gunicorn listens, or would; the state of a socket file is known where nginx goes to it."""
     if not isinstance(app.binds, Known) or not app.binds.value:
         return
-    met = next((bind for bind in app.binds.value if route is not None and _arrives(route, bind)), None)
-    address, asked = met or app.binds.value[0], met is not None
+    meets = next((bind for bind in app.binds.value if route is not None and _arrives(route, bind)), None)
+    address, asked = meets or app.binds.value[0], meets is not None
     label = address.path if address.kind is AddressKind.UNIX else str(address)
     if asked and route is not None and isinstance(route.socket_file, Known):
         state = route.socket_file.value.state
         if isinstance(state, Known):
             obstacle = route.socket_file.value.obstacle
             if isinstance(obstacle, Known):
-                yield _Sight(Hop.SOCKET, label, f"nginx may not pass {obstacle.value.path}", up=False)
+                here = obstacle.value.path == address.path
+                met = "nginx may not connect" if here else f"nginx may not pass {obstacle.value.path}"
+                yield _Sight(Hop.SOCKET, label, met, up=False)
             else:
-                yield _Sight(Hop.SOCKET, label, state.value.replace("-", " "), up=state.value == "listening")
+                yield _socket_file(label, state.value, silent=route.state.is_(PeerState.NOBODY))
             return
     running = isinstance(app.gunicorn, Known) and isinstance(app.gunicorn.value.master, Known)
     if running or app.socket_activated:
@@ -138,6 +167,13 @@ def _socket(app: App, route: Route | None) -> Iterator[_Sight]:
         yield _Sight(Hop.SOCKET, label, "listening" if unsure else "listening, nobody asks")
     else:
         yield _Sight(Hop.SOCKET, label, "", up=None)
+
+
+def _socket_file(label: str, state: str, *, silent: bool) -> _Sight:
+    """`silent`: the table of listening sockets, which was read at another moment, has nobody there."""
+    if silent and state == "listening":
+        return _Sight(Hop.SOCKET, label, "listening at one look only", up=None)
+    return _Sight(Hop.SOCKET, label, state.replace("-", " "), up=state == "listening")
 
 
 def _arrives(route: Route, bind: Address) -> bool:
@@ -207,7 +243,7 @@ def _files(app: App) -> Iterator[_Sight]:
     for file in app.environment.files[:1]:
         state = file.state
         good = None if isinstance(state, Unknown) else state.is_("read")
-        detail = _reason(state) if not isinstance(state, Known) else state.value
+        detail = _reason(state) if not isinstance(state, Known) else state.value if good is False else ""
         yield _Sight(Hop.ENVIRONMENT, file.path, detail, up=True if file.optional and good is False else good)
     release = app.release
     here = _first(release.running, release.configured)
@@ -224,17 +260,18 @@ def _files(app: App) -> Iterator[_Sight]:
 
 
 def _release_detail(app: App, here: str) -> str:
+    """What runs, and where the link points: at a sibling by its name, which is what tells releases apart."""
     release = app.release
     said: list[str] = []
+    if isinstance(release.running, Known):
+        said.append("deleted in use" if release.running_deleted.is_(True) else "in use")
     if isinstance(release.link, Known) and isinstance(release.link_target, Known):
         link = release.link.value.rpartition("/")[2]
         target = release.link_target.value
-        said.append(f"{link} points {'here' if target == here else f'to {target}'}")
-    if isinstance(release.running, Known):
-        said.append("workers run this one")
-        if isinstance(release.running_deleted, Known) and release.running_deleted.value:
-            said.append("but it was deleted")
-    return ", ".join(said)
+        folder, _, name = target.rpartition("/")
+        other = name if folder == here.rpartition("/")[0] else target
+        said.append(f"{link} points here" if target == here else f"{link} is {other}")
+    return "; ".join(said)
 
 
 def _first(*facts: Fact[str]) -> str:

@@ -139,12 +139,13 @@ def _umask() -> int:
 
 def test_unwritable_file_loses_no_report(doctor, finds, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     finds(FAULT)
-    lost, kept = tmp_path / "missing" / "r.json", tmp_path / "r.txt"
+    lost, kept = tmp_path / "r.json", tmp_path / "r.txt"
+    lost.symlink_to(tmp_path / "elsewhere")  # found out only when it is opened
     done = doctor("check", "--output", str(lost), "--output", str(kept))
     assert done.code == 2
     assert "SOC001" in done.out
     assert "SOC001" in kept.read_text()
-    assert f"cannot write the output file (no such file or directory): {lost}" in done.err
+    assert f"cannot write the output file (is a symbolic link): {lost}" in done.err
 
 
 def test_file_that_is_a_link_is_not_followed(doctor, finds, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -230,9 +231,11 @@ def test_no_variable_changes_the_machine(option: str, doctor, finds, monkeypatch
     assert name not in doctor("check", "--help").out
 
 
-def test_unwritable_file_hides_no_bug(doctor, finds) -> None:  # type: ignore[no-untyped-def]
+def test_unwritable_file_hides_no_bug(doctor, finds, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     finds(BUG)
-    assert doctor("check", "--output", "/nowhere/r.txt").code == 3
+    link = tmp_path / "r.txt"
+    link.symlink_to(tmp_path / "elsewhere")
+    assert doctor("check", "--output", str(link)).code == 3
 
 
 def test_progress_is_shown_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_everything_closed(command: str) -> None:
 
 
 def test_reader_that_leaves(command: str) -> None:
-    done = shell(f"$D {command} | head -c 1")
+    done = shell(f"$D {command} | head -c 3")  # the first sign may take three bytes
     assert (done.returncode, done.stderr) == (code(command), "")
 
 

@@ -40,20 +40,23 @@ def _path(*, upstream: HopState = OK, workers: HopState = OK, release: HopState 
             "unix:/run/gunicorn/shop.sock" if wrong else "unix:/run/shop/gunicorn.sock",
             upstream,
             "nobody listens here" if wrong else "shop.service listens",
+            "SOC001" if wrong else None,
         ),
         HopReport("socket", "/run/shop/gunicorn.sock", OK, "listening, nobody asks" if wrong else "listening"),
         HopReport("unit", "shop.service", OK, "active (running)"),
         HopReport("master", "27.0.1, master 122", OK, ""),
-        HopReport("workers", "3 sync workers, up 4 min", workers, ""),
+        HopReport("workers", "3 sync workers, up 4 min", workers, "", "GUN003" if workers is RISK else None),
         HopReport("directory", "/srv/shop/current", OK, ""),
         HopReport("environment", "/etc/shop/env", OK, "7 variables"),
-        HopReport("release", "/srv/shop/releases/2026-11-01", release, "current points here, workers run this one"),
+        HopReport("release", "/srv/shop/releases/2026-11-01", release, "in use; current points here"),
         HopReport("code", "shop.wsgi:app", OK, "/srv/shop/releases/2026-11-01/shop/wsgi.py"),
     )
 
 
 def _app(name: str = "shop", **states: HopState) -> AppReport:
-    return AppReport(name, f"{name}.service", _path(**states), f"http://{name}.test")
+    worst = {BROKEN: Severity.ERROR, RISK: Severity.WARNING}
+    gravest = next((worst[state] for state in (BROKEN, RISK) if state in states.values()), None)
+    return AppReport(name, f"{name}.service", _path(**states), f"http://{name}.test", worst=gravest)
 
 
 MISMATCH = FindingReport(
@@ -250,7 +253,9 @@ STATIC = _report(
             "shop.service",
             (
                 HopReport("server", "shop.test:443", OK, "nginx/shop.conf:5"),
-                HopReport("upstream", "unix:/run/gunicorn/shop.sock", BROKEN, "shop.service binds another address"),
+                HopReport(
+                    "upstream", "unix:/run/gunicorn/shop.sock", BROKEN, "shop.service binds another address", "SOC001"
+                ),
                 HopReport("unit", "shop.service", OK, "systemd/shop.service"),
             ),
             "https://shop.test",
