@@ -115,7 +115,7 @@ class _Parser:
     def _begin(self) -> None:
         """A new assignment, at the current line."""
         self._start = self._line
-        self._key = ""
+        self._key: list[str] = []
         self._value: list[str] = []
         self._solid = 0  # length of the value without white space that would be trailing if it ended here
         self._expandable: list[str] = []  # the value as a shell would search it for `$NAME`
@@ -130,7 +130,7 @@ class _Parser:
                     self._state = _State.COMMENT
                 elif c not in _WHITESPACE:
                     self._begin()
-                    self._key = c
+                    self._key = [c]
                     self._state = _State.KEY
             case _State.KEY:
                 if c in _NEWLINE:
@@ -138,7 +138,7 @@ class _Parser:
                 elif c == "=":
                     self._state = _State.PRE_VALUE
                 else:
-                    self._key += c
+                    self._key.append(c)
             case _State.PRE_VALUE:
                 self._before_value(c)
             case _State.VALUE:
@@ -229,7 +229,7 @@ class _Parser:
     def _no_equals(self) -> None:
         """A line without `=` is dropped without a word."""
         self._state = _State.PRE_KEY
-        key = self._key.strip().removeprefix("\ufeff")
+        key = "".join(self._key).strip().removeprefix("\ufeff")
         exported = _EXPORT.fullmatch(key)
         self._report(EnvOddity.NO_EQUALS, exported.group(1) if exported else key)
 
@@ -237,9 +237,10 @@ class _Parser:
         """An assignment is complete. Names and values that are none in an environment are dropped (env-util.c)."""
         value = "".join(self._value[: self._solid] if self._state is _State.VALUE else self._value)
         self._state = _State.PRE_KEY
-        key = self._key.rstrip(_WHITESPACE)
+        written = "".join(self._key)
+        key = written.rstrip(_WHITESPACE)
         if _NAME.fullmatch(key):
-            if key != self._key:
+            if key != written:
                 self._note(EnvOddity.SPACE_BEFORE_EQUALS)
             if self._refers("".join(self._expandable)):
                 self._note(EnvOddity.VARIABLE_REFERENCE)

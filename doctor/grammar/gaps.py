@@ -10,9 +10,8 @@ import re
 OPEN, CLOSE = "‹", "›"
 """Around the name of what is filled in. No unit of a machine holds them."""
 
-_JINJA = re.compile(r"\{\{(?!\{)[ \t]*([^\n{}]*?)[ \t]*\}\}")
+_JINJA = re.compile(r"\{\{(?!\{)([^\n{}]*)\}\}")
 _STATEMENT = re.compile(r"\{%|<%|%>|\{#")
-_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z0-9_])__([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)__(?![A-Za-z0-9_])")
 _AT = re.compile(r"(?<![\w@.])@([A-Z_][A-Z0-9_]*)@")
 _BLANK = re.compile(r"<((?!hidden:)[A-Za-z][^<>\n=]*)>")
@@ -22,8 +21,7 @@ _PLAIN_VALUE = re.compile(r"^[ \t]*(?!Exec|Environment)[A-Z]\w*[ \t]*=([^\n]*)",
 """Values in which systemd expands no variables."""
 _FIXED = re.compile(r"[ \t]*(?!Environment[ \t]*=)[A-Za-z][\w-]*[ \t]*=|[ \t]*Environment[ \t]*=[ \t]*[\"']?\w+=")
 """What stands before a gap in a line that can be read: the key, of a variable its name too."""
-_ANY_PROGRAM = re.compile(rf"[ \t]*ExecStart[ \t]*=[ \t]*[^ \t]*{OPEN}[^/ \t]*(?:[ \t]|$)")
-"""The name of the program is left open, and with it what the service is."""
+_EXEC_START = re.compile(r"[ \t]*ExecStart[ \t]*=[ \t]*([^ \t]*)")
 _PROGRAM = re.compile(rf"^([ \t]*Exec\w+[ \t]*=[ \t]*[-@:+!|]*)(?={OPEN})")
 """A program is named in full: what stands for its directory begins with a slash."""
 _NO_WORD = re.compile(r"[^\w.\[\]-]+")
@@ -47,7 +45,7 @@ def marked(text: str) -> str | None:
 
     None where a gap may stand for more than a part of a value: for lines, or for a choice between them.
     """
-    text = _COMMENT.sub(lambda found: "\n" * found.group().count("\n"), text)
+    text = _without_comments(text)
     if _STATEMENT.search(text):
         return None
     names = {name for value in _PLAIN_VALUE.findall(text) for pair in _VARIABLE.findall(value) for name in pair if name}
@@ -58,13 +56,29 @@ def marked(text: str) -> str | None:
         comment = line.lstrip()[:1] in ("#", ";")
         new = line if comment else _marked_line(line, names, blanks=blanks)
         if new != line and not continued:
-            if not _FIXED.match(new) or _ANY_PROGRAM.match(new):
+            if not _FIXED.match(new) or _any_program(new):
                 return None
             new = _PROGRAM.sub(r"\1/", new)
         if not comment:
             continued = new.rstrip("\r").endswith("\\")
         lines.append(new)
     return "\n".join(lines)
+
+
+def _without_comments(text: str) -> str:
+    """Without `{# … #}`, line for line. One that is never closed is text."""
+    kept: list[str] = []
+    at = 0
+    while (start := text.find("{#", at)) >= 0 and (end := text.find("#}", start + 2)) >= 0:
+        kept += (text[at:start], "\n" * text.count("\n", start, end))
+        at = end + 2
+    return "".join((*kept, text[at:]))
+
+
+def _any_program(line: str) -> bool:
+    """The name of the program is left open, and with it what the service is."""
+    found = _EXEC_START.match(line)
+    return found is not None and OPEN in found[1].rpartition("/")[2]
 
 
 def _marked_line(line: str, names: set[str], *, blanks: bool) -> str:

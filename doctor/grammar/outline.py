@@ -6,11 +6,9 @@ import ast
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from doctor.frozen import frozen
-
-Literal: TypeAlias = str | int | float | bool | tuple["Literal", ...] | None
+from doctor.grammar.bounds import NUMBER_LIMIT, Literal, Room, TooLarge
 
 
 @frozen
@@ -127,7 +125,6 @@ _DYNAMIC_CALLS = frozenset({"globals", "locals", "vars", "exec"})
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _KEY_ERRORS = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
 _TEXT_LIMIT = 300
-_NUMBER_LIMIT = 1 << 64
 _UNREADABLE = Outline(error=None, dynamic_names=True, truncated=True)
 
 
@@ -423,40 +420,40 @@ class _Reader:
 
     def _value(self, node: ast.expr) -> Literal | Expression:
         try:
-            return self._fold(node)
-        except (_NotLiteral, RecursionError):
+            return self._fold(node, Room())
+        except (_NotLiteral, TooLarge, RecursionError):
             pass
         try:
             text = ast.unparse(node)
-        except RecursionError:
+        except (RecursionError, ValueError):  # a number of more digits than Python prints
             text = "…"
         return Expression(text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "…")
 
-    def _fold(self, node: ast.expr) -> Literal:
+    def _fold(self, node: ast.expr, room: Room) -> Literal:
         """A literal, or what certainly comes out of literals: `16 * 1024 * 1024`, `f"unix:{RUN}/app.sock"`."""
         match node:
             case ast.Constant(value=str() | int() | float() | bool() | None as value):
-                return value
+                return room.take(value)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                return tuple(self._fold(part) for part in parts)
+                return tuple(self._fold(part, room) for part in parts)
             case ast.Name(id=name) if name in self._values:
-                return self._values[name]
+                return room.take(self._values[name])
             case ast.UnaryOp(op=ast.USub()):
-                operand = self._fold(node.operand)
+                operand = self._fold(node.operand, room)
                 if isinstance(operand, (int, float)):
                     return -operand
             case ast.BinOp():
-                return _calculate(node.op, self._fold(node.left), self._fold(node.right))
+                return _calculate(node.op, self._fold(node.left, room), self._fold(node.right, room))
             case ast.JoinedStr(values=parts):
-                return "".join(self._format(part) for part in parts)
+                return "".join(self._format(part, room) for part in parts)
         raise _NotLiteral
 
-    def _format(self, part: ast.expr) -> str:
+    def _format(self, part: ast.expr, room: Room) -> str:
         if isinstance(part, ast.FormattedValue):
             if part.conversion != -1 or part.format_spec is not None:
                 raise _NotLiteral
             part = part.value
-        value = self._fold(part)
+        value = self._fold(part, room)
         if isinstance(value, tuple):
             raise _NotLiteral
         return str(value)
@@ -482,7 +479,7 @@ def _calculate(operator: ast.operator, left: Literal, right: Literal) -> Literal
                 result = left**right
             case ast.LShift() if isinstance(left, int) and isinstance(right, int) and 0 <= right <= 64:
                 result = left << right
-        if result is not None and not isinstance(result, complex) and abs(result) <= _NUMBER_LIMIT:
+        if result is not None and not isinstance(result, complex) and abs(result) <= NUMBER_LIMIT:
             return result
     raise _NotLiteral
 

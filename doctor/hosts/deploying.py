@@ -20,11 +20,11 @@ _THERE = re.compile(
     r"(?:ssh|scp|sftp|rsync|sshpass)[ \t]+[-\w\"'$]|ansible-playbook\b|kubectl[ \t]|helm[ \t]+(?:upgrade|install)\b"
     r"|terraform[ \t]+apply\b|fab[ \t]+\S|cap[ \t]+\S+[ \t]+deploy\b|heroku[ \t]"
     r"|(?:fly|flyctl|eb|serverless|sls|zappa|dokku|pulumi)[ \t]+(?:deploy|up|update)\b"
-    r"|git[ \t]+push[ \t]+(?:\S+[ \t]+)*(?:heroku|dokku|production|live)\b"
+    r"|git[ \t]+push[ \t][^\n]*\b(?:heroku|dokku|production|live)\b"
     r"|docker[ \t]+(?:image[ \t]+)?push\b|docker[ \t]+stack[ \t]+deploy\b"
     r"|gcloud[ \t][^\n]*\bdeploy\b|aws[ \t]+(?:ecs|deploy|elasticbeanstalk|ssm)[ \t]"
     r")|uses:[ \t]*[\"']?(?!\S*(?:pages|ssh-agent))\S*(?:ssh|deploy|rsync|scp|ansible)\S*@"
-    r"|^[ \t]*-?[ \t]*push:[ \t]*true",
+    r"|^[ \t]*(?:-[ \t]*)?push:[ \t]*true",
     re.MULTILINE | re.IGNORECASE,
 )
 """Commands and actions that bring something to a machine."""

@@ -44,8 +44,8 @@ _PROGRAM = re.compile(r"^[ \t]*\[program:", re.MULTILINE)
 _EXEC = re.compile(r"^[ \t]*Exec[A-Z]\w*[ \t]*=", re.MULTILINE)
 _LISTEN = re.compile(r"^[ \t]*Listen[A-Z]\w*[ \t]*=", re.MULTILINE)
 _NGINX_BLOCK = re.compile(
-    r"^[ \t]*(?:server|http|upstream[ \t]+\S+|location[ \t]+[^\n{;=]*\S|location[ \t]+=[ \t]*\S+)[ \t]*(?:#[^\n]*)?"
-    r"(?:\r?\n[ \t]*)?\{",
+    r"^[ \t]*(?:server|http|upstream[ \t]+\S+|location[ \t]+(?![ \t])[^\n{;=]*\S|location[ \t]+=[ \t]*\S+)"
+    r"[ \t]*(?:#[^\n]*)?(?:\r?\n[ \t]*)?\{",
     re.MULTILINE,
 )
 _NGINX_DIRECTIVE = re.compile(
@@ -67,7 +67,7 @@ _DOCKER_STEP = re.compile(r"^(?:RUN|CMD|COPY|ENTRYPOINT|ADD|WORKDIR|ENV|EXPOSE)[
 _SERVICES = re.compile(r"^services:[ \t]*\r?$", re.MULTILINE)
 _SERVICE = re.compile(r"^[ \t]+(?:image|build|command|extends):", re.MULTILINE)
 _JOBS = re.compile(r"^(?:jobs|stages|pipelines|steps):", re.MULTILINE)
-_RUNS = re.compile(r"^[ \t]*-?[ \t]*(?:runs-on|script|stage|run|steps|image|task|checkout|pool):", re.MULTILINE)
+_RUNS = re.compile(r"^[ \t]*(?:-[ \t]*)?(?:runs-on|script|stage|run|steps|image|task|checkout|pool):", re.MULTILINE)
 _API = re.compile(r"^apiVersion:[ \t]*\S", re.MULTILINE)
 _KUBERNETES = re.compile(
     r"^kind:[ \t]*[\"']?(?:Deployment|StatefulSet|DaemonSet|ReplicaSet|Pod|Service|Ingress|Job|CronJob)\b", re.MULTILINE

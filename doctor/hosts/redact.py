@@ -17,33 +17,23 @@ from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import replace
 
-from doctor.grammar.outline import Call, Expression, Literal, Outline
+from doctor.grammar.bounds import Literal
+from doctor.grammar.outline import Assignment, Call, Expression, Outline
+from doctor.grammar.positions import PATHS_OF_FLASK, Role
 from doctor.hosts import secrets
 from doctor.hosts.base import TextKind
 from doctor.hosts.hidden import TOKEN
 from doctor.hosts.redact_nginx import redact_nginx
+from doctor.hosts.redact_plain import redact_plain
 from doctor.hosts.redact_process import is_stranger, stranger
-from doctor.hosts.redact_python import redact_python
-from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, WORD, CommandLine, redact_unit, shell_assignments
+from doctor.hosts.redact_python import compiles, redact_python, settings_of, shown_literal
+from doctor.hosts.redact_unit import ENV_ASSIGNMENT, LONG, WORD, CommandLine, redact_unit
 
-_YAML_VARIABLE = re.compile(
-    r"(?P<head>^[ \t]+(?:-[ \t]+[\"']?(?P<item>[A-Za-z_]\w*)=|[\"']?(?P<name>[A-Z][A-Z0-9_]+)[\"']?:[ \t]+))"
-    r"(?P<value>\"[^\"\n]*\"|'[^'\n]*'|[^\n]+?)(?=[\"']?(?:[ \t]+#[^\n]*|[ \t]*)$)",
-    re.MULTILINE,
-)
-"""`- NAME=value` and `NAME: value`, as in a compose file."""
+_LINE_LIMIT = 1 << 14
+"""Characters of one line in which names and shapes are looked for; what is beyond is hidden as a whole."""
 
-_YAML_SECRET = re.compile(
-    r"(?P<head>^[ \t]*(?:-[ \t]+)?[\"']?(?P<name>[\w.-]+)[\"']?(?:[ \t]*:[ \t]+|[ \t]+=[ \t]+))"
-    r"(?P<value>[^\s\"'|>&*!#{\[$][^\n]*?)(?=[ \t]*(?:[ \t]#[^\n]*)?$)",
-    re.MULTILINE,
-)
-"""`password: several words`, `password = several words`."""
-
-_SHELL_LINE = re.compile(
-    r"^[ \t]*(?:export[ \t]|(?=\w+(?:" + "|".join(secrets.SECRET_ENDINGS) + r")=))[^\n]*", re.MULTILINE
-)
-"""A line of a script that sets variables of the environment, or one with a telling name."""
+_SOURCE_OF = re.compile(r"[ \t]*File \"[^\"\n]{1,500}\", line \d+")
+"""Before the source line of a traceback, which is indented further."""
 
 
 _KNOWN_LIMIT = 4000
@@ -109,7 +99,26 @@ class Redactor:
             text = secrets.ENVIRONMENT_REFUSED.sub(
                 lambda match: match.group("head") + self.hide(match.group("value")), text
             )
-        return self._forgotten(self.generic(text))
+        return self._forgotten(self.generic(self._sources(text)))
+
+    def _sources(self, text: str) -> str:
+        """A log with the source lines of its tracebacks cleaned as what they are, and lines of keys hidden."""
+        lines = text.split("\n")
+        for number, line in enumerate(lines):
+            if number and line.startswith("    ") and _SOURCE_OF.match(lines[number - 1]):
+                lines[number] = self.source_line(line)
+            elif len(line) >= 48 and secrets.LONG_BODY.fullmatch(line.strip()):
+                lines[number] = self.hide(line.strip())
+        return "\n".join(lines)
+
+    def source_line(self, line: str) -> str:
+        """One line of Python, which need not be a whole statement, as a traceback shows it."""
+        code = line.strip()
+        for whole in (code, f"{code} pass", f"{code}\n pass"):
+            clean = redact_python(self, whole)
+            if clean.count("\n") == whole.count("\n") and compiles(whole):
+                return line[: len(line) - len(line.lstrip())] + clean[: len(clean) - (len(whole) - len(code))]
+        return line[: len(line) - len(line.lstrip())] + redact_python(self, code)
 
     def text(self, kind: TextKind, text: str) -> str:
         """Text of a file or of a command, with its number of lines."""
@@ -122,6 +131,7 @@ class Redactor:
 
     def argv(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The words of the command line of a process."""
+        words = _short(words, self)
         state = CommandLine(self)
         clean = tuple(state.word(word) for word in words)
         return stranger(self, clean) if is_stranger(words) else clean
@@ -142,53 +152,73 @@ class Redactor:
         return WORD.sub(replace_word, text)
 
     def journal(self, text: str) -> str:
-        """`journalctl --output=json`: one object a line, of which MESSAGE is cleaned as a log line."""
-        return "\n".join(self._journal_entry(line) for line in text.split("\n"))
+        """`journalctl --output=json`: one object a line, of which MESSAGE is cleaned as a log line.
 
-    def _journal_entry(self, line: str) -> str:
-        try:
-            entry = json.loads(line) if line else None
-        except ValueError:  # the last line of a truncated output
-            entry = None
-        if not isinstance(entry, dict):
-            return self.text(TextKind.LOG, line)
-        message = entry.get("MESSAGE")
-        if isinstance(message, list):  # bytes that are not UTF-8 come as numbers
-            message = bytes(byte & 255 for byte in message if isinstance(byte, int)).decode("utf-8", "replace")
-        if isinstance(message, str):
-            entry["MESSAGE"] = self.text(TextKind.LOG, message)
-        return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+        A program's lines are entries of their own: what a line is may be told by the one before, or, newest first,
+        by the one after.
+        """
+        entries = [_journal_entry(line) for line in text.split("\n")]
+        messages = [entry.get("MESSAGE") if isinstance(entry, dict) else None for entry in entries]
+        in_key = False
+        shown: list[str] = []
+        for number, (entry, message) in enumerate(zip(entries, messages, strict=True)):
+            if not isinstance(entry, dict):
+                shown.append(self.text(TextKind.LOG, entry))
+                continue
+            if isinstance(message, str):
+                marks = bool(secrets.KEY_BEGIN.search(message)) != bool(secrets.KEY_END.search(message))
+                beside = messages[max(0, number - 1) : number] + messages[number + 1 : number + 2]
+                if in_key and not marks:
+                    message = self.hide(message)
+                elif message.startswith("    ") and any(isinstance(m, str) and _SOURCE_OF.match(m) for m in beside):
+                    message = self.source_line(message) if "\n" not in message else message
+                in_key ^= marks
+                entry["MESSAGE"] = self.text(TextKind.LOG, message)
+            shown.append(json.dumps(entry, ensure_ascii=False, separators=(",", ":")))
+        return "\n".join(shown)
 
     def outline(self, outline: Outline) -> Outline:
-        """The literals of a Python source file, cleaned by the names they are given to."""
+        """What an outline may hold of the values in a Python source file, by the places they stand in."""
+        shown = settings_of(outline.assignments)
+        named = [item.value for item in outline.assignments if secrets.is_secret_name(item.name)]
+        known = {value for value in named if isinstance(value, str) and len(value) > 1}
+
+        def role(item: Assignment) -> Role:
+            if item.name in shown:
+                # An outline puts in what a name holds: `bind = TOKEN`.
+                told = isinstance(item.value, str) and any(value in item.value for value in known)
+                return Role.SECRET if told else Role.SETTING
+            return Role.NAME if item.name == "__all__" else _role_of(item.name)
+
         return replace(
             outline,
             assignments=tuple(
-                replace(item, value=self._literal(item.name, item.value)) for item in outline.assignments
+                replace(item, value=self._value_of(item.value, role(item))) for item in outline.assignments
             ),
             calls=tuple(self._call(call) for call in outline.calls),
+            routes=tuple(self.route(path) for path in outline.routes),
         )
 
     def _call(self, call: Call) -> Call:
+        of_flask = PATHS_OF_FLASK if call.function.rpartition(".")[2] == "Flask" else frozenset()
         return replace(
             call,
-            arguments=tuple(self._literal("", value) for value in call.arguments),
-            keywords=tuple((name, self._literal(name, value)) for name, value in call.keywords),
+            arguments=tuple(self._value_of(value, Role.MODULE) for value in call.arguments),
+            keywords=tuple(
+                (name, self._value_of(value, Role.SETTING if name in of_flask else _role_of(name)))
+                for name, value in call.keywords
+            ),
         )
 
-    def _literal(self, name: str, value: Literal | Expression) -> Literal | Expression:
+    def _value_of(self, value: Literal | Expression, role: Role) -> Literal | Expression:
         if isinstance(value, Expression):
-            return Expression(redact_python(self, value.text, secret=secrets.is_secret_name(name)))
-        return self._pure_literal(name, value)
+            return Expression(redact_python(self, value.text, role=role))
+        return shown_literal(self, value, role)
 
-    def _pure_literal(self, name: str, value: Literal) -> Literal:
-        if isinstance(value, tuple):
-            return tuple(self._pure_literal(name, item) for item in value)
-        if isinstance(value, bool) or value is None:
-            return value
-        if secrets.is_secret_name(name):
-            return self.hide(str(value))
-        return self.literal_text(value) if isinstance(value, str) else value
+    def route(self, path: str) -> str:
+        """The URL path of a route, which may hold what only the caller of a webhook knows."""
+        shown = shown_literal(self, path, Role.ROUTE)
+        return shown if isinstance(shown, str) else ""
 
     def literal_text(self, value: str) -> str:
         """The inside of a string literal; `NAME=value` is an entry of Gunicorn's raw_env."""
@@ -201,16 +231,38 @@ class Redactor:
         """Names and shapes that look secret in any text. `colon`: `name: value` counts as well as `name=value`."""
         if "PRIVATE KEY-----" in text:
             text = secrets.PRIVATE_KEY.sub(self._block, text)
-            text = secrets.KEY_ENDING.sub(self._block, text)
+            text = self._key_endings(text)
         lowered = text.lower()
         signs = [sign for sign in secrets.SIGNS if sign in lowered]
         if not signs:
             return text
         lines = text.split("\n")
         for number, line in enumerate(lines):
+            if len(line) > _LINE_LIMIT:
+                line = self._cut(line)
+                lines[number] = line
             lowered = line.lower()
             if any(sign in lowered for sign in signs):
                 lines[number] = self._generic_line(line, lowered, colon)
+        return "\n".join(lines)
+
+    def _cut(self, line: str) -> str:
+        """The beginning of a line, up to the end of a word."""
+        start = max(line.rfind(" ", 0, _LINE_LIMIT), 0)
+        rest = line[start + 1 :] if start else line
+        return line[: start + 1 if start else 0] + (rest if TOKEN.fullmatch(rest) else self.hide(rest))
+
+    def _key_endings(self, text: str) -> str:
+        """The lines before the end of a key whose beginning is not seen."""
+        lines = text.split("\n")
+        for number, line in enumerate(lines):
+            if not secrets.KEY_END.match(line):
+                continue
+            first = number
+            while first > 0 and secrets.KEY_LINE.fullmatch(lines[first - 1]):
+                first -= 1
+            if first < number:
+                lines[first:number] = [self.hide("\n".join(lines[first:number])), *[""] * (number - first - 1)]
         return "\n".join(lines)
 
     def _generic_line(self, line: str, lowered: str, colon: bool) -> str:
@@ -273,28 +325,36 @@ class Redactor:
         return quote + self.hide(inner) + quote
 
 
-def _plain(redactor: Redactor, text: str) -> str:
-    def variable(match: re.Match[str]) -> str:
-        name, value = match.group("item") or match.group("name"), match.group("value")
-        if secrets.PLAIN_VALUE.fullmatch(value) and ("$" in value or not secrets.is_secret_name(name)):
-            return match.group()
-        quote = value[0] if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0] else ""
-        return match.group("head") + quote + redactor.token(name, value[1:-1] if quote else value) + quote
+def _journal_entry(line: str) -> dict[str, object] | str:
+    """An object with its MESSAGE as text; the line itself where it is none, as the last one of a truncated output."""
+    try:
+        entry = json.loads(line) if line else None
+    except (ValueError, RecursionError):
+        return line
+    if not isinstance(entry, dict):
+        return line
+    message = entry.get("MESSAGE")
+    if isinstance(message, list):  # bytes that are not UTF-8 come as numbers
+        entry["MESSAGE"] = bytes(b & 255 for b in message if isinstance(b, int)).decode("utf-8", "replace")
+    return entry
 
-    def secret(match: re.Match[str]) -> str:
-        if not secrets.is_secret_name(match.group("name")) or secrets.REFERENCE.fullmatch(match.group("value")):
-            return match.group()
-        return match.group("head") + redactor.hide(match.group("value"))
 
-    def exported(match: re.Match[str]) -> str:
-        return shell_assignments(redactor, match.group(), text)
+def _short(words: tuple[str, ...], redactor: Redactor) -> tuple[str, ...]:
+    """The words of a command line up to a bound, the rest of it as one."""
+    left = LONG
+    for index, word in enumerate(words):
+        left -= len(word) + 1
+        if left < 0:
+            return (*words[:index], redactor.hide(" ".join(words[index:])))
+    return words
 
-    text = _YAML_VARIABLE.sub(variable, _SHELL_LINE.sub(exported, text))
-    return redactor.generic(_YAML_SECRET.sub(secret, text))
+
+def _role_of(name: str) -> Role:
+    return Role.SECRET if secrets.is_secret_name(name) else Role.VALUE
 
 
 _STRUCTURES: dict[TextKind, Callable[[Redactor, str], str]] = {
-    TextKind.PLAIN: _plain,
+    TextKind.PLAIN: redact_plain,
     TextKind.UNIT: redact_unit,
     TextKind.NGINX: redact_nginx,
     TextKind.PYTHON: redact_python,

@@ -16,6 +16,12 @@ _NGINX_NAMED = re.compile(
     r"|secure_link_md5)\s+"
     r"(?:(?P<name>[\"']?\$?[\w-]+[\"']?)\s+)?)" + _NGINX_VALUE + r"(?=[^;{}\n]{0,500};)"
 )
+_NGINX_UNCLOSED = re.compile(
+    r"(?P<head>^[ \t]*(?:\w{1,40}_set_header|\w{1,40}_param|add_header|set)[ \t]+"
+    r"(?P<name>[\"']?\$?[\w-]{1,100}[\"']?)[ \t]+)" + _NGINX_VALUE + r"(?=[ \t]*(?:#[^\n]*)?$)",
+    re.MULTILINE,
+)
+"""The same where the semicolon is missing, which nginx refuses."""
 _NGINX_ENV = re.compile(r"(?P<head>(?:^|[;{}])[ \t]*env[ \t]+(?P<name>\w+)=)" + _NGINX_VALUE, re.MULTILINE)
 _NGINX_IF = re.compile(
     r"(?P<head>\([ \t]*(?P<name>\$\w+)[ \t]*(?:=|!=|!?~\*?)[ \t]*)(?P<value>" + secrets.QUOTED + r"|[^\s\"')]+)"
@@ -31,6 +37,7 @@ _NGINX_MAP_WORDS = frozenset({"default", "hostnames", "volatile", "include", "ra
 _NGINX_MAP_OPTIONS = frozenset({"include", "delete", "proxy"})
 
 
+_URL = re.compile(r"https?://|unix:|[~^*@(]|\w{2,10}/\d")
 _HEADERS = re.compile(
     r"host|x-(?:real-ip|real-port|scheme|proto|port|prefix|script-name|request-\w+|original-[\w-]+|url-scheme|nginx-\w+"
     r"|ssl[\w-]*|client-[\w-]+|forwarded[\w-]*|accel-[\w-]+|sendfile-type|frame-options|requested-with)"
@@ -60,6 +67,15 @@ def _unfamiliar(head: str, name: str, value: str) -> bool:
     return asked and not (_HEADERS.fullmatch(clean) or "$" in value or secrets.PLAIN_VALUE.fullmatch(value))
 
 
+def _constant(head: str, value: str) -> bool:
+    """What a variable of nginx is set to, or a parameter given to the app, that is no name, path, number or address."""
+    given = head.split(None, 1)[0]
+    plain = value.strip("\"'")
+    return (given == "set" or given.endswith("_param")) and not (
+        "$" in plain or secrets.PLAIN_VALUE.fullmatch(plain) or secrets.NAME_FORM.fullmatch(plain) or _URL.match(plain)
+    )
+
+
 def redact_nginx(redactor: Redactor, text: str) -> str:
     """A file of nginx: headers it sets, parameters, variables, conditions and maps with secret names."""
 
@@ -69,7 +85,7 @@ def redact_nginx(redactor: Redactor, text: str) -> str:
         secret = (
             head.lstrip().startswith("secure_link")
             if name is None
-            else _nginx_secret(name) or _unfamiliar(head, name, value)
+            else _nginx_secret(name) or _unfamiliar(head, name, value) or _constant(head, value)
         )
         if not secret or _NGINX_REFERENCE.fullmatch(value):
             return match.group()
@@ -96,7 +112,7 @@ def redact_nginx(redactor: Redactor, text: str) -> str:
 
     if "#" in text:
         text = _NGINX_COMMENT.sub(lambda match: redactor.generic(match.group()), text)
-    text = _NGINX_NAMED.sub(named, text)
+    text = _NGINX_UNCLOSED.sub(named, _NGINX_NAMED.sub(named, text))
     text = _NGINX_ENV.sub(variable, text)
     text = _NGINX_IF.sub(named, text)
     if "map" in text or "geo" in text:

@@ -1,82 +1,199 @@
-"""Secrets in string literals and comments of Python source."""
+"""Secrets in Python source: every string that may become the value of a name is hidden, by its place in the syntax.
+
+What only names something stays (variables, keys, modules), and so do the settings of Gunicorn. Where the text does
+not compile, every string is hidden. Why it is built so: docs/adr/0007-redaction-by-position.md.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from doctor.grammar.bounds import Literal
+from doctor.grammar.positions import Role, Span, settings, spans
+from doctor.grammar.pytext import Piece, pieces
 from doctor.hosts import secrets
+from doctor.hosts.hidden import TOKEN
 
 if TYPE_CHECKING:
+    from doctor.grammar.outline import Assignment
     from doctor.hosts.redact import Redactor
 
-# What is not closed goes on to the end of the line, or of the text.
-_PYTHON = re.compile(
-    r"(?P<comment>#[^\n]*)|(?P<prefix>\b[rbfuRBFU]{1,2})?(?:(?P<long>\"\"\"|''')(?P<text>(?:\\[\s\S]|[^\\])*?)(?:(?P=long)|\Z)"
-    r"|(?P<quote>[\"'])(?P<inner>(?:\\[\s\S]|(?!(?P=quote))[^\\\n])*)(?:(?P=quote)|(?=[\n\\])|\Z))"
-)
-_PYTHON_GIVEN = re.compile(
-    r"(?P<name>[\w.]*)[\"']?\]?(?:[ \t]*:[ \t]*[\w.\[\], |\"']+)?"
-    r"(?:[ \t]*[:=]\s*[(\[{]?\s*|[\"'][ \t]*,\s*)[rbfuRBFU]{0,2}$"
-)
-_PYTHON_NEXT = re.compile(r"\s*(?P<comma>,\s*)?[rbfuRBFU]{0,2}$")
-"""Between two literals of one value: nothing where they are joined, a comma where they are items of a list."""
-_PYTHON_NAME = re.compile(r"(?:[\w)\]]\[|environ\.get\(|getenv\(|env\()$")
-"""Before the name of a variable: `os.environ["SECRET_KEY"]`."""
+PARSE_LIMIT = 1 << 20
+"""Characters of one text that are parsed; a longer one is cleaned as if it did not compile."""
 
-_FIELD = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
+_NAME = re.compile(r"[A-Za-z_][\w.-]{0,99}")
+_DUNDER = re.compile(r"__\w{1,60}__")
+_MODULE = re.compile(r"[a-z_][a-z0-9_]{0,60}(?:\.[A-Za-z_][A-Za-z0-9_]{0,60}){1,20}(?::\w{1,60})?")
+_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,59}|[A-Z][a-z]{1,20}(?:-[A-Z][a-z]{1,20}){0,5}|X-[A-Z-]{1,40}")
+"""A setting, or a header of HTTP."""
+_ROUTE = re.compile(r"(?:/(?:<[\w:]{1,60}>|[A-Za-z_-]{1,24}|v\d{1,2}|[a-z_-]{1,24}\.[a-z]{1,5})?){1,20}")
+_QUOTED = re.compile(r"(?P<head>[\"'])(?P<value>[^\"'\n]{1,1000})")
+_GIVEN = re.compile(r"(?P<head>\b[A-Za-z_][\w.]{0,60}[\"']?\]?[ \t]{0,20}=[ \t]{0,20})(?P<value>[^\s=][^\n]*)")
+_ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|localhost|\[::1?\])(?::\d{1,5})?")
+_LONG_NUMBER = re.compile(r"-?\d{4,}")
 
 
-def redact_python(redactor: Redactor, text: str, *, secret: bool = False) -> str:
-    """Python source, which keeps its syntax; with `secret` every string of it is hidden."""
-    return _PYTHON.sub(_Parts(redactor, text, secret=secret).part, text)
-
-
-class _Parts:
-    """Goes through the comments and string literals of a text, and knows what the one before was given to."""
-
-    def __init__(self, redactor: Redactor, text: str, *, secret: bool) -> None:
-        self._redactor = redactor
-        self._text = text
-        self._secret = secret
-        self._end = 0
-        """Where the literal before ended."""
-        self._hidden = self._listed = False
-        """Whether it was hidden, and whether it was an item of a list."""
-
-    def part(self, match: re.Match[str]) -> str:
-        """A comment, or a string literal, which is hidden when it is given to a secret name (or all of `text` is)."""
-        if match.group("comment"):
-            return self._redactor.generic(match.group())
-        clean = self._redactor.hide if self._is_secret(match.start()) else self._redactor.literal_text
-        self._end = match.end()
-        inner: str = match.group("text") or match.group("inner") or ""
-        if "f" in (match.group("prefix") or "").lower():
-            pieces = _FIELD.split(inner)
-            shown = "".join(piece if piece.startswith(("{", "}")) else _same_lines(piece, clean) for piece in pieces)
+def redact_python(redactor: Redactor, text: str, *, role: Role | None = None) -> str:
+    """Python source, which keeps its syntax and its lines; with `role` an expression whose value has that role."""
+    found = _spans(text, role)
+    if found is None:
+        return _without_syntax(redactor, text)
+    shown: list[str] = []
+    at = 0
+    for piece, span in _matched(list(pieces(text)), found):
+        start, end = (piece.start, piece.end) if piece is not None else (span.start, span.end) if span else (at, at)
+        if start < at:
+            continue
+        shown.append(text[at:start])
+        inner = text[start:end]
+        if piece is None:
+            shown.append(f'"{redactor.hide(inner)}"' if _LONG_NUMBER.fullmatch(inner) else inner)
+        elif piece.comment:
+            shown.append(_comment(redactor, inner))
         else:
-            shown = _same_lines(inner, clean)
-        first = match.start("text" if match.group("long") else "inner") - match.start()
-        return match.group()[:first] + shown + match.group()[first + len(inner) :]
-
-    def _is_secret(self, start: int) -> bool:
-        between = _PYTHON_NEXT.fullmatch(self._text, self._end, start) if self._hidden else None
-        if between is None or (between["comma"] and not self._listed):
-            before = self._text[max(0, start - 160) : start]
-            given = _PYTHON_GIVEN.search(before) if _may_be_given(before) else None
-            named = not _PYTHON_NAME.search(before) and given and secrets.is_secret_name(given.group("name"))
-            self._listed = before.rstrip("rbfuRBFU \t\r\n").endswith(("[", "(", "{"))
-            self._hidden = self._secret or bool(named)
-        return self._hidden
+            shown.append(_string(redactor, inner, span.role if span is not None else Role.VALUE, piece))
+        at = end
+    shown.append(text[at:])
+    return "".join(shown)
 
 
-def _may_be_given(before: str) -> bool:
-    """Whether it ends as what _PYTHON_GIVEN finds does, which is soon seen; the search takes its time."""
-    end = before.rstrip().rstrip("rbfuRBFU").rstrip()
-    if end.endswith(("(", "[", "{")):
-        end = end[:-1].rstrip()
-    return end.endswith((":", "=", ","))
+def settings_of(assignments: tuple[Assignment, ...]) -> frozenset[str]:
+    """Names of an outline whose values are shown: settings of Gunicorn, and what goes into one."""
+    values: dict[str, list[ast.expr]] = {}
+    for item in assignments:
+        tree = _parse(getattr(item.value, "text", ""), "eval")
+        values.setdefault(item.name, []).extend([tree.body] if isinstance(tree, ast.Expression) else [])
+    return settings(values, secrets.is_secret_name)
+
+
+def shown_literal(redactor: Redactor, value: Literal, role: Role) -> Literal:
+    """What an outline holds of a value that was worked out."""
+    if isinstance(value, tuple):
+        return tuple(shown_literal(redactor, item, Role.MODULE if role is Role.VALUE else role) for item in value)
+    if isinstance(value, str):
+        return value if _is_plain(value, role) else _setting_or_token(redactor, value, role)
+    if role is Role.SECRET and value is not None and not isinstance(value, bool):
+        return redactor.hide(str(value))
+    return value
+
+
+def _setting_or_token(redactor: Redactor, value: str, role: Role) -> str:
+    return redactor.literal_text(value) if role is Role.SETTING else redactor.hide(value)
+
+
+def _parse(text: str, mode: str) -> ast.AST | None:
+    if not text or len(text) > PARSE_LIMIT:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, mode=mode)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def compiles(text: str) -> bool:
+    """Whether a text is whole statements."""
+    return _parse(text, "exec") is not None
+
+
+def _spans(text: str, role: Role | None) -> list[Span] | None:
+    tree = _parse(text.lstrip("\ufeff") if role is None else text, "exec" if role is None else "eval")
+    if not isinstance(tree, (ast.Module, ast.Expression)) or text.startswith("\ufeff"):
+        return None
+    try:
+        return spans(tree, text, role or Role.VALUE, secrets.is_secret_name)
+    except RecursionError:
+        return None
+
+
+def _matched(found: list[Piece], places: list[Span]) -> list[tuple[Piece | None, Span | None]]:
+    """Pieces with the innermost literal of the tree that holds each, and the numbers, in the order of the text."""
+    result: list[tuple[Piece | None, Span | None]] = []
+    around: list[Span] = []
+    at = 0
+    for piece in found:
+        where = piece.start if piece.comment else piece.literal
+        while at < len(places) and places[at].start <= where:
+            span = places[at]
+            at += 1
+            if span.number:
+                result.append((None, span))
+            else:
+                around.append(span)
+        while around and around[-1].end <= where:
+            around.pop()
+        result.append((piece, around[-1] if around else None))
+    result += [(None, span) for span in places[at:] if span.number]
+    return result
+
+
+def _is_plain(value: str, role: Role) -> bool:
+    """It has the form of what its place asks for."""
+    match role:
+        case Role.NAME:
+            form: re.Pattern[str] | None = _NAME
+        case Role.MODULE:
+            form = _MODULE
+        case Role.KEY:
+            form = _KEY
+        case Role.ROUTE:
+            form = _ROUTE
+        case Role.FOLDER:
+            return value.startswith("/") and "\n" not in value
+        case _:
+            form = None
+    if form is not None and form.fullmatch(value):
+        return not secrets.RANDOM.fullmatch(value) and not secrets.KNOWN_SHAPE.search(value)
+    # One character is no secret, nor is an address.
+    return len(value) < 2 or (role is not Role.SECRET and bool(_DUNDER.fullmatch(value) or _ADDRESS.fullmatch(value)))
+
+
+def _string(redactor: Redactor, inner: str, role: Role, piece: Piece) -> str:
+    if not inner or _is_plain(inner, role):
+        return inner
+    if role is Role.PROSE:
+        return _same_lines(inner, redactor.generic)
+    if role is Role.SETTING:
+        return _same_lines(inner, redactor.literal_text)
+    return _hidden(redactor, inner, piece)
+
+
+def _hidden(redactor: Redactor, inner: str, piece: Piece) -> str:
+    """The token, with as many lines as there were."""
+    lines = inner.count("\n")
+    if TOKEN.fullmatch(inner.replace("\\\n", "").strip("\n")):
+        return inner
+    return redactor.hide(inner) + ("\n" if piece.several_lines else "\\\n") * lines
+
+
+def _comment(redactor: Redactor, text: str) -> str:
+    """A line of code that was taken out, or words: what is in quotes or after an equals sign is hidden."""
+
+    def hidden(match: re.Match[str]) -> str:
+        value = match["value"]
+        return match["head"] + (value if TOKEN.search(value) else redactor.hide(value))
+
+    head, sign, rest = text.partition("#")
+    given = _GIVEN.search(rest) is not None
+    rest = _GIVEN.sub(hidden, rest, count=1) if given else _QUOTED.sub(hidden, rest)
+    return redactor.generic(head + sign + rest)
+
+
+def _without_syntax(redactor: Redactor, text: str) -> str:
+    shown: list[str] = []
+    at = 0
+    for piece in pieces(text, fields=False):
+        inner = text[piece.start : piece.end]
+        shown.append(redactor.generic(text[at : piece.start]))
+        shown.append(_comment(redactor, inner) if piece.comment else _hidden(redactor, inner, piece) if inner else "")
+        at = piece.end
+    shown.append(redactor.generic(text[at:]))
+    return "".join(shown)
 
 
 def _same_lines(text: str, clean: Callable[[str], str]) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from doctor.grammar.execline import unescape
 from doctor.grammar.unitfile import logical_lines
+from doctor.grammar.unitkeys import keys_of
 from doctor.hosts import secrets
+from doctor.hosts.commands import UNIT_PROPERTIES
 from doctor.hosts.hidden import TOKEN
 
 if TYPE_CHECKING:
@@ -105,14 +107,19 @@ class CommandLine:
         return self._redactor.generic(shell_assignments(self._redactor, word, word))
 
 
-def shell_assignments(redactor: Redactor, text: str, script: str) -> str:
-    """Hide what variables are set to in shell, unless it is harmless or the `script` needs it to start the app."""
+def shell_assignments(redactor: Redactor, text: str, script: str, *, names: bool = False) -> str:
+    """Hide what variables are set to in shell, unless it is harmless or the `script` needs it to start the app.
+
+    `names`: what has the form of a name is shown too.
+    """
 
     def assign(match: re.Match[str]) -> str:
         name, value = match.group("name"), match.group("value")
         quote = value[0] if value[0] in "\"'" else ""
         value = value.strip(quote) if quote else value
-        if secrets.REFERENCE.fullmatch(value) or secrets.is_harmless(name):
+        if secrets.REFERENCE.fullmatch(value) or secrets.is_harmless(name) or (names and value == "$"):
+            return match.group()
+        if names and secrets.NAME_FORM.fullmatch(value) and not secrets.is_secret_name(name):
             return match.group()
         if not secrets.is_secret_name(name) and (
             secrets.PLAIN_VALUE.fullmatch(value) or f"${name}" in script or f"${{{name}" in script
@@ -138,6 +145,14 @@ def _continuations(value: str) -> str:
 _DIRECTIVE = re.compile(r"(?P<head>[ \t]*(?P<name>[A-Za-z]+)[ \t]*=)(?P<value>[\s\S]*)")
 
 
+_KNOWN = frozenset(UNIT_PROPERTIES).union(*map(keys_of, ("Unit", "Install", "Service", "Socket")))
+_OF_OTHER_UNITS = re.compile(r"X-|On[A-Z]|Condition|Assert|(?:Unit|What|Where|Options|Type|Persistent|Name|Version)\Z")
+"""Settings of timers and mounts, and what another program keeps in a unit."""
+_ANY_ASSIGNMENT = re.compile(
+    r"(?P<head>(?<![\w/.$%{(-])(?P<name>[A-Za-z_]\w{0,99})=)(?P<value>" + secrets.QUOTED + r"|[^\s\"'()]+)"
+)
+
+
 def redact_unit(redactor: Redactor, text: str) -> str:
     """A unit file, or what `systemctl show` and `systemctl cat` print."""
     lines = text.split("\n")
@@ -154,7 +169,7 @@ def redact_unit(redactor: Redactor, text: str) -> str:
 def _directive(redactor: Redactor, line: str) -> str:
     match = _DIRECTIVE.fullmatch(line)
     if match is None:
-        return line
+        return _assignments(redactor, line)
     head, name, value = match.group("head", "name", "value")
     if name == "Environment" and len(value) <= LONG:
         return head + WORD.sub(lambda word: _environment_word(redactor, word.group()), value)
@@ -162,7 +177,25 @@ def _directive(redactor: Redactor, line: str) -> str:
         return head + redactor.command_line(value)
     if name in ("Environment", "SetCredential", "SetCredentialEncrypted"):
         return head + "\\\n".join(redactor.hide(part) for part in value.split("\\\n"))
+    plain = value.strip()
+    if name in _KNOWN or _OF_OTHER_UNITS.match(name) or not plain:
+        return head + _assignments(redactor, value)
+    # A slip of the pen for one of the above, or a setting of somebody's own.
+    if "=" in plain or not (secrets.PLAIN_VALUE.fullmatch(plain) or secrets.NAME_FORM.fullmatch(plain)):
+        return head + (_assignments(redactor, value) if "=" in plain else value.replace(plain, redactor.hide(plain)))
     return line
+
+
+def _assignments(redactor: Redactor, text: str) -> str:
+    """Any other text, in which NAME=value is an assignment that got into the wrong line or key."""
+
+    def assign(match: re.Match[str]) -> str:
+        value = match["value"].strip("\"'")
+        if secrets.PLAIN_VALUE.fullmatch(value) or secrets.NAME_FORM.fullmatch(value):
+            return match.group()
+        return match["head"] + redactor.token(match["name"], value)
+
+    return _ANY_ASSIGNMENT.sub(assign, text) if "=" in text else text
 
 
 def _environment_word(redactor: Redactor, raw: str) -> str:

@@ -52,13 +52,16 @@ ASSIGNMENT = re.compile(
     r"(?:[ \t]*:[ \t]*[A-Za-z_][\w.\[\]|]{0,60}[ \t]*=(?![=>])|[ \t]*=(?!=)>?|[ \t]*:(?![:=]|//)"
     r"|[\"'][ \t]*,(?=[ \t]*[\"']))[ \t]*)"
     # A quote that is never closed: the line of a syntax error, as a traceback shows it.
-    r"(?P<value>" + QUOTED + r"|[\"'][^\"'\n]+$|(?:<hidden:\w+>|\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s,;&\"'(){}\[\]])+)",
+    r"(?P<value>"
+    + QUOTED
+    + r"|[\"'][^\"'\n]+$|(?:<hidden:\w{1,12}>|\$\{[^}\n]{0,200}\}|\$\([^)\n]{0,200}\)|[^\s,;&\"'(){}\[\]])+)",
     re.IGNORECASE,
 )
 """A secret name, a separator and one value: `SECRET_KEY=…`, `"password": "…"`, `token: …`, `("API_KEY", "…")`."""
 
 URL_PASSWORD = re.compile(
-    r"(?P<head>://[^\s/'\"@:<]*:)(?P<value>(?!\d+/)[^\s'\"/@]*(?:@[^\s'\"/@]*)*|(?!\d+/)[^\s'\"@]+)(?=@)"
+    r"(?P<head>://[^\s/'\"@:<]{0,200}:)"
+    r"(?P<value>(?!\d{1,9}/)[^\s'\"/@]{0,400}(?:@[^\s'\"/@]{1,200}){0,4}|(?!\d{1,9}/)[^\s'\"@]{1,400})(?=@)"
 )
 URL_USER = re.compile(r"(?P<head>https?://)(?P<value>[^\s/'\"@:]+)(?=@)")
 QUERY = re.compile(
@@ -76,19 +79,26 @@ SCHEME = re.compile(
     re.IGNORECASE,
 )
 KNOWN_SHAPE = re.compile(
-    r"(?P<head>)(?P<value>\beyJ[\w-]{8,}\.[\w-]{4,}\.?[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"(?P<head>)(?P<value>(?:(?<![\w-])|(?<=_))eyJ[\w-]{8,}\.[\w-]{4,}\.?[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\b[sr]k_(?:live|test)_\w{10,}"
     r"|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
     r"|\bnpm_\w{30,}|\bpypi-[\w-]{30,}"
     # The secret half of a key of AWS, where the other half is seen.
-    r"|(?<![\w/+=])(?=[^a-z\s]*[a-z])(?=[^A-Z\s]*[A-Z])(?=\D*\d)(?!/)[A-Za-z0-9/+]{40}(?![\w/+=]))"
+    r"|(?<![\w/+=])(?=[^a-z\s]{0,39}[a-z])(?=[^A-Z\s]{0,39}[A-Z])(?=[^\d\s]{0,39}\d)(?!/)[A-Za-z0-9/+]{40}(?![\w/+=]))"
 )
 PRIVATE_KEY = re.compile(
     r"(?P<head>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(?P<value>[\s\S]*?)(?P<end>-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"
 )
-KEY_ENDING = re.compile(
-    r"(?P<value>(?:^[A-Za-z0-9+/=]{16,}\r?\n)+)(?=-----END [A-Z0-9 ]*PRIVATE KEY-----)", re.MULTILINE
-)
+KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+KEY_LINE = re.compile(r"[ \t]{0,40}[A-Za-z0-9+/=]{16,}\r?")
+"""A line of the body of a key."""
+
+LONG_BODY = re.compile(r"(?=[^a-z]{0,63}[a-z])(?=[^A-Z]{0,63}[A-Z])(?=[^0-9]{0,63}[0-9])[A-Za-z0-9+/=]{48,}")
+"""One long word of base64: a line of a key whose other lines are not seen with it."""
+
+NAME_FORM = re.compile(r"[a-z][a-z0-9_-]{0,30}(?:\.[a-z0-9_-]{1,40}){0,6}(?::\d{1,5})?|[A-Z]")
+"""A value that is the name of something: of a program, a host, an upstream."""
 
 SHAPE_SIGNS = (
     "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "k_live_", "k_test_", "xox",
@@ -104,8 +114,9 @@ OPTION_ENDINGS = ("pass", "pw", "auth", "authtoken", "key")
 """Of an option whose value is secret unless it is a path or a number: `--key`, `--requirepass`."""
 
 PROGRAM = re.compile(
-    r"(?P<head>\b(?:(?:mysql|mariadb)[\w-]*\b[^\n;|&]{0,300}?[ \t]-p|redis-cli\b[^\n;|&]{0,300}?[ \t]-a[ \t]+"
-    r"|sshpass[ \t]+-p[ \t]*))(?P<value>[^\s\"';|&]+)"
+    r"(?P<head>\b(?:(?:mysql|mariadb)[\w-]{0,20}\b[^\n;|&]{0,300}?[ \t]-p|redis-cli\b[^\n;|&]{0,300}?[ \t]-a[ \t]+"
+    r"|curl\b[^\n;|&]{0,300}?[ \t](?:-u|--user)[ \t=]{1,9}[^\s:\"'/]{1,64}:|sshpass[ \t]+-p[ \t]*))"
+    r"(?P<value>[^\s\"';|&]+)"
 )
 """Passwords in the command lines of programs that take them by a letter."""
 
@@ -114,7 +125,7 @@ REFUSED_VALUE = re.compile(
 )
 """What Pydantic and SQLAlchemy say of a setting that they refuse."""
 
-PROGRAM_SIGNS = ("mysql", "mariadb", "redis-cli", "sshpass")
+PROGRAM_SIGNS = ("curl", "mysql", "mariadb", "redis-cli", "sshpass")
 REFUSED_VALUE_SIGNS = ("input_value=", "url from")
 
 REFUSED_SIGN = "nvironment assignment"
@@ -148,7 +159,7 @@ _NAME = re.compile(r"(?:[a-z0-9_-]+\.)+[A-Za-z0-9_-]+(?::\w+)?|[A-Za-z_-]{1,11}"
 """Names of hosts, modules and things."""
 
 ENVIRONMENT_REFUSED = re.compile(
-    r"(?P<head>(?:Ignoring invalid environment assignment '|Invalid environment assignment, ignoring: )[^='\n]*=)"
+    r"(?P<head>(?:Ignoring invalid environment assignment '|Invalid environment assignment, ignoring: )[^='\n]{0,200}=)"
     r"(?P<value>[^\n]+?)(?=(?:': /[^\n]*)?$)",
     re.MULTILINE,
 )

@@ -195,7 +195,11 @@ def _hidden(report: Report) -> list[str]:
 
 
 def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part) if parts else "not everything was judged"
+    return (
+        " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+        if parts
+        else "not everything was judged"
+    )
 
 
 def _was(number: int) -> str:

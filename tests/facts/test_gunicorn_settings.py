@@ -220,6 +220,50 @@ def test_what_gunicorn_does_not_start_with(tmp_path: Path, words: str, reason: s
     assert value(settings(tmp_path, words).argument_error) == reason
 
 
+@pytest.mark.parametrize(
+    "written", ["workers = 0x" + "f" * 50_000, 'workers = "0x' + "f" * 50_000 + '"', "workers = 1 << 90"]
+)
+def test_a_number_that_nothing_can_print_is_not_known(tmp_path: Path, written: str) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(f"{written}\ntimeout = 7\n")
+    found = settings(tmp_path, "wsgi:app")
+    assert isinstance(found.workers, Unknown)
+    assert isinstance(found.argument_error, Absent)
+    assert value(found.timeout) == 7
+    assert isinstance(settings(tmp_path, f"-w 0x{'f' * 50_000} wsgi:app").workers, Unknown)
+
+
+@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "PORT", "GUNICORN_CMD_ARGS"])
+def test_no_reason_holds_the_value_of_a_variable(tmp_path: Path, name: str) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text("import os\nthreads = os.environ.get('WEB_CONCURRENCY', 1)\n")
+    place = Place(path="/etc/shop.env", line=3, text=f"{name}=…")
+    line = CommandLine(("wsgi:app",), lambda word: Place(text=word))
+    variables = Variables({name: ("4 # two per core, and canary", place)})
+    found = compute(LiveHost(), line, variables, Known(str(tmp_path)), Known("27.0.1"))
+    told = [
+        fact.reason
+        for fact in (getattr(found, name) for name in found.__dataclass_fields__)
+        if isinstance(fact, Unknown)
+    ] + [str(found.argument_error)]
+    assert told
+    assert not [reason for reason in told if "canary" in reason]
+    assert isinstance(found.threads, Unknown) == (name == "WEB_CONCURRENCY")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("--bind=127.0.0.1:9000", "--bind=127.0.0.1:9000"), ("--workers 4", "--workers 4"), ("--workers canary", "…"),
+        ("--threads '4 canary'", "…"), ("--workers 4 canary", "--workers 4"), ("--workers 4 --canary", "--workers 4"),
+    ],
+)  # fmt: skip
+def test_an_option_of_a_variable_is_shown_as_far_as_it_is_understood(tmp_path: Path, given: str, shown: str) -> None:
+    line = CommandLine(("wsgi:app",), lambda word: Place(text=word))
+    variables = Variables({"GUNICORN_CMD_ARGS": (given, Place())})
+    found = compute(LiveHost(), line, variables, Known(str(tmp_path)), Known("27.0.1"))
+    assert "canary" not in repr(found)
+    assert f"GUNICORN_CMD_ARGS={shown}" in repr(found)
+
+
 def test_settings_of_the_file_that_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "gunicorn.conf.py").write_text(
         "workers = 4\nworker = 8\nkeep_alive = 5\ntime_out = 9\nhost = 'x'\nbind = host\n"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from planted import MARK, Where, texts
+
 from lab import shapes
 from lab.machine import Machine
-
-MARK = "canary"
-"""Part of every planted value, and of nothing else on the machine."""
 
 
 def canary(place: str) -> str:
@@ -122,6 +121,22 @@ exec /srv/shop/venv/bin/gunicorn "$@"
 """
 
 
+FILES = {
+    "compose.yaml": Where.COMPOSE, "Dockerfile": Where.DOCKERFILE, "supervisor.conf": Where.SUPERVISOR,
+    "deploy.sh": Where.SCRIPT,
+}  # fmt: skip
+"""Beside the code, each with what is planted in its kind of file."""
+
+SERVER = "\n".join(texts(Where.SERVER))
+
+
+def _code() -> str:
+    """What is planted in code, and what it prints of each kind of log line."""
+    lines = [line for text in texts(Where.LOG) for line in text.split("\n")]
+    told = f"for line in {lines!r}:\n    print(line, file=sys.stderr, flush=True)\n"
+    return "\n".join(texts(Where.CODE)) + "\n" + told
+
+
 def deploy(m: Machine) -> None:
     """A shop that serves, with a secret in every place."""
     options = (
@@ -144,7 +159,11 @@ def deploy(m: Machine) -> None:
     m.write("/etc/nginx/conf.d/clients.conf", MAP)
     m.write("/etc/systemd/system/shop.service.d/secrets.conf", DROP_IN)
     m.write("/srv/shop/start.sh", START, mode=0o755)
-    m.write(f"{current}/gunicorn.conf.py", SETTINGS)
+    m.write(f"{current}/gunicorn.conf.py", SETTINGS + "\nimport os\n" + "\n".join(texts(Where.SETTINGS)[1:2]) + "\n")
+    for name, place in FILES.items():
+        m.write(f"{current}/{name}", "\n".join(texts(place)) + "\n")
+    m.write("/etc/systemd/system/shop.service.d/kinds.conf", "[Service]\n" + "\n".join(texts(Where.UNIT)) + "\n")
+    m.write("/etc/nginx/conf.d/kinds.conf", "\n".join(texts(Where.HTTP)).replace("$client", "$other_client") + "\n")
     m.write(f"{current}/.env", f"SECRET_KEY={canary('DotEnv')}\n")
     m.write(
         f"{current}/requirements.txt",
@@ -154,10 +173,10 @@ def deploy(m: Machine) -> None:
     m.write(
         f"{current}/.git/config", f'[remote "origin"]\n\turl = https://shop:{canary("Remote")}@git.internal/shop.git\n'
     )
-    m.write(f"{current}/wsgi.py", "import os\nimport sys\n" + m.read(f"{current}/wsgi.py") + SOURCE)
+    m.write(f"{current}/wsgi.py", "import os\nimport sys\n" + m.read(f"{current}/wsgi.py") + SOURCE + _code())
     shapes.put_unit(m, app.unit, app.unit_text())
     m.run(("systemctl", "enable", "-q", "--now", app.unit))
-    site = app.site_text().replace("    location / {", f"{LOCATIONS}\n    location / {{")
+    site = app.site_text().replace("    location / {", f"{LOCATIONS}\n{SERVER}\n    location / {{")
     shapes.put_site(m, app.name, site)
     shapes.serves(m, shapes.FIRST)
     words = f"mysqldump -ushop -p{canary('Attached')} --auth {canary('Auth')} shop"

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from doctor.facts.appcode.walk import OwnModule
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
-from doctor.grammar.outline import Call, Expression, Literal
+from doctor.grammar.bounds import Literal
+from doctor.grammar.outline import Call, Expression
 
 _LIMIT = "MAX_CONTENT_LENGTH"
 VERSION_ROUTE = re.compile(r"/_*(?:version|release|revision|build|healthz?|status|ping)(?:\.\w+)?/?$", re.IGNORECASE)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from doctor.facts.python.modules import Found, Modules
@@ -18,6 +19,12 @@ FILES = 500
 
 _DEPTH = 100
 """Modules that import one another in a row before the rest is read later."""
+
+_NESTING = 200
+"""Blocks around a line that are told; Python itself takes 100."""
+
+_LONG_LINE = 2000
+"""A longer line is not searched for the name it may bind."""
 
 _MODULE_NAMES = frozenset({"__all__", "__doc__", "__file__", "__name__", "__package__", "__path__", "__version__"})
 
@@ -85,6 +92,7 @@ class _Walker:
         self._walk = Walk()
         self._outlines: dict[str, Outline | Missing | Unseen] = {}
         self._texts: dict[str, list[str]] = {}
+        self._blocks: dict[str, Blocks] = {}
 
     def run(self, entry: str, called: str) -> Walk:
         self._functions.update({called} - {""})
@@ -173,7 +181,7 @@ class _Walker:
             return True
         if not self._functions:
             return False
-        heads = enclosing(self._lines(module.file), item.line)
+        heads = self._enclosing(module.file, item.line)
         return bool(heads) and all(_function(head) in self._functions for head in heads)
 
     def _follow(self, module: OwnModule, item: Import, eager: bool) -> None:
@@ -245,8 +253,7 @@ class _Walker:
     def _report(
         self, name: str, text: str, module: OwnModule, item: Import, eager: bool, *, whole: bool = True
     ) -> None:
-        lines = self._lines(module.file)
-        if not eager or any(not _always_runs(head) for head in enclosing(lines, item.line)):
+        if not eager or any(not _always_runs(head) for head in self._enclosing(module.file, item.line)):
             return
         place = Place(path=module.file, line=item.line, text=self._line(module.file, item.line))
         self._walk.missing.append(Problem(name, text, place, eager, whole))
@@ -257,6 +264,11 @@ class _Walker:
             content = self._host.read(path, TextKind.PYTHON)
             self._texts[path] = content.text.splitlines() if isinstance(content, Content) else []
         return self._texts[path]
+
+    def _enclosing(self, path: str, line: int) -> list[str]:
+        if path not in self._blocks:
+            self._blocks[path] = Blocks(self._lines(path))
+        return self._blocks[path].enclosing(line)
 
     def _line(self, path: str, line: int) -> str:
         lines = self._lines(path)
@@ -280,28 +292,39 @@ def binds(outline: Outline, lines: Iterable[str], name: str, module: str) -> boo
     binding = re.compile(
         rf"\bas\s+{word}\b|\bglobal\b.*\b{word}\b|^\s*for\b.*\b{word}\b.*\bin\b|(?<![.\w]){word}\s*(?::?=(?!=)|,.*=)"
     )
-    return any(binding.search(line) for line in lines if name in line)
+    return any(len(line) > _LONG_LINE or binding.search(line) for line in lines if name in line)
 
 
-def enclosing(lines: list[str], line: int) -> list[str]:
-    """First lines of the blocks around a line, innermost first: ["try:", "def create_app():"]."""
-    if not 0 < line <= len(lines):
-        return []
-    indent = _indent(lines[line - 1])
-    heads = []
-    for text in reversed(lines[: line - 1]):
-        if not indent:
-            break
-        stripped = text.strip()
-        if stripped and not stripped.startswith(("#", ")", "]", "}")) and _indent(text) < indent:
-            heads.append(stripped)
+class Blocks:
+    """The blocks of a source text by their indentation, found in one pass however often they are asked for."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._around: list[int] = []
+        """For each line the index of the line that begins the block around it, -1 for none."""
+        opened: list[tuple[int, int]] = []
+        for index, text in enumerate(lines):
             indent = _indent(text)
-    return heads
+            inside = bisect_left(opened, (indent, -1))
+            self._around.append(opened[inside - 1][1] if inside else -1)
+            stripped = text.strip()
+            if stripped and not stripped.startswith(("#", ")", "]", "}")):
+                opened[inside:] = [(indent, index)]
+
+    def enclosing(self, line: int) -> list[str]:
+        """First lines of the blocks around a line (from 1), innermost first: ["try:", "def create_app():"]."""
+        if not 0 < line <= len(self._lines):
+            return []
+        heads: list[str] = []
+        index = self._around[line - 1]
+        while index >= 0 and len(heads) < _NESTING:
+            heads.append(self._lines[index].strip())
+            index = self._around[index]
+        return heads
 
 
 def _indent(text: str) -> int:
-    expanded = text.expandtabs(8)
-    return len(expanded) - len(expanded.lstrip())
+    return len(text[: len(text) - len(text.lstrip())].expandtabs(8))
 
 
 def _always_runs(head: str) -> bool:

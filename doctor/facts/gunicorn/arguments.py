@@ -46,6 +46,12 @@ class Arguments:
     opaque: str = ""
     """A word that may stand for any arguments ("$OPTIONS", a gap of a template), "" for none."""
     error: str = ""
+    complaint: str = ""
+    """The same without the words it complains of."""
+
+    def refuse(self, complaint: str, words: str = "") -> None:
+        """Take the first error, made of what argparse says and the words that were given."""
+        self.complaint, self.error = complaint, f"{complaint}{words}"
 
 
 _LISTS = {"-b --bind": "bind", "-e --env": "raw_env", "--reload-extra-file": "reload_extra_files",
@@ -149,7 +155,7 @@ def parse(argv: Sequence[str], *, flag_proxy_protocol: bool = False, variables: 
             if result.error:
                 return result
     if unknown:
-        result.error = f"unrecognized arguments: {' '.join(unknown)}"
+        result.refuse("unrecognized arguments", f": {' '.join(unknown)}")
     if free:
         result.application = Given(free[0], free[0])
     return result
@@ -161,7 +167,7 @@ def _option(word: str, words: list[str], at: int, result: Arguments, unknown: li
     while True:
         name, attached, problem = _find(word)
         if problem:
-            result.error = problem
+            result.refuse("ambiguous option", problem)
             return at
         option = OPTIONS.get(name)
         if option is None:
@@ -174,7 +180,7 @@ def _option(word: str, words: list[str], at: int, result: Arguments, unknown: li
             if attached is None:
                 return at
             if name.startswith("--") or "=" in attached[:1]:
-                result.error = f"argument {_display(name)}: ignored explicit argument {attached.lstrip('=')!r}"
+                result.refuse(f"argument {_display(name)}: ignored explicit argument", f" {attached.lstrip('=')!r}")
                 return at
             word = f"-{attached}"  # a cluster of short flags, such as -DR or -Dw4
             continue
@@ -188,7 +194,7 @@ def _option(word: str, words: list[str], at: int, result: Arguments, unknown: li
         elif option.takes is Takes.OPTIONAL:
             attached = str(option.constant)
         else:
-            result.error = f"argument {_display(name)}: expected one argument"
+            result.refuse(f"argument {_display(name)}: expected one argument")
             return at
     elif not name.startswith("--"):
         attached = attached.removeprefix("=")
@@ -202,7 +208,7 @@ def _option(word: str, words: list[str], at: int, result: Arguments, unknown: li
 
 
 def _find(word: str) -> tuple[str, str | None, str]:
-    """The option a word means, the value attached to it, and a complaint: as argparse's `_parse_optional`."""
+    """The option a word means, the value attached to it, and what it may mean too: as argparse's `_parse_optional`."""
     if word in OPTIONS:
         return word, None, ""
     name, equals, value = word.partition("=")
@@ -212,7 +218,7 @@ def _find(word: str) -> tuple[str, str | None, str]:
     if word.startswith("--"):
         matches = [option for option in OPTIONS if option.startswith(name)]
         if len(matches) > 1:
-            return name, attached, f"ambiguous option: {word} could match {', '.join(matches)}"
+            return name, attached, f": {word} could match {', '.join(matches)}"
         return matches[0] if matches else name, attached, ""
     short = word[:2]
     return (short, word[2:], "") if short in OPTIONS else (word, None, "")

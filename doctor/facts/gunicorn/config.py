@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from doctor.facts import access
@@ -123,22 +124,38 @@ def _real(host: Host, path: str) -> str | None:
 def _evaluated(host: Host, path: str, known: Known[str], outline: Outline, variables: Variables) -> ConfigFile:
     machine = host.machine()
     names: dict[str, Value | Unresolved] = {}
+    asked: set[str] = set()
+
+    def variable(name: str) -> Fact[str]:
+        asked.add(name)
+        return variables.get(name)
+
     scope = Scope(
-        names, variables.get, None if isinstance(machine, Unseen) else machine.cpu_count, path, partial(_real, host)
+        names, variable, None if isinstance(machine, Unseen) else machine.cpu_count, path, partial(_real, host)
     )
+    inherited: set[str] = set()
+    """Names whose values come from variables of the environment."""
     lines = _lines(host, path)
     taken = max((item.line for item in outline.imports if "*" in item.names and not item.guarded), default=0)
     settings: dict[str, Fact[Value]] = {}
     for item in outline.assignments:
         place = Place(path=path, line=item.line, text=lines.get(item.line, ""))
+        asked.clear()
         value = _assigned(item, scope)
+        if asked or inherited.intersection(_words(item.value)):
+            inherited.add(item.name)
+        else:
+            inherited.discard(item.name)
         if item.conditional and not isinstance(value, Unresolved):
             value = Unresolved("a condition")
         elif item.line < taken:
             value = Unresolved("what the file imports after it")
         names[item.name] = value
         if item.name in SETTINGS:
-            settings[item.name] = _fact(item, value, place, lines)
+            found = _fact(item, value, place, lines)
+            if item.name in inherited and isinstance(found, Known):
+                found = replace(found, origin=Origin.INHERITED)
+            settings[item.name] = found
     for definition in outline.definitions:
         if definition.name in SETTINGS:
             place = Place(path=path, line=definition.line, text=lines.get(definition.line, ""))

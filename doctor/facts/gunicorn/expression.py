@@ -13,11 +13,12 @@ from typing import TypeAlias
 
 from doctor.facts.value import Absent, Fact, Known
 from doctor.frozen import frozen
-from doctor.grammar.outline import Literal
+from doctor.grammar.bounds import Literal, TooLarge, bounded
+from doctor.hosts.hidden import TOKEN
 
 _LENGTH_LIMIT = 500
-_SIZE_LIMIT = 10_000
 _CPU_COUNT = frozenset({"multiprocessing.cpu_count", "os.cpu_count", "cpu_count", "mp.cpu_count", "psutil.cpu_count"})
+_NUMBER_LIMIT = 10**12
 _ENVIRON_GET = frozenset({"os.environ.get", "os.getenv", "environ.get", "getenv"})
 _ENVIRON = frozenset({"os.environ", "environ"})
 _PATHS: Mapping[str, Callable[..., str]] = {
@@ -73,16 +74,24 @@ def evaluate(text: str, scope: Scope) -> Value:
         raise Unresolved("a long expression")
     try:
         tree = ast.parse(text.strip(), mode="eval")
-        return _value(tree.body, scope)
+        return _kept(_value(tree.body, scope))
     except Unresolved:
         raise
+    except TooLarge:
+        raise Unresolved("a value too large to work out") from None
     except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
         raise Unresolved(text) from error
+
+
+def _kept(value: Value) -> Value:
+    return value if isinstance(value, AtLeast) else bounded(value)
 
 
 def _value(node: ast.expr, scope: Scope) -> Value:
     match node:
         case ast.Constant(value) if value is None or isinstance(value, (str, int, float)):
+            if isinstance(value, str) and TOKEN.fullmatch(value):
+                raise Unresolved("a value that is not shown")
             return value
         case ast.Tuple(elts) | ast.List(elts):
             return tuple(_plain(_value(item, scope)) for item in elts)
@@ -95,7 +104,7 @@ def _value(node: ast.expr, scope: Scope) -> Value:
         case ast.UnaryOp(ast.Not(), operand):
             return not _plain(_value(operand, scope))
         case ast.JoinedStr(values):
-            return "".join(_formatted(part, scope) for part in values)
+            return bounded("".join(_formatted(part, scope) for part in values))
         case ast.BoolOp(operator, values):
             return _either(operator, values, scope)
         case ast.IfExp(test, body, orelse):
@@ -118,7 +127,9 @@ def _name(name: str, scope: Scope) -> Value:
     known = scope.names.get(name, Unresolved(name))
     if isinstance(known, Unresolved):
         raise known
-    return known
+    if isinstance(known, str) and TOKEN.search(known):
+        raise Unresolved("a value that is not shown")
+    return _kept(known)
 
 
 def _call(func: ast.expr, args: list[ast.expr], scope: Scope) -> Value:
@@ -159,13 +170,13 @@ def _call(func: ast.expr, args: list[ast.expr], scope: Scope) -> Value:
 def _real(path: str, scope: Scope) -> str:
     real = scope.real(path)
     if real is None:
-        raise Unresolved(f"where the links of {path} lead")
+        raise Unresolved("where the links of its path lead")
     return real
 
 
 def _cast(name: str, value: Literal) -> Literal:
     if isinstance(value, tuple) or (value is None and name in ("int", "float")):
-        raise Unresolved(f"{name}({value!r})")
+        raise Unresolved(f"{name}()")
     match name:
         case "int":
             return int(value or 0)
@@ -229,13 +240,13 @@ def _arithmetic(left: Value, operator: ast.operator, right: Value) -> Value:
     if isinstance(left, _Path) and isinstance(right, str) and isinstance(operator, ast.Div):
         return _Path(posixpath.join(left, right))
     if isinstance(left, str) and isinstance(right, str) and isinstance(operator, ast.Add):
-        return left + right
+        return bounded(left + right)
     if isinstance(left, tuple) and isinstance(right, tuple) and isinstance(operator, ast.Add):
-        return left + right
+        return bounded(left + right)
     if isinstance(left, str) and isinstance(operator, ast.Mod):
         if len(left) > _LENGTH_LIMIT or "*" in left or any(character.isdigit() for character in left):
             raise Unresolved("a format")
-        return left % right
+        return bounded(left % right)
     a, b = _number(left), _number(right)
     match operator:
         case ast.Add():
@@ -280,13 +291,13 @@ def _extreme(name: str, values: list[Value]) -> Value:
 
 def _floor(value: Value) -> int:
     number = value.value if isinstance(value, AtLeast) else value
-    if isinstance(number, bool) or not isinstance(number, int):
+    if isinstance(number, bool) or not isinstance(number, int) or abs(number) >= _NUMBER_LIMIT:
         raise Unresolved("the number of processors")
     return number
 
 
 def _number(value: Value) -> int | float:
-    if isinstance(value, (int, float)) and abs(value) < 10**12:
+    if isinstance(value, (int, float)) and abs(value) < _NUMBER_LIMIT:
         return value
     raise Unresolved("an expression")
 
@@ -294,9 +305,7 @@ def _number(value: Value) -> int | float:
 def _plain(value: Value) -> Literal:
     if isinstance(value, AtLeast):
         raise Unresolved("the number of processors")
-    if isinstance(value, (str, tuple)) and len(value) > _SIZE_LIMIT:
-        raise Unresolved("a long value")
-    return value
+    return bounded(value)
 
 
 def _dotted(node: ast.expr) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from doctor.facts.address import Address, AddressKind, parse_bind
 from doctor.facts.gunicorn.arguments import Arguments, Given, parse
@@ -19,6 +20,7 @@ from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, T, Un
 from doctor.frozen import frozen
 from doctor.grammar.gaps import is_gap, told
 from doctor.hosts.base import Host
+from doctor.hosts.hidden import TOKEN
 
 _DEFAULTS: Mapping[str, Value] = {
     "bind": "127.0.0.1:8000", "workers": 1, "threads": 1, "worker_class": "sync", "timeout": 30, "graceful_timeout": 30,
@@ -34,6 +36,8 @@ _REPORTED = (
     "certfile", "proxy_protocol", "forwarded_allow_ips", "pythonpath", "accesslog", "errorlog", "wsgi_app",
 )  # fmt: skip
 _OCTAL = re.compile(r"0\d")
+_NUMBER_LIMIT = 1 << 63
+_PLAIN = re.compile(r"[\w.:/=+-]{1,200}")
 
 
 @frozen
@@ -220,7 +224,8 @@ class _Layers:
         try:
             addresses = tuple(parse_bind(item, base) for item in found.value)
         except ValueError as error:
-            return Unknown(f"Gunicorn refuses the bind address: {error}", found.places)
+            told = "" if found.origin is Origin.INHERITED else f": {error}"
+            return Unknown(f"Gunicorn refuses the bind address{told}", found.places)
         if isinstance(directory, Unknown) and any(a.kind is AddressKind.UNIX and a.path[:1] != "/" for a in addresses):
             return Unknown(f"a relative socket path: {directory.reason}", (*found.places, *directory.places))
         return Known(addresses, found.places, found.origin)
@@ -234,7 +239,7 @@ class _Layers:
             if isinstance(found, Known):
                 convert = _number if isinstance(_DEFAULTS.get(name), int) and name not in _FLAGS else None
                 checked = _converted(found, name, convert) if convert else found
-                if isinstance(checked, Unknown):
+                if isinstance(checked, Unknown) and not _beyond(found.value):
                     return Known(checked.reason, found.places)
         if isinstance(self.value("wsgi_app"), Absent) and isinstance(self.value("paste"), Absent):
             # WSGIApplication.load_config: ConfigError
@@ -299,15 +304,33 @@ def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value
         return {}, ABSENT, ""
     import shlex
 
-    place = found.places[0] if found.places else Place(note="GUNICORN_CMD_ARGS")
-    place = Place(place.path, place.line, place.command, f"GUNICORN_CMD_ARGS={found.value}", place.note)
+    first = found.places[0] if found.places else Place(note="GUNICORN_CMD_ARGS")
+
+    def place(text: str) -> Place:
+        return Place(first.path, first.line, first.command, f"GUNICORN_CMD_ARGS={text}", first.note)
+
     try:
         words = shlex.split(found.value)
     except ValueError as error:
-        return {}, Known(f"GUNICORN_CMD_ARGS: {error}", (place,)), ""
+        return {}, Known(f"GUNICORN_CMD_ARGS: {error}", (place("…"),)), ""
     parsed = parse(words, flag_proxy_protocol=old)
-    values = {name: _fact(item, place, False) for name, item in parsed.settings.items()}
-    return values, Known(f"GUNICORN_CMD_ARGS: {parsed.error}", (place,)) if parsed.error else ABSENT, ""
+    # What is no option of Gunicorn may be anything: the value is shown only as far as it is understood.
+    values = {
+        name: replace(fact, origin=Origin.INHERITED) if isinstance(fact, Known) else fact
+        for name, item in parsed.settings.items()
+        for fact in (_fact(item, place(_understood(name, item)), False),)
+    }
+    complaint = Known(f"GUNICORN_CMD_ARGS: {parsed.complaint}", (place("…"),)) if parsed.error else ABSENT
+    return values, complaint, ""
+
+
+def _understood(name: str, item: Given) -> str:
+    """An option given by a variable, as far as it has the form of its setting: anything else may be anything."""
+    if isinstance(item.value, bool):
+        return item.word.partition("=")[0]
+    number = isinstance(_DEFAULTS.get(name), int)
+    fits = not number or (isinstance(item.value, str) and item.value.isdecimal())
+    return item.word if fits and _PLAIN.fullmatch(item.word.replace(" ", "", 1)) else "…"
 
 
 def _converted(found: Fact[Value], name: str, convert: Callable[[Value], T]) -> Fact[T]:
@@ -315,10 +338,24 @@ def _converted(found: Fact[Value], name: str, convert: Callable[[Value], T]) -> 
         return found
     if isinstance(found.value, AtLeast):
         return Unknown(f"{name} depends on the number of processors, at least {found.value.value}", found.places)
+    if _beyond(found.value):
+        return Unknown(f"{name} is set to a number that is too large", found.places)
     try:
         return Known(convert(found.value), found.places, found.origin)
     except ValueError:
+        if found.origin is Origin.INHERITED:
+            return Unknown(f"Gunicorn refuses for {name} what a variable of the environment holds", found.places)
         return Unknown(f"Gunicorn refuses {found.value!r} for {name}", found.places)
+
+
+def _beyond(value: Value) -> bool:
+    """A whole number that Gunicorn takes, and that nothing could be made of, or even printed."""
+    if isinstance(value, str):
+        try:
+            value = int(value, 0)
+        except ValueError:
+            return False
+    return isinstance(value, int) and abs(value) >= _NUMBER_LIMIT
 
 
 def _number(value: Value) -> int:
@@ -357,6 +394,8 @@ def _as_text(found: Fact[Value]) -> Fact[str]:
         return found
     if isinstance(found.value, (AtLeast, tuple)):
         return Unknown("its value is no text", found.places)
+    if isinstance(found.value, str) and TOKEN.search(found.value):
+        return Unknown("its value is not shown", found.places)
     return Known(str(found.value).strip(), found.places, found.origin)
 
 
@@ -364,7 +403,8 @@ def _in_directory(found: Fact[str], directory: Fact[str]) -> Fact[str]:
     if not isinstance(found, Known) or found.value.startswith("/"):
         return found if not isinstance(found, Known) else Known(_tidy(found.value), found.places, found.origin)
     if not isinstance(directory, Known):
-        return Unknown(f"{found.value} is relative to a directory that is not known", found.places)
+        told = "a path" if found.origin is Origin.INHERITED else found.value
+        return Unknown(f"{told} is relative to a directory that is not known", found.places)
     return Known(_tidy(posixpath.join(directory.value, found.value)), found.places, found.origin)
 
 
@@ -391,6 +431,8 @@ def _worker_class(written: Fact[str], threads: Fact[int]) -> Fact[str]:
 
 def _shown(found: Known[Value]) -> str:
     value = found.value
+    if found.origin is Origin.INHERITED and not _PLAIN.fullmatch(str(value)) and not isinstance(value, tuple):
+        return "what a variable of the environment holds"
     if isinstance(value, AtLeast):
         return f"at least {value.value}"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

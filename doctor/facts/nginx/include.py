@@ -19,6 +19,12 @@ from doctor.hosts.base import Content, DocumentKind, FileType, Host, Missing, St
 
 _MAGIC = frozenset("*?[")
 
+NODES = 200_000
+"""Directives of a configuration: files that include each other twice over would make them without end."""
+
+_DEPTH = 50
+"""Files that include one another in a row."""
+
 _DEBIAN_PROXY_PARAMS = """proxy_set_header Host $host;
 proxy_set_header X-Real-IP $remote_addr;
 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -131,6 +137,8 @@ class _Loader:
         self._files: dict[str, None] = {}
         self._directories: dict[str, None] = {}
         self._patterns: dict[str, None] = {}
+        self._left = NODES
+        self._cut_off = False
 
     def result(self, roots: tuple[tuple[Node, ...], ...]) -> Configuration:
         return Configuration(
@@ -175,6 +183,7 @@ class _Loader:
         self, host: Host, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
     ) -> tuple[Node, ...]:
         nodes: list[Node] = []
+        self._left -= 1 + len(directives)
         for directive in directives:
             if directive.name == "include" and directive.block is None and len(directive.args) == 1:
                 nodes.extend(self._include(host, directive, chain, open_files))
@@ -189,6 +198,14 @@ class _Loader:
     ) -> Iterator[Node]:
         pattern = directive.args[0]
         inner = (*chain, directive.place)
+        if self._left <= 0 or len(open_files) > _DEPTH:
+            if not self._cut_off:
+                self._cut_off = True
+                self._error(
+                    directive.place, "its includes multiply: not all of the configuration was read", fatal=False
+                )
+            yield Node(directive, chain, None)
+            return
         if self._tree:
             paths = self.in_repository(pattern, open_files[-1])
         elif _MAGIC.isdisjoint(pattern):

@@ -15,6 +15,13 @@ from doctor.facts.nginx.model import ConfigError
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 
+_WORD_LIMIT = 4096
+_LINE_LIMIT = 1 << 16
+"""Characters of a word and of a line in which a brace is taken for a part of a word."""
+
+_NESTING = 100
+"""Blocks in one another."""
+
 
 @frozen
 class Source:
@@ -130,8 +137,10 @@ class _Builder:
             self._close_block(word.line)
 
     def _touches(self, before: str, word: _Word) -> bool:
+        if len(before) > _WORD_LIMIT:
+            return False
         line = self.source.lines[word.line - 1] if word.line <= len(self.source.lines) else ""
-        return not word.quoted and word.text not in ("{", ";") and before + word.text in line
+        return not word.quoted and word.text not in ("{", ";") and before + word.text in line[:_LINE_LIMIT]
 
     def _extend_last(self, word: _Word) -> None:
         last = self._words[-1]
@@ -214,6 +223,11 @@ class _Builder:
         return before.rstrip().endswith(";") or (not before.strip() and re.search(r"[;{}]\s*#", above) is not None)
 
     def _open_block(self, line: int) -> None:
+        if len(self._stack) >= _NESTING:
+            self.error(line, f"blocks stand more than {_NESTING} deep in one another", fatal=False)
+            self._words = []
+            self._stack.append(_Open("", (), line, []))
+            return
         if not self._words:
             self.error(line, 'unexpected "{"')
             self._stack.append(_Open("", (), line, []))
