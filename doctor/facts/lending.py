@@ -7,6 +7,8 @@ its user may read. Root's own look is for what root wrote: units, nginx's config
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from doctor.facts.accounts import Accounts
 from doctor.facts.process import Process
 from doctor.facts.systemd import Unit
@@ -60,6 +62,14 @@ def for_nginx(host: Host, uid: Fact[int], gids: Fact[frozenset[int]]) -> Host:
     if isinstance(uid, Known) and isinstance(gids, Known) and uid.value != 0:
         return host.lent(_reader(uid.value, gids.value))
     return host.lent(NOBODY)
+
+
+def for_served(host: Host, nginx: Host) -> Callable[[Sequence[str]], tuple[Host, ...]]:
+    """Who else may be shown a folder of static files, besides the app: nginx, and whoever holds it.
+
+    Given the files that name the folder, and the folder: root sees one that root alone named and holds.
+    """
+    return lambda paths: (nginx, host.named_in(*paths))
 
 
 def for_files_of(host: Host, unit: Unit) -> Host:

@@ -58,13 +58,14 @@ def writer_of(path: str) -> Reader | None:
     """Somebody other than root who may write what a file says; None where root alone may, or it is not there."""
     if os.geteuid() != 0:
         return None
+    walk = _Walk(path, True, False)
     try:
-        holder = _Walk(path, True, False).holder()
+        holder = walk.holder()
     except OSError:
-        return None
+        return walk.exposed
     if holder.reader is not None or holder.found is None:
         return holder.reader
-    return _writer(holder.found)
+    return walk.exposed or _writer(holder.found)
 
 
 def _writer(status: os.stat_result) -> Reader | None:
@@ -93,6 +94,8 @@ class _Walk:
         self._manager = manager
         self._links = 0
         self._above = os.lstat("/")
+        self.exposed: Reader | None = None
+        """Who may put something else in the place of what lies on the way: others may write to a folder of root's."""
         self._owner: int | None = None
         """Of the first directory of somebody else, where only the manager goes on."""
 
@@ -115,6 +118,8 @@ class _Walk:
                 owner = self._entered(found)
                 if owner is not None:
                     return Holder(owner)
+            if self._waiting and found.st_uid == 0 and not found.st_mode & stat_module.S_ISVTX:
+                self.exposed = self.exposed or _writer(found)
             here, self._above = (step, found) if self._waiting else (here, self._above)
         return self._at_end(found)
 

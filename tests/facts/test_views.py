@@ -79,6 +79,8 @@ def test_root_reads_what_is_roots(path: Path, tmp_path: Path) -> None:
     if any(master.uid.is_(0) for master in masters):
         return  # an app of root, whose files root alone may write
     named = {file.path for app in facts.apps for file in app.environment.files}
+    # What a unit starts: whether it starts a Gunicorn is asked before anybody knows of an app.
+    named |= {word for unit in facts.systemd.units for command in unit.exec_start.or_(()) for word in command.argv}
     assert not [each for each in host.asked - named if not f"{each}/".startswith(_PLACES)]
 
 

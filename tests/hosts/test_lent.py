@@ -144,6 +144,14 @@ def test_who_may_write_what_a_file_says(place: Path, uid: int, gid: int, mode: i
     assert host.lent(SHOP).named_in(str(place / "etc" / "conf")).reader == SHOP
 
 
+def test_who_may_put_another_file_in_its_place(place: Path) -> None:
+    _file(place / "etc" / "conf", 0, 0o644)
+    for mode, writer in ((0o2775, Reader(NOBODY.uid, GROUP, (GROUP,))), (0o777, NOBODY), (0o1777, None), (0o755, None)):
+        os.chown(place / "etc", 0, GROUP)
+        (place / "etc").chmod(mode)
+        assert writer_of(str(place / "etc" / "conf")) == writer
+
+
 def test_a_path_that_is_turned_between_two_steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder that a group may write to, the file was root's when it was looked at, and a link when opened."""
     _file(place / "etc" / "file", 0, 0o644)

@@ -124,6 +124,15 @@ WAYS = (
         f"sed -i 's,server_name,include /srv/shop/nginx.conf; server_name,' {_SITE}"),
     Way("nginx files", f"echo location /x/ {{ alias $T/\\; }} >{_NGINX}; {_INCLUDE}"),
     Way(
+        "nginx access log",
+        f"echo access_log $T/nginx.log\\; >{_NGINX}; sed -i 's,server_name,include /srv/shop/nginx.conf; &,' {_SITE}",
+    ),
+    Way(
+        "nginx files, named further in",
+        f"echo alias $T/\\; >{_NGINX}; "
+        f"sed -i 's,location / {{,location /x/ {{ include /srv/shop/nginx.conf; }} &,' {_SITE}",
+    ),
+    Way(
         "a link that turns",
         f"{_PIDFILE}; echo 1 >/srv/shop/own; setsid sh -c 'while ln -sfn $0/hash /srv/shop/pid; do "
         "ln -sfn /srv/shop/own /srv/shop/pid; done' $T >/dev/null 2>&1 </dev/null & echo $! >/run/turning",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from doctor.facts.apps import logfiles
 from doctor.facts.apps.topology import App
 from doctor.facts.log import AccessLog
 from doctor.facts.log.access import collect as read
@@ -35,8 +36,9 @@ def collect(host: Host, web: Nginx, apps: Sequence[App], since: float | None) ->
             if server.place not in asked and any(not isinstance(x.upstream, Absent) for x in server.locations):
                 foreign.add(server.access_log.value)
     found = []
+    allowed, _ = logfiles.readable(host, web.error_log, (server.access_log for server in web.servers))
     for path, owners in sorted(shared.items()):
-        if owners and path not in foreign:
+        if owners and path in allowed and path not in foreign:
             names = tuple(dict.fromkeys(app.name for app in owners))
             oldest = since if since is not None else math.ceil(max(_starts(host, web, owners)))
             found.append(read(host, path, names, oldest))

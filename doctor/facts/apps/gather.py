@@ -11,7 +11,7 @@ from typing import TypeAlias
 from doctor.errors import where
 from doctor.facts import appcode, gunicorn, lending, log, nginx, release, static, systemd
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps import answers, errorlogs, kept, resting
+from doctor.facts.apps import answers, kept, logfiles, resting
 from doctor.facts.apps.candidates import candidates, is_rival, merge_groups, owned, unit_names
 from doctor.facts.apps.checkout import misspelt, relocated
 from doctor.facts.apps.checkout import placed as in_place
@@ -309,7 +309,7 @@ def _app(
                 code.static_url,
                 own=prefixes[server.place].get(candidate.name, ()),
                 others=[p for name, its in prefixes[server.place].items() if name != candidate.name for p in its],
-                besides=(served_by,),
+                besides=lending.for_served(host, served_by),
             )
         ),
         log=unit_log,
@@ -429,7 +429,7 @@ def _nginx_log(
     if isinstance(hups, Known):
         starts.append(hups.value.last)
     since = host.now() - options.since if options.since is not None else max(starts)
-    logs, refused = errorlogs.readable(host, web.error_log, (a.target.server.error_log for a in assigned))
+    logs, refused = logfiles.readable(host, web.error_log, (a.target.server.error_log for a in assigned))
     peers = {str(a.target.peer.address.value) for a in assigned if isinstance(a.target.peer.address, Known)}
     servers = {(a.target.server.place, _logged_name(a.target.server)) for a in assigned}
     # What a line says of a name that another block has as well, it may say of that one.
@@ -437,7 +437,7 @@ def _nginx_log(
     names = {name for _, name in servers} - others
     pids = frozenset(worker.pid for worker in workers)
     found = log.collect_nginx(host, tuple(sorted(logs)), since, tuple(sorted(peers)), tuple(sorted(names)), pids)
-    return errorlogs.without(found, refused)
+    return logfiles.without(found, refused)
 
 
 def _logged_name(server: Server) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from doctor.facts.access import Grant, Obstacle, grant, obstacle, physical
 from doctor.facts.nginx.model import Location, Nginx, Server
@@ -54,7 +54,7 @@ def collect(
     static_url: Fact[str],
     own: Sequence[str] = (),
     others: Sequence[str] = (),
-    besides: Sequence[Host] = (),
+    besides: Callable[[Sequence[str]], Sequence[Host]] = lambda _paths: (),
 ) -> tuple[StaticPath, ...]:
     """Every location of a server that answers from files of the app.
 
@@ -67,20 +67,23 @@ def collect(
         static_url: the URL prefix of that folder.
         own: URL prefixes that this server hands to the app.
         others: those that it hands to other apps.
-        besides: others who may be shown the files; where `host` does not see a folder, the first that does looks.
+        besides: who else may be shown a folder, given the files that name it, and itself: where `host` does not see
+            it, the first that does looks.
     """
     return tuple(
-        _static_path(_seeing((host, *besides), location), nginx, server, location, running, static_folder, static_url)
+        _static_path(_seeing(host, besides, location), nginx, server, location, running, static_folder, static_url)
         for location in server.locations
         if _serves_files(location) and _reach(own, location.pattern) >= _reach(others, location.pattern)
     )
 
 
-def _seeing(views: Sequence[Host], location: Location) -> Host:
+def _seeing(host: Host, besides: Callable[[Sequence[str]], Sequence[Host]], location: Location) -> Host:
     directory = directory_of(location)
-    if len(views) == 1 or not isinstance(directory, Known):
-        return views[0]
-    return next((view for view in views if _sees(view, directory.value)), views[0])
+    if host.kind is TargetKind.TREE or not isinstance(directory, Known) or _sees(host, directory.value):
+        return host
+    naming = (location.place, *directory.places)
+    others = besides((*(place.path for place in naming if place.path), directory.value))
+    return next((view for view in others if _sees(view, directory.value)), host)
 
 
 def _sees(view: Host, directory: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which of nginx's error logs may be read for an app, and what it means for the rest that one may not."""
+"""Which of nginx's logs may be read, and what it means for the rest that one may not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def readable(host: Host, own: Fact[str], named: Iterable[Fact[str]]) -> tuple[fr
     """Paths of the logs, and why one is not among them.
 
     nginx opens its logs as root, and whoever may write a file that it includes can name any file as one: such a path
-    is left out unless that user may read it, or it lies where nginx keeps its `own` log.
+    is left out unless that user may read it, or it lies where nginx keeps its `own` error log.
     """
     paths = {own.value} if isinstance(own, Known) else set()
     folder = posixpath.dirname(own.value) if isinstance(own, Known) else ""
