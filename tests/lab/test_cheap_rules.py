@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor import run
+from doctor.engine import catalogue
 from doctor.engine.load import load_rules
 from doctor.run import Options, check
 from lab import recording
@@ -41,8 +41,8 @@ def one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layer.mkdir()
     (layer / "always-passing.yaml").write_text(PASSING)
     more = load_rules(tmp_path)
-    chosen = run.chosen
-    monkeypatch.setattr(run, "chosen", lambda options: (*chosen(options), *more))
+    usual = catalogue.catalogue
+    monkeypatch.setattr(catalogue, "catalogue", lambda: (*usual(), *more))
 
 
 def told() -> list[Path]:
@@ -72,6 +72,6 @@ def test_it_is_asked() -> None:
     with recording.opened(recording.HEALTHY / f"unix{recording.SUFFIX}") as name:
         more = check(Options(targets=(name,)))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(run, "chosen", lambda options: load_rules())
+            patch.setattr(catalogue, "catalogue", load_rules)
             known = check(Options(targets=(name,)))
     assert more.summary.passed == known.summary.passed + 1
