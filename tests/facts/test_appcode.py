@@ -10,6 +10,7 @@ import pytest
 from blank import blank
 
 from doctor.facts import appcode
+from doctor.facts.gunicorn import pythonpath
 from doctor.facts.gunicorn.model import Gunicorn, Settings
 from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Unknown
@@ -65,7 +66,7 @@ def read(
     directory: Path, venv: Path, wsgi_app: str, declared: Fact[frozenset[str]] = NONE, **settings: object
 ) -> appcode.AppCode:
     gunicorn = blank(Gunicorn, settings=blank(Settings, wsgi_app=Known(wsgi_app), **settings), venv=Known(str(venv)))
-    return appcode.collect(LiveHost(), gunicorn, Absent(), Known(str(directory)), declared)
+    return appcode.collect(LiveHost(), gunicorn, Absent(), Known(str(directory)), declared, Absent())
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -268,7 +269,9 @@ def test_relative_pythonpath_of_the_unit(tmp_path: Path, venv: Path) -> None:
     write(tmp_path, {"src/shop.py": APP, "wsgi.py": "import nowhere\nfrom shop import app\n"})
     unit = blank(Unit, environment=Known((("PYTHONPATH", "src"),)))
     gunicorn = blank(Gunicorn, settings=blank(Settings, wsgi_app=Known("wsgi:app")), venv=Known(str(venv)))
-    code = appcode.collect(LiveHost(), gunicorn, Known(unit), Known(str(tmp_path)), Known(frozenset()))
+    code = appcode.collect(
+        LiveHost(), gunicorn, Known(unit), Known(str(tmp_path)), Known(frozenset()), pythonpath(LiveHost(), Known(unit))
+    )
     assert code.missing_module.is_("nowhere")
 
 
@@ -276,16 +279,18 @@ def test_hidden_pythonpath_makes_a_missing_module_unknown(tmp_path: Path, venv: 
     write(tmp_path, {"wsgi.py": "import nowhere\n" + APP})
     unit = blank(Unit, environment=Known((("PYTHONPATH", "<hidden:0123456789ab>"),)))
     gunicorn = blank(Gunicorn, settings=blank(Settings, wsgi_app=Known("wsgi:app")), venv=Known(str(venv)))
-    code = appcode.collect(LiveHost(), gunicorn, Known(unit), Known(str(tmp_path)), Known(frozenset()))
+    code = appcode.collect(
+        LiveHost(), gunicorn, Known(unit), Known(str(tmp_path)), Known(frozenset()), pythonpath(LiveHost(), Known(unit))
+    )
     assert isinstance(code.missing_module, Unknown)
     assert isinstance(code.boot_blocker, Unknown)
 
 
 def test_without_a_directory_nothing_is_known(tmp_path: Path, venv: Path) -> None:
     gunicorn = blank(Gunicorn, settings=blank(Settings, wsgi_app=Known("wsgi:app")), venv=Known(str(venv)))
-    code = appcode.collect(LiveHost(), gunicorn, Absent(), Absent(), Known(frozenset()))
+    code = appcode.collect(LiveHost(), gunicorn, Absent(), Absent(), Known(frozenset()), Absent())
     assert isinstance(code.boot_blocker, Unknown)
-    code = appcode.collect(LiveHost(), gunicorn, Absent(), Known(f"{tmp_path}/gone"), Known(frozenset()))
+    code = appcode.collect(LiveHost(), gunicorn, Absent(), Known(f"{tmp_path}/gone"), Known(frozenset()), Absent())
     assert isinstance(code.boot_blocker, Known)
 
 

@@ -21,7 +21,7 @@ from doctor.facts.appcode.loads import imports_of
 from doctor.facts.appcode.model import AppCode, EntryPoint, Imports
 from doctor.facts.appcode.walk import Problem, Walk, binds, walk
 from doctor.facts.gunicorn.model import Gunicorn
-from doctor.facts.gunicorn.variables import of_process, of_unit
+from doctor.facts.gunicorn.variables import of_process
 from doctor.facts.python.modules import Found, Modules, interpreter
 from doctor.facts.service.environment.declared import STANDARD_NAMES
 from doctor.facts.systemd import Unit
@@ -54,16 +54,22 @@ _FACTORY = r"(?:create|make|build|get)_\w*app\w*$|\w*factory$"
 
 
 def collect(
-    host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: Fact[str], declared: Fact[frozenset[str]]
+    host: Host,
+    gunicorn: Gunicorn,
+    unit: Fact[Unit],
+    directory: Fact[str],
+    declared: Fact[frozenset[str]],
+    pythonpath: Fact[str],
 ) -> AppCode:
     """Read the code that a start in `directory` would load.
 
     Args:
         host: where to look.
         gunicorn: its settings name the entry point and its virtual environment the packages.
-        unit: for its environment and root directory; Absent for a Gunicorn without one.
+        unit: for its root directory; Absent for a Gunicorn without one.
         directory: where the next start or reload would run, physical or not.
         declared: names of the variables it would have.
+        pythonpath: PYTHONPATH as the unit would set it.
     """
     if isinstance(directory, Absent):
         directory = Unknown("the directory the app would run in does not exist", directory.places)
@@ -76,7 +82,7 @@ def collect(
         return _all(
             wsgi_app if isinstance(wsgi_app, Unknown) else Unknown("no WSGI app is named in its settings"), directory
         )
-    return _Collector(host, gunicorn, unit, directory, wsgi_app).collect(declared)
+    return _Collector(host, gunicorn, directory, wsgi_app, pythonpath).collect(declared)
 
 
 def _all(reason: Unknown, directory: Fact[str] | None = None) -> AppCode:
@@ -88,7 +94,7 @@ def _all(reason: Unknown, directory: Fact[str] | None = None) -> AppCode:
 
 class _Collector:
     def __init__(
-        self, host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: Known[str], wsgi_app: Known[str]
+        self, host: Host, gunicorn: Gunicorn, directory: Known[str], wsgi_app: Known[str], pythonpath: Fact[str]
     ) -> None:
         self._host = host
         self._gunicorn = gunicorn
@@ -98,7 +104,7 @@ class _Collector:
         python = gunicorn.python.or_("")
         self._interpreter = interpreter(host, venv, python)
         reason = gunicorn.venv.reason if isinstance(gunicorn.venv, Unknown) else ""
-        search, hidden = _search(host, gunicorn, unit, directory.value)
+        search, hidden = _search(gunicorn, pythonpath, directory.value)
         self._own_folders = search
         self._modules = Modules(host, search, self._interpreter)
         self._doubt = reason or hidden
@@ -313,8 +319,8 @@ def _split(wsgi_app: str) -> tuple[str, str, bool]:
     return module, expression, False
 
 
-def _search(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: str) -> tuple[list[str], str]:
-    """sys.path before the standard library, and why it may not be all ("" when it is).
+def _search(gunicorn: Gunicorn, of_unit: Fact[str], directory: str) -> tuple[list[str], str]:
+    """sys.path before the standard library, and why it may not be all ("" when it is). `of_unit`: its PYTHONPATH.
 
     Gunicorn puts --pythonpath first, the last entry foremost, then the directory (gunicorn/app/base.py).
     """
@@ -329,12 +335,9 @@ def _search(host: Host, gunicorn: Gunicorn, unit: Fact[Unit], directory: str) ->
     elif isinstance(pythonpath, Unknown):
         hidden = pythonpath.reason
     search.append(directory)
-    given: list[Fact[str]] = []
-    if isinstance(gunicorn.master, Known):
-        given.append(of_process(gunicorn.master.value).implicit("PYTHONPATH"))
-    if isinstance(unit, Known):
-        given.append(of_unit(host, unit.value).implicit("PYTHONPATH"))
-    for fact in given:
+    master = gunicorn.master
+    running: Fact[str] = of_process(master.value).implicit("PYTHONPATH") if isinstance(master, Known) else ABSENT
+    for fact in (running, of_unit):
         if isinstance(fact, Unknown):
             hidden = hidden or fact.reason
         search += [posixpath.normpath(posixpath.join(directory, entry)) for entry in fact.or_("").split(":") if entry]

@@ -264,7 +264,8 @@ def _app(
     others = () if host.kind is TargetKind.TREE else gunicorns
     compared = environment.compare(repository or host, unit_fact, own.master)
     directory = own.logical_directory if host.kind is TargetKind.TREE else release.configured(mine, own, unit_fact)
-    code = appcode.collect(placed, own, unit_fact, directory, compared.expected)
+    pythonpath = gunicorn.pythonpath(repository or host, unit_fact)
+    code = appcode.collect(placed, own, unit_fact, directory, compared.expected, pythonpath)
     served = _served_elsewhere(others, candidate)
     code_release = release.collect(mine, own, unit_fact, served, code.imports)
     variables = environment.collect(compared, code.missing_variables)

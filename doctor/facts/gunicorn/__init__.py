@@ -9,6 +9,16 @@ from __future__ import annotations
 from doctor.facts.gunicorn.discover import collect
 from doctor.facts.gunicorn.model import Gunicorn, Holder, Settings, Shadowed, Unwritable
 from doctor.facts.gunicorn.tree import services
-from doctor.facts.gunicorn.variables import assumptions
+from doctor.facts.gunicorn.variables import assumptions, pythonpath
 
-__all__ = ["Gunicorn", "Holder", "Settings", "Shadowed", "Unwritable", "assumptions", "collect", "services"]
+__all__ = [
+    "Gunicorn",
+    "Holder",
+    "Settings",
+    "Shadowed",
+    "Unwritable",
+    "assumptions",
+    "collect",
+    "pythonpath",
+    "services",
+]

@@ -109,6 +109,11 @@ def of_unit(host: Host, unit: Unit) -> Variables:
     return Variables(values, gap, sampled, assumed)
 
 
+def pythonpath(host: Host, unit: Fact[Unit]) -> Fact[str]:
+    """PYTHONPATH as the next start of a unit would set it. `host`: as systemd sees it, which reads files as root."""
+    return of_unit(host, unit.value).implicit("PYTHONPATH") if isinstance(unit, Known) else ABSENT
+
+
 def assumptions(host: Host, unit: Unit) -> Iterator[Assumption]:
     """What `of_unit` takes for granted of files that a repository leaves to the machine, one for each file.
 
