@@ -64,6 +64,14 @@ def for_nginx(host: Host, uid: Fact[int], gids: Fact[frozenset[int]]) -> Host:
     return host.lent(NOBODY)
 
 
+def for_peer(host: Host, named: str, uid: Fact[int], gids: Fact[frozenset[int]]) -> Host:
+    """The host to look at a socket with that the file `named` sends requests to: as nginx, who connects to it.
+
+    Root looks where root alone wrote that file.
+    """
+    return host if host.named_in(named).reader is None else for_nginx(host, uid, gids)
+
+
 def for_served(host: Host, nginx: Host) -> Callable[[Sequence[str]], tuple[Host, ...]]:
     """Who else may be shown a folder of static files, besides the app: nginx, and whoever holds it.
 

@@ -82,6 +82,8 @@ def resolve(host: Host, path: str) -> Resolution:
         if stat.type is FileType.LINK:
             if len(hops) >= LINK_LIMIT:
                 return stop(Unseen(f"too many links at {step}"), step)
+            if stat.uid != 0:
+                host = host.named_in(step)  # what is behind it is his choice, and shown as far as he may see it
             hops.append(Hop(step, stat.target, posixpath.normpath(posixpath.join(here, stat.target))))
             here = "/" if stat.target.startswith("/") else here
             waiting.extend(parts(stat.target)[::-1])

@@ -25,6 +25,8 @@ def gone(path: str = "a.css", raw: str = "", host: str = "shop.test", more: str 
 FORGED = STAMP + REFUSED + OURS
 WHOLE = f'x" failed (2: No such file or directory){OURS}\n{FORGED}\n{STAMP}open() "/srv/shop/static/x'
 
+BARE = STAMP.removesuffix("*1 ")
+
 FORGERIES = {
     "referrer": gone(more=f', referrer: "{HEADER}{OURS}"'),
     "referrer that looks like a line": gone(more=f', referrer: "http://x/ {FORGED}"'),
@@ -36,6 +38,10 @@ FORGERIES = {
     "line feed, whole records": gone(path=WHOLE, raw="/static/x%22%20failed%0A2026"),
     "line feed, cut off": f'{STAMP}open() "/srv/shop/static/x\n{FORGED}\n' + "y" * 1500,
     "line feed, cut off in quotes": f'{STAMP}open() "/srv/shop/static/x\n{FORGED}\n' + gone("y" * 1500)[:1500],
+    "line feed, then a head without a connection": gone(path=f"x\n{FORGED}\n{BARE}x", raw="/static/x%0A2026"),
+    "line feed, a head without a connection, cut off": f'{STAMP}open() "/srv/shop/static/x\n{FORGED}\n{BARE}{"y" * 900}... (36: File name too long), clie',
+    "line feed, cut off where the request begins": f"{STAMP}open() \"/srv/shop/static/x\n{FORGED}\n{STAMP}{gone('y').partition('GET')[0]}",
+    "line feed, path and record cut off": f'{STAMP}open() "/srv/shop/static/x\n{FORGED}\n{STAMP}{"y" * 900}... (36: File name too long), client: ::1, ',
     "other kinds of line feed": gone(more=f', referrer: "x\x0b{FORGED}\x85{FORGED}\u2028{FORGED}\r{FORGED}"'),
     "second upstream": f'{STAMP}{REFUSED}, client: 127.0.0.1, server: blog.test, request: "GET /, upstream: "http://unix:/run/shop/gunicorn.sock:/" HTTP/1.1", upstream: "http://unix:/run/blog/gunicorn.sock:/", host: "blog.test"',
     "upstream of a line without one": f'{STAMP}app.internal could not be resolved (3: Host not found), client: 127.0.0.1, server: blog.test, request: "GET /, upstream: "http://unix:/run/shop/gunicorn.sock:/" HTTP/1.1", host: "blog.test"',
@@ -61,6 +67,16 @@ def test_it_hides_nothing_that_is_further_away(tmp_path: Path, text: str) -> Non
     assert kinds(log) == ["header_too_big"]
     assert value(log.header_too_big).count > 10
     assert value(log.header_too_big).last == SINCE + 180
+
+
+def test_what_nginx_says_of_itself_hides_nothing(tmp_path: Path) -> None:
+    own = (
+        "worker process 123 exited on signal 9",
+        'open() "/etc/nginx/x.conf" failed (2: No such file or directory)',
+        'conflicting server name "shop.test" on 0.0.0.0:80, ignored',
+    )
+    text = [line(HEADER + OURS) + f"{BARE}{said}\n" for said in own]
+    assert value(read(tmp_path, *text).header_too_big).count == len(own)
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,17 @@ WAYS = (
         f"echo alias $T/\\; >{_NGINX}; "
         f"sed -i 's,location / {{,location /x/ {{ include /srv/shop/nginx.conf; }} &,' {_SITE}",
     ),
+    Way("nginx upstream", f"echo location /x/ {{ proxy_pass http://unix:$T/hash\\; }} >{_NGINX}; {_INCLUDE}"),
+    Way("nginx certificate", f"echo ssl_certificate $T/hash\\; ssl_certificate_key $T/none\\; >{_NGINX}; "
+        f"sed -i 's,server_name,include /srv/shop/nginx.conf; &,' {_SITE}"),
+    Way("bind", _conf('bind = "unix:TARGET/hash"')),
+    Way("bind in a folder that is a link", f"{_link('/srv/shop/run', '$T')}; "
+        + _conf('bind = "unix:/srv/shop/run/hash"')),
+    Way("settings that are files", _conf('certfile = keyfile = logconfig = accesslog = "TARGET/hash"; '
+        'worker_tmp_dir = "TARGET"')),
+    Way("current release", _link(HERE, "$T")),
+    Way("virtual environment", _link("/srv/shop/venv", "$T")),
+    Way("program", _link("/srv/shop/venv/bin/gunicorn", "$T/code.py")),
     Way(
         "a link that turns",
         f"{_PIDFILE}; echo 1 >/srv/shop/own; setsid sh -c 'while ln -sfn $0/hash /srv/shop/pid; do "
@@ -188,6 +199,13 @@ def test_nothing_of_others_is_shown(machine: Machine, way: Way, word: str) -> No
         assert "bug of its own" not in text, text[-2000:]
         lines = [line for line in text.splitlines() if word in line or COMMIT[word] in line]
         assert not lines, f"{name}: {lines[0][:600]}"
+    asked = f'"{folder}/'
+    answered = [
+        line
+        for line in outputs["snapshot"].splitlines()
+        if asked in line.partition('"answer":')[0] and '"answer":{"type"' in line
+    ]
+    assert not answered, answered[0][:600]
 
 
 STRICT = """

@@ -381,7 +381,8 @@ def _route(host: Host, assigned: Assigned, web: Nginx, sockets: Sockets, candida
     address = target.peer.address
     at: Fact[SocketFile] = ABSENT
     if isinstance(address, Known) and address.value.kind is AddressKind.UNIX:
-        file = socket_file(host, address.value, web.uid, web.gids, sockets)
+        view = lending.for_peer(host, target.peer.place.path, web.uid, web.gids)
+        file = socket_file(view, address.value, web.uid, web.gids, sockets)
         closed = runtimedir.closed(host, file.path, units, web.uid, web.gids)
         at = computed(replace(file, next_obstacle=closed), target.peer.place)
     return Route(

@@ -74,15 +74,19 @@ def records(text: str) -> Iterator[Record]:
 def _may_end_another(line: str) -> bool:
     """Does the record that ends here perhaps begin on a line above?
 
-    It does without a head, and where it was cut off. A path with a line feed shows in the request as `%0a`.
+    It does without a head, and where it was cut off: in a field, or with "..." before the error (ngx_log_errno). A path
+    with a line feed shows in the request as `%0a`. Who forges a head leaves out the number of the connection at will,
+    but what nginx says without one never names a client.
     """
     head = _head().match(line)
     if head is None:
         return True
     said = line[head.end() :]
+    if "... (" in said:
+        return True
     if head["conn"] is None:
-        return False
-    return ('"' in said and not said.endswith('"')) or "%0a" in said.lower()
+        return ", client: " in said
+    return ('"' in said and not said.endswith('"')) or said.endswith(': "') or "%0a" in said.lower()
 
 
 def _record(line: str) -> Record | None:

@@ -244,7 +244,7 @@ def check_certificates(
         if not scope.gap("ssl_certificate"):
             message = 'no "ssl_certificate" is defined for the "listen ... ssl" directive'
             yield ConfigError(listen.place.path, listen.place.line, message, True)
-    missing: dict[str, bool] = {}
+    missing: dict[tuple[str, str], bool] = {}
     reported: set[tuple[str, int]] = set()
     for _, scope in servers:
         for error in _check_files(scope, host, prefix, missing):
@@ -281,7 +281,10 @@ def _uncertified(servers: Sequence[tuple[Server, Scope]]) -> Iterator[tuple[List
             yield tls, scope
 
 
-def _check_files(scope: Scope, host: Host | None, prefix: str, missing: dict[str, bool]) -> Iterator[ConfigError]:
+def _check_files(
+    scope: Scope, host: Host | None, prefix: str, missing: dict[tuple[str, str], bool]
+) -> Iterator[ConfigError]:
+    """`missing`: what is known, by the file that names a path, and the path. Each is looked up as who may write it."""
     certificates, _ = scope.inherited("ssl_certificate")
     keys, _ = scope.inherited("ssl_certificate_key")
     if certificates and not keys and not scope.gap("ssl_certificate_key"):
@@ -295,9 +298,10 @@ def _check_files(scope: Scope, host: Host | None, prefix: str, missing: dict[str
         if not written or "$" in written or written.partition(":")[0] in ("data", "engine", "store"):
             continue
         path = posixpath.join(prefix, written)
-        if path not in missing:
-            missing[path] = isinstance(physical(host, path), Absent)
-        if missing[path]:
+        named = (node.place.path, path)
+        if named not in missing:
+            missing[named] = isinstance(physical(host.named_in(node.place.path), path), Absent)
+        if missing[named]:
             yield refused(node, f'cannot load {what} "{path}": no such file')
 
 
