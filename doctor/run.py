@@ -140,7 +140,7 @@ def open_host(options: Options) -> Host:
 
         return LiveHost()
     paths = tuple(_existing(target) for target in options.targets)
-    recordings = [path for path in paths if path.name.endswith(_RECORDINGS) and path.is_file()]
+    recordings = [path for path in paths if path.is_file() and _is_recording(path)]
     if recordings and len(paths) > 1:
         raise UserError(
             "a recording is examined by itself", str(recordings[0]), "Run flaskdoctor check once for each recording."
@@ -148,10 +148,17 @@ def open_host(options: Options) -> Host:
     return _recording(paths[0]) if recordings else _tree(paths)
 
 
+def _is_recording(path: Path) -> bool:
+    """By what it is called or by what it holds: nothing else that is examined is JSON, or compressed."""
+    from doctor.hosts.recognise import begins_as_recording
+
+    return path.name.endswith(_RECORDINGS) or begins_as_recording(str(path))
+
+
 def _existing(target: str) -> Path:
     """A folder or a file that can be read: one that cannot would look like one that holds nothing."""
     path = Path(target)
-    advice = "Give a folder or files of configuration, a recording (*.snapshot.json), or nothing for this machine."
+    advice = "Give a folder or files of configuration, a recording, or nothing for this machine."
     try:
         os.path.abspath(path)
         mode = os.stat(path).st_mode

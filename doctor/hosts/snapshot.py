@@ -35,6 +35,7 @@ from doctor.hosts.base import (
 )
 from doctor.hosts.commands import Command
 from doctor.hosts.credentials import Reader
+from doctor.hosts.recognise import GZIP
 from doctor.hosts.serial import FormError, Json, decode, encode
 
 T = TypeVar("T")
@@ -230,6 +231,8 @@ class SnapshotHost(Host):
             raise SnapshotError(path, f"it is damaged ({error})", _RECORD_AGAIN) from None
         except RecursionError:
             raise SnapshotError(path, "it is nested deeper than a recording is", _RECORD_AGAIN) from None
+        if not self._answers:
+            raise SnapshotError(path, "nothing of a machine is recorded in it", _RECORD_AGAIN)
         self._notes = _Notes()
         self._readers = frozenset(key[1] for key in self._answers if key[0] == LENT)
 
@@ -371,8 +374,10 @@ def _load(path: str) -> dict[str, Json]:
     if name != SCHEMA_NAME or not (version.isascii() and version.isdecimal()):
         raise SnapshotError(path, "this is not a recording", f"give a file written by {_RECORD_COMMAND}")
     if version != str(SCHEMA_VERSION):
-        what = f"it was written by a newer flaskdoctor ({str(schema)[:60]})"
-        raise SnapshotError(path, what, "update flaskdoctor, or record the machine with this version")
+        newer = not version.startswith("0")
+        what = "it was written by a newer flaskdoctor" if newer else "its version is older, or none this one knows"
+        todo = "update flaskdoctor, or record" if newer else "record"
+        raise SnapshotError(path, f"{what} ({str(schema)[:60]})", f"{todo} the machine with this version")
     return cast("dict[str, Json]", document)
 
 
@@ -382,7 +387,7 @@ def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT + 1)
-        if data[:2] == b"\x1f\x8b":
+        if data.startswith(GZIP):
             unpacker = zlib.decompressobj(wbits=31)
             data = unpacker.decompress(data, SIZE_LIMIT + 1)
             if not unpacker.eof and len(data) <= SIZE_LIMIT:

@@ -78,7 +78,7 @@ def undone_lines(done: Undone, width: int) -> list[Line]:
         mark, style = ("✗", "error") if item.left else ("·", "dim") if fix.lasting else ("✓", "ok")
         out.append(line((mark, style), (f" {fix.rule} {fix.name}", "title"), (f" · {fix.subject} · {fix.title}", "")))
         if fix.lasting:
-            out += paragraph("It had changed no file, and what was read anew cannot be unread.", width, 2)
+            out += paragraph("It changed no file; a reload or restart cannot be undone.", width, 2)
         for sentence in item.left:
             out += paragraph(sentence, width, 2, "error")
     for copies in dict.fromkeys(item.copies for item in done.items if item.left):

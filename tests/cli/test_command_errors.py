@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,13 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("package.json").write_text('{"name": "shop"}')
     Path("cut.json").write_text(HEAD)
     Path("newer.json").write_text('{"schema":"flaskdoctor.snapshot/99"}')
+    Path("older.json").write_text('{"schema":"flaskdoctor.snapshot/0","target":"x","time":1,"observations":[]}')
+    Path("empty.json").write_text("")
+    Path("nothing.json").write_text(HEAD + ',"target":"x","time":1,"observations":[]}')
+    Path("later.json").write_text(HEAD + ',"target":"x","time":1,"observations":[{"ask":["taste"],"answer":1}]}')
+    Path("nothing.txt").write_text(HEAD + ',"target":"x","time":1,"observations":[]}')
+    Path("layer.txt").write_text('{"schema":"flaskdoctor.layer/1","base":"healthy/systemd","observations":[]}')
+    Path("cut.gz.txt").write_bytes(gzip.compress(HEAD.encode())[:-9])
     Path("list.json").write_text("[]")
     Path("binary.json").write_bytes(b"\x00\xff\xfe")
     Path("cut.json.gz").write_bytes(gzip.compress(b"{}" * 100)[:-9])
@@ -60,6 +68,14 @@ BAD = [
     (("check", "cut.json"), ("not a whole recording", "cut.json", "ecord")),
     (("check", "binary.json"), ("recording", "binary.json", "ecord")),
     (("check", "newer.json"), ("newer", "newer.json", "pdate flaskdoctor")),
+    (("check", "older.json"), ("older, or none this one knows", "older.json", "Record the machine")),
+    (("check", "empty.json"), ("not a whole recording", "empty.json", "ecord")),
+    (("check", "nothing.json"), ("nothing of a machine is recorded", "nothing.json", "Record the machine again")),
+    (("check", "later.json"), ("nothing of a machine is recorded", "later.json", "Record the machine again")),
+    (("check", "nothing.txt"), ("nothing of a machine is recorded", "nothing.txt", "Record the machine again")),
+    (("check", "layer.txt"), ("only what differs from another recording", "layer.txt", "Give it whole")),
+    (("check", "cut.gz.txt"), ("end of the file is missing", "cut.gz.txt", "ecord")),
+    (("check", "nothing.txt", "folder"), ("by itself", "nothing.txt", "once for each")),
     (("check", "cut.json.gz"), ("", "cut.json.gz", "ecord")),
     (("check", "cut.json", "folder"), ("by itself", "cut.json", "once for each")),
     (("check", "--since", "soon"), ("'soon' is no duration", "--since", "90s, 30m, 1h or 2d")),
@@ -112,6 +128,52 @@ def test_damaged_recordings(doctor, tmp_path: Path) -> None:  # type: ignore[no-
                 assert str(path) in done.err
                 assert "ecord" in done.err or "give a file" in done.err
             assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("name", ["a.txt", "web1", "a.snapshot", "a.json.bak"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.encode(),
+        lambda text: gzip.compress(text.encode()),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: json.dumps(json.loads(text), indent=2, sort_keys=True).encode(),
+    ],
+    ids=["plain", "compressed", "UTF-16", "with a mark", "sorted"],
+)
+def test_recording_of_any_name(name, written, doctor) -> None:  # type: ignore[no-untyped-def]
+    Path(name).write_bytes(written(DEMO.read_text()))
+    done, demo = (json.loads(doctor("check", what, "--format", "json").out) for what in (name, "--demo"))
+    assert done == demo
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"server { listen 80; }\n",
+        b'# {"schema":"flaskdoctor.snapshot/1"\nserver { listen 80; }\n',
+        b'{"schema": "other/1"}',
+        gzip.compress(b"127.0.0.1 - - GET / 200"),
+        b"",
+        b"\x00\xff\xfe",
+    ],
+    ids=["nginx", "a comment", "other JSON", "a compressed log", "empty", "binary"],
+)
+def test_what_is_no_recording_is_configuration(data, doctor) -> None:  # type: ignore[no-untyped-def]
+    Path("site.conf").write_bytes(data)
+    done = doctor("check", "site.conf", "folder")
+    assert done.code in (0, 1, 4)
+    assert done.err == ""
+
+
+def test_what_a_recording_does_not_hold_is_unknown(doctor) -> None:  # type: ignore[no-untyped-def]
+    """That nobody could look into a file is no fault of the file."""
+    Path("little.json").write_text(HEAD + ',"target":"x","time":1,"observations":[{"ask":["now",0],"answer":1.0}]}')
+    done = doctor("check", "little.json", "--format", "json")
+    report = json.loads(done.out)
+    assert (done.code, report["verdict"], report["findings"]) == (4, "incomplete", [])
+    assert "HST005" in {item["rule"] for item in report["unknown"]}
 
 
 def test_recording_cut_in_half(doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

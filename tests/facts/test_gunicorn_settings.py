@@ -101,7 +101,7 @@ def test_a_configuration_is_evaluated_as_far_as_it_is_safe(tmp_path: Path) -> No
     for fact, reason in (
         (found.graceful_timeout, "graceful_timeout = secret_sauce() depends on secret_sauce()"),
         (found.threads, "the environment variable THREADS, which is not set"),
-        (found.backlog, "depends on a condition"),
+        (found.backlog, "backlog = 64 depends on a condition"),
     ):
         assert isinstance(fact, Unknown)
         assert reason in fact.reason

@@ -24,7 +24,7 @@ from doctor.facts.apps.unjudged import left_out, unjudged
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.gunicorn import Gunicorn
 from doctor.facts.nginx import families, limits
-from doctor.facts.nginx.model import Nginx, Server
+from doctor.facts.nginx.model import ConfigError, Nginx, Server
 from doctor.facts.service import drift, environment, pidfile, placement, reread, stalled, supervision
 from doctor.facts.sockets import kernel, listeners, runtimedir
 from doctor.facts.sockets.file import socket_file
@@ -518,11 +518,14 @@ def _by_server(assigned: Sequence[Assigned]) -> list[list[Assigned]]:
     return list(groups.values())
 
 
+def _fault(error: ConfigError) -> Fact[str]:
+    place = Place(path=error.path, line=error.line)
+    return Unknown(error.message, (place,)) if error.unseen else computed(error.message, place)
+
+
 def _unreadable(web: Nginx, gunicorns: Iterable[Gunicorn]) -> tuple[Fact[str], ...]:
     """Configuration files that could not be parsed; what `nginx -t` would refuse is nginx's own affair."""
-    found: list[Fact[str]] = [
-        computed(error.message, Place(path=error.path, line=error.line)) for error in web.errors if not error.fatal
-    ]
+    found = [_fault(error) for error in web.errors if not error.fatal]
     for g in gunicorns:
         if isinstance(g.settings.config_error, Known):
             found.append(g.settings.config_error)

@@ -152,7 +152,7 @@ def _evaluated(host: Host, path: str, known: Known[str], outline: Outline, varia
             value = Unresolved("what the file imports after it")
         names[item.name] = value
         if item.name in SETTINGS:
-            found = _fact(item, value, place, lines)
+            found = _fact(item, value, place)
             if item.name in inherited and isinstance(found, Known):
                 found = replace(found, origin=Origin.INHERITED)
             settings[item.name] = found
@@ -182,9 +182,9 @@ def _assigned(item: Assignment, scope: Scope) -> Value | Unresolved:
         return unresolved
 
 
-def _fact(item: Assignment, value: Value | Unresolved, place: Place, lines: Mapping[int, str]) -> Fact[Value]:
+def _fact(item: Assignment, value: Value | Unresolved, place: Place) -> Fact[Value]:
     if isinstance(value, Unresolved):
-        written = item.value.text if isinstance(item.value, Expression) else lines.get(item.line, item.name)
+        written = item.value.text if isinstance(item.value, Expression) else repr(item.value)
         return Unknown(f"{item.name} = {_short(written)} depends on {value}", (place,))
     return Known(value, (place,), Origin.EXPLICIT)
 

@@ -171,13 +171,16 @@ class _Loader:
         if isinstance(stat, Stat) and stat.type is FileType.DIRECTORY:
             self._error(at, f'"{path}" is a directory, which nginx cannot read as a file')
         elif reason:
-            self._error(at, f'"{path}" could not be read: {reason}', fatal=False)
+            self._unseen(at, f'"{path}" could not be read: {reason}')
         else:
             what = "a link to nothing" if isinstance(stat, Stat) and stat.type is FileType.LINK else "no such file"
             self._error(at, f'open() "{path}" failed: {what}')
 
     def _error(self, at: Place, message: str, *, fatal: bool = True) -> None:
         self._errors.append(ConfigError(at.path, at.line, message, fatal))
+
+    def _unseen(self, at: Place, message: str) -> None:
+        self._errors.append(ConfigError(at.path, at.line, message, fatal=False, unseen=True))
 
     def _nodes(
         self, host: Host, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
@@ -272,7 +275,7 @@ class _Loader:
         if isinstance(names, Missing):
             return
         if not isinstance(names, tuple):
-            self._error(Place(path=directory), f'"{directory}" could not be listed: {names.reason}', fatal=False)
+            self._unseen(Place(path=directory), f'"{directory}" could not be listed: {names.reason}')
             return
         self._directories[directory] = None
         for name in names:

@@ -11,12 +11,16 @@ from doctor.frozen import frozen
 
 @frozen
 class ConfigError:
-    """A file that could not be read or parsed, or a directive nginx refuses. `fatal`: `nginx -t` would fail."""
+    """A file that could not be read or parsed, or a directive nginx refuses.
+
+    `fatal`: `nginx -t` would fail. `unseen`: nobody could look, which is no fault of the file.
+    """
 
     path: str
     line: int
     message: str
     fatal: bool
+    unseen: bool = False
 
 
 @frozen
