@@ -27,7 +27,7 @@ What each fix promises, and what it never does, is in [fixing.md](fixing.md). Th
 For each proof `pytest tests/lab/test_fixes.py --lab --record` boots a fresh machine, breaks it, and runs `check --fix`
 (for unsafe ones with `--unsafe-fixes`) while a client sends requests through Nginx all the time. The finding must be
 gone and the site must answer; a second `--fix` must change nothing; `undo` must bring back every byte, owner, mode and
-link. What was only foretold is then made to happen, and must not.
+link. What had not happened yet (a risk) is then provoked, and must not happen.
 
 - **proven by**: the faults that this fix cured on a real machine. "not proven" is what it says.
 - **requests**: sent by the client from before the fix until a second after it, over all these faults. "down" where the

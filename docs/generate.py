@@ -196,13 +196,13 @@ def _healthy(results: Replays) -> Iterator[str]:
 def section(rule: Rule, recipe: Recipe, results: Replays) -> str:
     """One rule: its faults with what was named first, and its look-alikes with what was said of them."""
     out = [f"## {rule.id} {rule.name}", "", rule.title + ".", ""]
-    out += ["| fault | named first | severity | now or foretold |", "|---|---|---|---|"]
+    out += ["| fault | named first | severity | now or later |", "|---|---|---|---|"]
     for fault in recipe.faults:
         result = _result(results, recipe.rule, fault.name)
         named, severity = (
             result.findings[0] if result and result.findings else ("nothing" if result else NOT_RECORDED, "")
         )
-        out.append(f"| {fault.name} | {named} | {severity} | {'foretold' if fault.foretold else 'now'} |")
+        out.append(f"| {fault.name} | {named} | {severity} | {'later' if fault.foretold else 'now'} |")
     out += ["", "| look-alike | errors and warnings |", "|---|---|"]
     for other in recipe.lookalikes:
         result = _result(results, recipe.rule, f"{recording.LOOKALIKE}{other.name}")
