@@ -25,8 +25,8 @@ _PLACES = (
 """The machine's own: units, nginx's configuration and logs, accounts, the kernel. No app's user writes there."""
 
 _ROOTS_OWN = {
-    "_nginx_log", "_route", "_since", "environment.compare", "gunicorn.pythonpath", "runtimedir.doomed", "stalled.collect",
-    "supervision.collect", "tuple",
+    "_nginx_log", "_route", "_since", "environment.compare", "gunicorn.pythonpath", "runtimedir.doomed",
+    "stalled.collect", "supervision.collect", "tuple",
 }  # fmt: skip
 """What is given the machine as root sees it: environment files, which systemd reads as root; nginx; processes."""
 
