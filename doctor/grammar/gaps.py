@@ -37,6 +37,8 @@ def is_gap(value: str, *, whole: bool = False) -> bool:
 def told(value: str) -> str:
     """Why such a value is unknown."""
     name = value[value.find(OPEN) + 1 :].partition(CLOSE)[0]
+    if name.startswith("%"):
+        return f"{name} is what the unit is started under, which its file leaves open"
     return f"a repository does not tell what the template is given for {name}"
 
 
@@ -92,5 +94,10 @@ def _named(found: re.Match[str], names: set[str]) -> str:
     return _gap(name) if name in names else found.group()
 
 
+def gap(name: str) -> str:
+    """The mark of what is filled in by this name."""
+    return f"{OPEN}{name}{CLOSE}"
+
+
 def _gap(name: str) -> str:
-    return f"{OPEN}{_NO_WORD.sub('_', name).strip('_') or '…'}{CLOSE}"
+    return gap(_NO_WORD.sub("_", name).strip("_") or "…")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 from doctor.frozen import frozen
+from doctor.grammar.gaps import gap
 from doctor.grammar.ours import DROP_IN
 
 SEARCH_PATH = (
@@ -233,8 +234,8 @@ def template_of(name: str) -> str | None:
 def specifiers(name: str, *, host_name: str = "", fragment: str = "") -> dict[str, str]:
     """What %-specifiers of a unit of the system manager stand for, as far as the name alone tells.
 
-    %u, %h and their like are those of the manager (root), not of User=. Instance specifiers of a template
-    are left out: they are not known.
+    %u, %h and their like are those of the manager (root), not of User=. What a template is given as its instance
+    is a gap (`grammar/gaps.py`).
     """
     stem, _, _ = name.rpartition(".")
     prefix, at, instance = stem.partition("@")
@@ -245,8 +246,7 @@ def specifiers(name: str, *, host_name: str = "", fragment: str = "") -> dict[st
         "u": "root", "U": "0", "g": "root", "G": "0", "h": "/root", "%": "%",
     }  # fmt: skip
     if is_template(name):
-        for specifier in "nN":
-            del known[specifier]
+        known |= {specifier: gap(f"%{specifier}") for specifier in "nNiIf"}
     else:
         known |= {"i": instance, "I": _unescape(instance)}
         path = _unescape(instance if at else prefix)

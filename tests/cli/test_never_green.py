@@ -387,3 +387,16 @@ def test_syntax_of_a_newer_python_is_no_fault(check: Check, text: str) -> None:
 @pytest.mark.parametrize("entry", ["shop.wsgii:app", "shop.web.wsgi:app"])
 def test_an_entry_point_that_its_package_does_not_have(check: Check, entry: str) -> None:
     assert check({**PACKAGE, "deploy/shop.service": unit(entry=entry)})["rules"] == {"APP003"}
+
+
+def test_what_a_template_unit_is_started_under_is_not_a_text_of_its_own(check: Check) -> None:
+    """shop@.service binds /run/shop-%i/g.sock: whether an instance has the address of the site, no file tells."""
+    report = check(
+        {
+            "deploy/shop@.service": unit(arguments="-w 3 -b unix:/run/shop-%i/g.sock"),
+            "deploy/shop.conf": site(socket="/run/shop-blue/g.sock"),
+            "wsgi.py": FLASK,
+            ".git/HEAD": "ref: x\n",
+        }
+    )
+    assert (report["verdict"], report["rules"]) == ("incomplete", set())

@@ -262,7 +262,7 @@ def test_repository() -> None:
     assert isinstance(template.environment_files, Known)
     assert template.environment_files.value == (EnvironmentFileRef("/etc/web.env", True),)
     assert isinstance(template.exec_start, Known)
-    assert template.exec_start.value == (ExecCommand(("/x/gunicorn", "%i")),)
+    assert template.exec_start.value == (ExecCommand(("/x/gunicorn", "‹%i›")),)
 
 
 def test_socket_of_a_repository() -> None:

@@ -94,7 +94,7 @@ def test_specifiers() -> None:
     assert expand("%n %N %p %i %I %j %H %l %t %% %q", known) == (
         "shop-web@a-b.service shop-web@a-b shop-web a-b a/b web web1.example.com web1 /run % %q"
     )
-    assert expand("%i %n", specifiers("shop@.service")) == "%i %n"
+    assert expand("%i %n %p", specifiers("shop@.service")) == "‹%i› ‹%n› shop"
     assert template_of("shop@a.service") == "shop@.service"
     assert template_of("shop@.service") is None
 

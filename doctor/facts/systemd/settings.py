@@ -113,9 +113,11 @@ class Settings:
 
     def _filled_in(self, section: str, *keys: str) -> Unknown | None:
         """A template of a repository leaves it open. Of Environment= the names stand, and only values are open."""
-        gaps = (item for item in self.merged.values(section, *keys) if is_gap(item.value) and item.key != "Environment")
-        found = next(gaps, None)
-        return Unknown(told(found.value), (place_of(found),)) if found is not None else None
+        for item in self.merged.values(section, *keys):
+            value = self.expanded(item)
+            if is_gap(value) and item.key != "Environment":
+                return Unknown(told(value), (place_of(item),))
+        return None
 
     def _from_files(self, assignment: Assignment | None, written: T | None, default: T | Absent) -> Fact[T]:
         if not self.merged.files:
