@@ -97,6 +97,8 @@ _RENDERED = frozenset(
 )  # fmt: skip
 
 
+_WRITERS = (".py", ".tf", ".yml", ".yaml")
+"""Suffixes of files that hold configuration as a text, to write it to a machine."""
 _CALLED = re.compile(
     r"\.(?:service|socket|nginx|env)$|nginx[^/]*\.conf$|(?:^|/)(?:sites-(?:available|enabled)|conf\.d)/[^/]+$"
     r"|gunicorn[^/]*\.py$|supervisor[^/]*\.(?:conf|ini)$|compose[^/]*\.ya?ml$"
@@ -238,7 +240,7 @@ def _systemd(path: str, name: str, text: str) -> DocumentKind | None:
         return DocumentKind.SUPERVISOR
     if not sections & {"Unit", "Service", "Socket", "Install"}:
         return None
-    if name.endswith(".py") or _SHEBANG.match(text):  # a script that writes a unit
+    if name.endswith(_WRITERS) or _SHEBANG.match(text):  # what writes a unit, somewhere and by another name
         return None
     if not _UNIT_NAME.search(name) and among_settings(text):
         return None
@@ -304,7 +306,7 @@ def _server(path: str, name: str, text: str) -> DocumentKind | None:
 
 
 def _nginx(path: str, name: str, text: str) -> DocumentKind | None:
-    if name.endswith((".py", ".sh", ".yml", ".yaml", ".toml", ".ini")) or text.startswith("#!"):
+    if name.endswith((*_WRITERS, ".sh", ".toml", ".ini")) or text.startswith("#!"):
         return None
     named = name.endswith((".conf", ".nginx", ".vhost")) or _NGINX_FOLDER.search(posixpath.dirname(path))
     if _NGINX_BLOCK.search(text) and _NGINX_DIRECTIVE.search(text) and (named or not around_blocks(text)):

@@ -400,3 +400,39 @@ def test_what_a_template_unit_is_started_under_is_not_a_text_of_its_own(check: C
         }
     )
     assert (report["verdict"], report["rules"]) == ("incomplete", set())
+
+
+UNIT_IN_TERRAFORM = """\
+resource "aws_instance" "web" {
+  user_data = <<EOT
+cat >/etc/systemd/system/shop.service <<END
+[Unit]
+Description=shop
+[Service]
+ExecStart=/srv/shop/venv/bin/gunicorn wsgi:app
+END
+EOT
+}
+"""
+
+
+def test_a_unit_that_terraform_writes_is_none_of_the_repository(doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "main.tf").write_text(UNIT_IN_TERRAFORM)
+    done = doctor("check", str(tmp_path), "--format", "json")
+    report = json.loads(done.out)
+    assert (done.code, report["apps"]) == (4, [])
+    assert [each["kind"] for each in report["not_judged"]] == ["terraform"]
+
+
+def test_a_certificate_that_may_stand_elsewhere_is_unknown(doctor, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "shop.conf").write_text(
+        "server {\n  listen 443 ssl;\n  server_name shop.test;\n  include snippets/self-signed.conf;\n"
+        "  location / { proxy_pass http://127.0.0.1:8000; }\n}\n"
+    )
+    (tmp_path / "shop.service").write_text(
+        "[Unit]\nDescription=shop\n[Service]\nUser=shop\nWorkingDirectory=/srv/shop\nRestart=on-failure\n"
+        "ExecStart=/srv/shop/venv/bin/gunicorn -w 3 wsgi:app\nExecReload=/bin/kill -HUP $MAINPID\n"
+    )
+    report = json.loads(doctor("check", str(tmp_path), "--format", "json").out)
+    assert "nginx-config-invalid" not in {finding["name"] for finding in report["findings"]}
+    assert "nginx-config-invalid" in {unknown["name"] for unknown in report["unknown"]}

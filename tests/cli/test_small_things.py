@@ -34,6 +34,12 @@ def test_another_option_is_proposed(doctor) -> None:  # type: ignore[no-untyped-
     assert "--select" in doctor("check", "--selec", "x").err
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written lands in no checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_suffix_in_capitals(doctor) -> None:  # type: ignore[no-untyped-def]
     assert doctor("check", "--demo", "--output", "O.JSON").code == 1
     assert Path("O.JSON").read_text().startswith("{")

@@ -259,7 +259,7 @@ def unseen_certificate(servers: Sequence[tuple[Server, Scope]]) -> Unknown | Non
         holder = scope.gap("ssl_certificate")
         where = f"{holder}, which nginx includes there," if holder else "an http block that includes this file"
         if holder or scope.root.kind:
-            return Unknown(f"the certificate may stand in {where} and is not in the repository", (listen.place,))
+            return Unknown(f"whether a certificate stands in {where}, which is not at hand, decides", (listen.place,))
     return None
 
 
