@@ -6,6 +6,7 @@
 - docs/proof.md: rule by rule, what the recordings of the lab's machines give today.
 - docs/fixes.md: every fix with its proof, and what it withstood.
 - docs/rules/: a page for each rule, as `flaskdoctor explain` prints it, and a table of all.
+- docs/facts.md: every fact that a rule can ask.
 - docs/rules-language.md: the table of actions.
 - doctor/_data/catalogue.json: the rules as a check reads them.
 - README.md, docs/fixing.md: what commands print, over recordings or as a machine of the lab printed it.
@@ -33,6 +34,7 @@ from doctor.engine.actions import ACTIONS  # noqa: E402
 from doctor.engine.catalogue import FILE, written  # noqa: E402
 from doctor.engine.load import load_rules  # noqa: E402
 from doctor.engine.rule import Rule  # noqa: E402
+from doctor.reports import dictionary  # noqa: E402
 from doctor.reports.changes import planned_lines  # noqa: E402
 from doctor.reports.layout import plain  # noqa: E402
 from doctor.reports.text import lines  # noqa: E402
@@ -68,6 +70,7 @@ def current(results: Replays) -> dict[Path, str]:
         TREE / "docs" / "fixes.md": fixes_page.page(load_all(), partial(_offered, results)),
         TREE / "docs" / "rules" / "README.md": rule_table(),
         **{TREE / "docs" / "rules" / f"{rule.name}.md": rule_page(rule) for rule in load_rules()},
+        TREE / "docs" / "facts.md": dictionary.page(),
         TREE / "docs" / "rules-language.md": with_actions(TREE / "docs" / "rules-language.md"),
         **{path: with_printed(path) for path in (TREE / "README.md", TREE / "docs" / "fixing.md")},
     }

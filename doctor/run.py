@@ -75,6 +75,13 @@ def look(options: Options, host: Host) -> Look:
     return Look(host, facts, judgement, diagnose(shown))
 
 
+def facts(options: Options) -> Facts:
+    """Everything that is seen of the target. Raises UserError for what the caller can mend."""
+    from doctor.facts.apps import gather
+
+    return gather.gather(open_host(options), gather.Options(since=options.since, app=options.app))
+
+
 def chosen(options: Options) -> tuple[Rule, ...]:
     """The rules that the options ask for."""
     from doctor.engine.catalogue import catalogue

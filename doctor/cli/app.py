@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from doctor.cli import check, explain, rules, schema, snapshot, undo, version
+from doctor.cli import check, explain, facts, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
 from doctor.errors import Interrupted, UserError, where
 
@@ -43,6 +43,7 @@ class _Careful(TyperCommand):
 app.command("check", cls=_Careful)(check.check)
 app.command("explain")(explain.explain)
 app.command("rules")(rules.rules)
+app.command("facts")(facts.facts)
 app.command("snapshot")(snapshot.snapshot)
 app.command("undo")(undo.undo)
 app.command("schema")(schema.schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,13 +49,30 @@ def _listed(word: str, width: int) -> list[Line]:
 
 def explanation(rule: str, width: int) -> list[Line]:
     """What `explain` prints of a rule, by its id or its name. Raises UserError when there is no such rule."""
+    from doctor.engine.directory import CURES
     from doctor.engine.yaml import parse, text_of
     from doctor.reports.catalogue import explained
 
     path = _find(rule)
     # As text, not compiled: the fact model that compiling checks against takes longer to import than there is time.
     document = _plain(parse(str(path), text_of(path)))
+    for each in (document, *document.get("cases", ())):
+        each["fix"] = list(_fixes(each.get("fix", ()), document.get("cures", {}), path.parent.parent / CURES))
     return explained(document, width)
+
+
+def _fixes(entries: Any, own: dict[str, Any], shared: Path) -> Iterator[dict[str, Any]]:
+    """Fixes as they stand, and those behind the names of cures."""
+    from doctor.engine.yaml import parse, text_of
+
+    for entry in [entries] if isinstance(entries, str) else entries:
+        if isinstance(entry, dict):
+            yield entry
+        elif entry in own:
+            yield from own[entry]
+        else:
+            path = shared / f"{entry}.yaml"
+            yield from _plain(parse(str(path), text_of(path)))
 
 
 def _plain(node: Node) -> Any:
@@ -70,9 +88,9 @@ def _plain(node: Node) -> Any:
 
 def _paths() -> dict[str, Path]:
     """The files of the rules, by name."""
-    from doctor.engine.directory import rules_directory
+    from doctor.engine.directory import rule_files, rules_directory
 
-    return {path.stem: path for path in sorted(rules_directory().glob("*/*.yaml"))}
+    return {path.stem: path for path in rule_files(rules_directory())}
 
 
 def _find(word: str) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from doctor.engine.actions import ACTIONS, ActionCall, Argument
-from doctor.engine.directory import rules_directory
+from doctor.engine.directory import CURES, rule_files, rules_directory
 from doctor.engine.expression import Expression
 from doctor.engine.rule import Case, Confidence, Fix, Rule, Safety, Severity, Source
 from doctor.engine.template import Field, Template
@@ -45,10 +45,9 @@ def written(rules: Iterable[Rule]) -> str:
 
 def _digest(folder: Path) -> str:
     found = hashlib.blake2b(digest_size=16)
-    for layer in sorted(folder.iterdir()):
-        for path in sorted(layer.glob("*.yaml")):
-            content = path.read_bytes()
-            found.update(f"{layer.name}/{path.name} {len(content)}\n".encode() + content)
+    for path in (*rule_files(folder), *sorted((folder / CURES).glob("*.yaml"))):
+        content = path.read_bytes()
+        found.update(f"{path.parent.name}/{path.name} {len(content)}\n".encode() + content)
     return found.hexdigest()
 
 
@@ -88,6 +87,7 @@ def _fix_row(fix: Fix) -> dict[str, Any]:
     return {
         "title": fix.title,
         "safety": fix.safety.value,
+        "also": fix.also,
         "when": fix.when.text if fix.when else None,
         "commands": [command.text for command in fix.commands],
         "steps": [step.text for step in fix.steps],
@@ -148,6 +148,7 @@ def _fix(row: dict[str, Any]) -> Fix:
         ),
         commands=tuple(map(Template, row["commands"])),
         steps=tuple(map(Template, row["steps"])),
+        also=row["also"],
     )
 
 

@@ -10,3 +10,12 @@ def rules_directory() -> Path:
     package = Path(__file__).parent.parent  # importlib.resources would say the same, 7 ms later
     packaged = package / "_data" / "rules"
     return packaged if packaged.is_dir() else package.parent / "rules"
+
+
+CURES = "_cures"
+"""The folder of the cures that rules share, beside those of the layers."""
+
+
+def rule_files(folder: Path) -> tuple[Path, ...]:
+    """The files of rules below `folder`, `<layer>/<name>.yaml`, sorted; the shared cures are none."""
+    return tuple(path for path in sorted(folder.glob("*/*.yaml")) if path.parent.name != CURES)

@@ -209,6 +209,8 @@ def _call(node: ex.Call, names: Names) -> Evaluation:
     fact = seen.fact
     if node.function == "known":
         return Evaluation(not isinstance(fact, Unknown), (seen,))
+    if node.function == "seen":
+        return Evaluation(isinstance(fact, Known), (seen,))
     if isinstance(fact, Unknown) and not (node.function == "exists" and fact.outside):
         return Evaluation(fact, (seen,))
     if node.function == "exists":

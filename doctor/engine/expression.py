@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -18,6 +19,8 @@ from doctor.frozen import frozen
 MAX_LENGTH = 500
 MAX_NODES = 200
 MAX_DEPTH = 20
+EXPANDED = 4
+"""How many times as long and deep an expression may be once named conditions are written out in it."""
 
 QUANTIFIERS = ("any", "all", "count")
 
@@ -146,7 +149,7 @@ class Expression:
     @property
     def node(self) -> Node:
         """Raises `ExpressionError`."""
-        return parse(self.text)
+        return parse(self.text, EXPANDED)
 
 
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -159,10 +162,49 @@ _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+", re.AS
 _KEYWORDS = re.compile(r"\b(?:and|as|if|else|for|in|is|not|or|None|True|False|lambda|class|def)\b")
 
 
+def substituted(text: str, named: Mapping[str, str]) -> str:
+    """The text with each name of a condition replaced by that condition, in parentheses. It must parse."""
+    at = sorted({node.offset for node in _names(parse(text)) if node.name in named}, reverse=True)
+    for offset in at:
+        name = next(name for name in named if re.match(rf"{name}\b", text[offset:]))
+        text = f"{text[:offset]}({named[name]}){text[offset + len(name) :]}"
+    return text
+
+
+def _names(node: Node) -> Iterator[Name]:
+    if isinstance(node, Name):
+        yield node
+    for inner in parts(node):
+        yield from _names(inner)
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The expressions that an expression is made of, in their order."""
+    match node:
+        case Literal() | Name():
+            return ()
+        case ListLiteral(items=items):
+            return items
+        case Attribute(base=base) | Index(base=base):
+            return (base,)
+        case Not(operand=operand):
+            return (operand,)
+        case Logic(operands=operands):
+            return operands
+        case Comparison(first=first, rest=rest):
+            return (first, *(right for _, right in rest))
+        case Arithmetic(left=left, right=right):
+            return (left, right)
+        case Call(arguments=arguments):
+            return arguments
+        case Quantifier(source=source, conditions=conditions, element=element):
+            return (source, *conditions, element)
+
+
 @lru_cache(maxsize=4096)
-def parse(text: str) -> Node:
-    """The expression as nodes. Raises `ExpressionError`."""
-    if len(text) > MAX_LENGTH:
+def parse(text: str, room: int = 1) -> Node:
+    """The expression as nodes; `room` times the usual bounds hold. Raises `ExpressionError`."""
+    if len(text) > MAX_LENGTH * room:
         raise ExpressionError(MAX_LENGTH, f"longer than {MAX_LENGTH} characters", "compute it as a fact")
     body = text.lstrip()
     if not body:
@@ -173,7 +215,7 @@ def parse(text: str) -> Node:
         return _path(body, shift)
     # Newlines of a literal block count as blanks; the offsets stay.
     body = body.rstrip().replace("\n", " ")
-    return _Parser(body, shift).parse()
+    return _Parser(body, shift, room).parse()
 
 
 def _path(body: str, shift: int) -> Node:
@@ -187,8 +229,9 @@ def _path(body: str, shift: int) -> Node:
 
 
 class _Parser:
-    def __init__(self, body: str, shift: int) -> None:
+    def __init__(self, body: str, shift: int, room: int) -> None:
         self._body = body
+        self._room = room
         self._ascii = body.isascii()
         self._shift = shift
         self._nodes = 0
@@ -218,9 +261,9 @@ class _Parser:
         self._nodes += 1
         self._depth += 1
         offset = self._at(tree.col_offset)
-        if self._nodes > MAX_NODES:
+        if self._nodes > MAX_NODES * self._room:
             raise ExpressionError(offset, f"more than {MAX_NODES} terms", "compute it as a fact")
-        if self._depth > MAX_DEPTH:
+        if self._depth > MAX_DEPTH * self._room:
             raise ExpressionError(offset, f"nested deeper than {MAX_DEPTH}", "compute it as a fact")
         node = self._convert(tree, offset)
         self._depth -= 1

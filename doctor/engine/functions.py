@@ -49,6 +49,7 @@ def _version(text: str) -> tuple[int, ...] | Unknown:
 
 FUNCTIONS = {
     "exists": Function("exists(fact)", ("fact",), "bool"),
+    "seen": Function("seen(fact)", ("fact",), "bool"),
     "known": Function("known(fact)", ("fact",), "bool"),
     "origin": Function("origin(fact)", ("fact",), "origin"),
     "len": Function("len(list)", ("sized",), "number", len),

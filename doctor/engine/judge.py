@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
 from doctor.engine.actions import bind_action
@@ -84,7 +84,7 @@ def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgeme
         if isinstance(subjects, str):
             results.append(Result(rule, SubjectRef(rule.subject, ""), "", Outcome.ERROR, subjects))
         else:
-            results += [_judge(rule, instance, shown) for instance in subjects]
+            results += [judge_subject(rule, instance, shown) for instance in subjects]
     return Judgement(tuple(results))
 
 
@@ -114,13 +114,14 @@ def _bug(error: Exception) -> str:
     return f"{type(error).__name__} at {where}: {error}"
 
 
-def _judge(rule: Rule, instance: Instance, preview: Previewer) -> Result:
+def judge_subject(rule: Rule, instance: Instance, preview: Previewer) -> Result:
+    """Judge one subject by one rule."""
     subject = SubjectRef(rule.subject, instance.name)
     try:
         names = bind(instance.names)
         verdicts: list[tuple[Outcome, Evaluation]] = []
         for case in rule.cases:
-            outcome, decided = _verdict(case, names)
+            outcome, decided = verdict(case, names)
             if outcome is Outcome.FAIL:
                 finding = _finding(rule, case, subject, instance.app, names, decided, preview)
                 return Result(rule, subject, instance.app, outcome, finding=finding)
@@ -135,7 +136,8 @@ def _judge(rule: Rule, instance: Instance, preview: Previewer) -> Result:
         return Result(rule, subject, instance.app, Outcome.ERROR, f"{rule.name}: {_bug(error)}")
 
 
-def _verdict(case: Case, names: Names) -> tuple[Outcome, Evaluation]:
+def verdict(case: Case, names: Names) -> tuple[Outcome, Evaluation]:
+    """What one case comes to, and the facts that decided it."""
     given = combine((evaluate(given.node, names) for given in case.given), decisive=False)
     if isinstance(given.value, Unknown):
         return (Outcome.NOT_APPLICABLE if _outside(given) else Outcome.UNKNOWN), given
@@ -183,10 +185,19 @@ def _finding(
         app=app,
         message=case.message.render(names),
         evidence=proof,
-        fixes=tuple(preview(bound) for fix in case.fixes if (bound := bind_fix(fix, names))),
+        fixes=tuple(map(preview, offered(case.fixes, names))),
         fingerprint=fingerprint(rule, subject, proof),
         explains=tuple(sorted(case.explains)),
     )
+
+
+def offered(fixes: Iterable[Fix], names: Names) -> Iterator[BoundFix]:
+    """The cures to offer: of each class (safe, unsafe, manual) the first that applies, and those to choose from."""
+    classes = set()
+    for fix in fixes:
+        if (fix.also or fix.safety not in classes) and (bound := bind_fix(fix, names)) is not None:
+            classes.add(fix.safety)
+            yield bound
 
 
 def bind_fix(fix: Fix, names: Names) -> BoundFix | None:

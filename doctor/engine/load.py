@@ -8,14 +8,29 @@ from pathlib import Path
 from typing import TypeVar
 
 from doctor.engine.actions import ACTIONS, ActionCall, Argument, Parameter, well_formed
-from doctor.engine.directory import rules_directory
-from doctor.engine.expression import Expression, ExpressionError
+from doctor.engine.directory import CURES, rule_files, rules_directory
+from doctor.engine.expression import Expression, ExpressionError, substituted
+from doctor.engine.expression import parse as parse_expression
+from doctor.engine.functions import FUNCTIONS
+from doctor.engine.impossible import never_passes
 from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Rule, Safety, Source
-from doctor.engine.shape import ID, NAME, CaseShape, FixShape, RuleShape, SourceShape, read
+from doctor.engine.shape import (
+    ID,
+    NAME,
+    CaseShape,
+    FixList,
+    FixShape,
+    On,
+    RuleShape,
+    SourceShape,
+    YesNo,
+    fix_list,
+    read,
+)
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.suggest import did_you_mean
 from doctor.engine.template import Field, Template, parse_field, parse_template
-from doctor.engine.types import Scope, check, is_path, require_bool
+from doctor.engine.types import BOOL, Scope, check, is_path, require_bool
 from doctor.engine.yaml import Mapping, RuleError, Scalar, Sequence, parse, text_of
 from doctor.engine.yaml import Node as YamlNode
 from doctor.facts.edit import Edit
@@ -24,15 +39,14 @@ __all__ = ["RuleError", "load_rule", "load_rules", "rules_directory"]
 
 T = TypeVar("T")
 
+_PLACES = {On.MACHINE: 'host.kind != "tree"', On.FILES: 'host.kind == "tree"'}
+"""Where a rule is judged, as a condition."""
+
 
 def load_rules(directory: Path | None = None) -> tuple[Rule, ...]:
     """Every rule of `directory/<layer>/<name>.yaml` (the catalogue without one), by id. Raises `RuleError`."""
     folder = directory or rules_directory()
-    loaded = [
-        _load(path, text_of(path), layer.name)
-        for layer in sorted(entry for entry in folder.iterdir() if entry.is_dir())
-        for path in sorted(layer.glob("*.yaml"))
-    ]
+    loaded = [_load(path, text_of(path), path.parent.name) for path in rule_files(folder)]
     _check_together(loaded)
     return tuple(sorted((rule for rule, _ in loaded), key=lambda rule: rule.id))
 
@@ -64,7 +78,7 @@ def _load(path: Path, text: str, layer: str) -> tuple[Rule, RuleShape]:
     shape = read(RuleShape, node, "a rule")
     _check_identity(shape, path, layer)
     _check_words(shape, node)
-    compiler = _Compiler(SUBJECTS[shape.subject.text].scope)
+    compiler = _Compiler(SUBJECTS[shape.subject.text].scope, shape, path.parent.parent / CURES)
     cases = compiler.cases(shape, node)
     explains = frozenset[str]().union(*(case.explains for case in cases))
     rule = Rule(
@@ -119,45 +133,101 @@ def _source(shape: SourceShape) -> Source:
 
 
 class _Compiler:
-    """Turns the texts of one rule into expressions and templates, checked against the names of its subject."""
+    """Turns the texts of one rule into expressions and templates, checked against the names of its subject.
 
-    def __init__(self, scope: Scope) -> None:
+    `cures`: the folder of the cures that several rules share.
+    """
+
+    def __init__(self, scope: Scope, rule: RuleShape, cures: Path) -> None:
         self._scope = scope
+        self._shared = cures
+        self._own = rule.cures.items if rule.cures else {}
+        self._conditions = dict(scope)
+        self._named: dict[str, str] = {}
+        for key, value in rule.let.items.values() if rule.let else ():
+            self._let(key, value)
+
+    def _let(self, key: Scalar, value: YamlNode) -> None:
+        if not key.text.isidentifier() or key.text in self._conditions or key.text in FUNCTIONS:
+            raise key.error(f"{key.text!r} cannot be the name of a condition", "a word that nothing else is called by")
+        self._named[key.text] = self._condition(self._scalar(value), "let").text
+        self._conditions[key.text] = BOOL
 
     def cases(self, shape: RuleShape, node: YamlNode) -> tuple[Case, ...]:
-        if (shape.expect is None) == (not shape.cases):
-            raise node.error("a rule has either 'expect' or 'cases'", "cases are several ways to tell one fault")
-        own = [shape] if shape.expect else list(shape.cases)
+        own = [shape] if shape.expect or shape.fault else list(shape.cases)
+        if not own or (shape.cases and (shape.expect or shape.fault)):
+            raise node.error(
+                "a rule has either 'expect', 'fault' or 'cases'", "cases are several ways to tell one fault"
+            )
         return tuple(self._case(case, shape, node) for case in own)
 
     def _case(self, case: CaseShape | RuleShape, rule: RuleShape, node: YamlNode) -> Case:
-        where = case.expect if case.expect else node
+        where = case.expect or case.fault or node
         severity = case.severity or rule.severity
         message = case.message or rule.message
         if severity is None or message is None:
             raise where.error(
                 f"no {'severity' if severity is None else 'message'} for this expect", "in the case or the rule"
             )
-        givens = [given for given in (rule.given, None if case is rule else case.given) if given]
-        if case.expect is None:
-            raise where.error("no 'expect'")
+        given = self._given(case, rule)
+        expect = self._expect(case, node)
+        if never_passes([term.node for term in given], expect.node):
+            raise where.error(
+                "this case can never pass", "state the bad state as 'fault', and only what it presumes as 'given'"
+            )
         return Case(
-            given=tuple(self._condition(given, "given") for given in givens),
-            expect=self._condition(case.expect, "expect"),
+            given=given,
+            expect=expect,
             severity=severity,
             message=self._template(message),
             evidence=tuple(self._evidence(entry) for entry in case.evidence or rule.evidence),
-            fixes=tuple(self._fix(fix) for fix in case.fix or rule.fix),
+            fixes=self._fixes(case.fix or rule.fix),
             explains=frozenset(name.text for name in (*rule.explains, *case.explains)),
         )
 
+    def _given(self, case: CaseShape | RuleShape, rule: RuleShape) -> tuple[Expression, ...]:
+        on = case.on or rule.on
+        place = (Expression(_PLACES[on]),) if on else ()
+        givens = [given for given in (rule.given, None if case is rule else case.given) if given]
+        return (*place, *(self._condition(given, "given") for given in givens))
+
+    def _expect(self, case: CaseShape | RuleShape, node: YamlNode) -> Expression:
+        if (case.expect is None) == (case.fault is None):
+            raise (case.expect or node).error("a case has either 'expect' or 'fault'", "the good state, or the bad one")
+        if case.expect is not None:
+            return self._condition(case.expect, "expect")
+        assert case.fault is not None
+        return Expression(f"not ({self._condition(case.fault, 'fault').text})")
+
     def _condition(self, scalar: Scalar, where: str) -> Expression:
-        expression = Expression(scalar.text)
+        """Named conditions written out."""
         try:
-            require_bool(expression.node, self._scope, where)
+            require_bool(parse_expression(scalar.text), self._conditions, where)
+            return Expression(substituted(scalar.text, self._named) if self._named else scalar.text)
         except ExpressionError as error:
             raise scalar.error_at(error.offset, error.message, error.hint) from None
-        return expression
+
+    def _fixes(self, shape: FixList | None) -> tuple[Fix, ...]:
+        entries = shape.entries if shape else ()
+        return tuple(
+            fix
+            for entry in entries
+            for fix in ([self._fix(entry)] if isinstance(entry, FixShape) else self._fixes(self._cure(entry)))
+        )
+
+    def _cure(self, name: Scalar) -> FixList:
+        """The fixes of a cure: of this rule, or one that rules share. What it names itself are fixes."""
+        if name.text in self._own:
+            found = fix_list(*self._own[name.text])
+        else:
+            path = self._shared / f"{name.text}.yaml"
+            shared = {other.stem for other in self._shared.glob("*.yaml")}
+            if name.text not in shared:
+                raise name.error(f"no cure is named {name.text!r}", did_you_mean(name.text, {*self._own, *shared}))
+            found = fix_list(name, parse(str(path), text_of(path)))
+        if any(isinstance(entry, Scalar) for entry in found.entries):
+            raise name.error(f"the cure {name.text} names another", "write its fixes out")
+        return found
 
     def _template(self, scalar: Scalar) -> Template:
         try:
@@ -191,6 +261,7 @@ class _Compiler:
             actions=actions,
             commands=tuple(map(self._template, shape.commands)),
             steps=tuple(map(self._template, shape.steps)),
+            also=shape.also is YesNo.YES,
         )
 
     def _action(self, node: YamlNode) -> ActionCall:

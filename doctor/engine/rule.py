@@ -72,7 +72,10 @@ class Source:
 
 @frozen
 class Fix:
-    """One cure. It is offered when `when` is true and every value its actions and commands need is known."""
+    """One cure. It applies when `when` is true and every value its actions and commands need is known.
+
+    Of those of one class the first that applies is offered; `also`: this one too, beside it.
+    """
 
     title: str
     safety: Safety
@@ -80,6 +83,7 @@ class Fix:
     actions: tuple[ActionCall, ...]
     commands: tuple[Template, ...]
     steps: tuple[Template, ...]
+    also: bool = False
 
 
 @frozen

@@ -17,6 +17,14 @@ from doctor.frozen import frozen
 
 S = TypeVar("S")
 
+
+class On(str, Enum):
+    """What a rule, or one case of it, judges."""
+
+    MACHINE = "machine"
+    FILES = "files"
+
+
 ID = r"^[A-Z]{3}[0-9]{3}$"
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
@@ -34,8 +42,17 @@ _GIVEN = Key("When it applies; a case's given is added to the rule's.", maxLengt
 _EXPECT = Key("The good state: true is a pass, false a finding.", maxLength=MAX_LENGTH)
 _EVIDENCE = Key("Facts to show, the first is the primary one; without it, those that decided.")
 _MESSAGE = Key("One sentence, with values as {path:format}.")
-_FIX = Key("Cures, the best first.")
+_FAULT = Key("The bad state, in place of expect: true is a finding, false a pass.", maxLength=MAX_LENGTH)
+_ON = Key("Where it is judged: on a machine, from files alone, or both (without it).")
+_FIX = Key("Cures, the best first: fixes, or names of cures (of this rule, or in rules/_cures).")
 _EXPLAINS = Key("Names of rules whose findings follow from this one.")
+
+
+class YesNo(str, Enum):
+    """A switch."""
+
+    YES = "true"
+    NO = "false"
 
 
 @frozen
@@ -58,18 +75,28 @@ class FixShape:
         tuple[Scalar, ...], Key("Of a manual fix: commands to copy; values are quoted for the shell.")
     ] = ()
     steps: Annotated[tuple[Scalar, ...], Key("Of a manual fix: what to do, in words.")] = ()
+    also: Annotated[YesNo | None, Key("true: offered beside another of its class, for people to choose.")] = None
+
+
+@frozen
+class FixList:
+    """What stands under `fix`: fixes, and names of cures; a single name may stand alone."""
+
+    entries: tuple[FixShape | Scalar, ...]
 
 
 @frozen
 class CaseShape:
     """One way to tell the fault; what is left out is taken from the rule."""
 
-    expect: Annotated[Scalar, _EXPECT]
+    expect: Annotated[Scalar | None, _EXPECT] = None
+    fault: Annotated[Scalar | None, _FAULT] = None
+    on: Annotated[On | None, _ON] = None
     given: Annotated[Scalar | None, _GIVEN] = None
     severity: Annotated[Severity | None, _SEVERITY] = None
     message: Annotated[Scalar | None, _MESSAGE] = None
     evidence: Annotated[tuple[Scalar, ...], _EVIDENCE] = ()
-    fix: Annotated[tuple[FixShape, ...], _FIX] = ()
+    fix: Annotated[FixList | None, _FIX] = None
     explains: Annotated[tuple[Scalar, ...], _EXPLAINS] = ()
 
 
@@ -87,12 +114,16 @@ class RuleShape:
     sources: Annotated[tuple[SourceShape, ...], Key("Primary sources.", minItems=1)]
     severity: Annotated[Severity | None, _SEVERITY] = None
     hop: Annotated[Hop | None, Key("The link of the request's way that breaks.")] = None
+    on: Annotated[On | None, _ON] = None
+    let: Annotated[Mapping | None, Key("Named conditions, for use in given, expect, fault and when.")] = None
     given: Annotated[Scalar | None, _GIVEN] = None
     expect: Annotated[Scalar | None, _EXPECT] = None
+    fault: Annotated[Scalar | None, _FAULT] = None
     evidence: Annotated[tuple[Scalar, ...], _EVIDENCE] = ()
     message: Annotated[Scalar | None, _MESSAGE] = None
-    fix: Annotated[tuple[FixShape, ...], _FIX] = ()
+    fix: Annotated[FixList | None, _FIX] = None
     explains: Annotated[tuple[Scalar, ...], _EXPLAINS] = ()
+    cures: Annotated[Mapping | None, Key("Fixes by name, for cases to name.")] = None
     cases: Annotated[
         tuple[CaseShape, ...], Key("Instead of expect: several ways to tell; the first that fails speaks.", minItems=1)
     ] = ()
@@ -151,6 +182,12 @@ def read(cls: type[S], node: Node, what: str) -> S:
 def _value(hint: Any, key: Scalar, node: Node) -> Any:
     if hint is Scalar:
         return _text(key, node)
+    if hint is FixList:
+        return fix_list(key, node)
+    if hint is Mapping:
+        if not isinstance(node, Mapping):
+            raise node.error(f"{key.text} must be a mapping of names")
+        return node
     if get_origin(hint) is tuple:
         if not isinstance(node, Sequence):
             raise node.error(f"{key.text} must be a list")
@@ -169,6 +206,18 @@ def _value(hint: Any, key: Scalar, node: Node) -> Any:
     return choices[word]
 
 
+def fix_list(key: Scalar, node: Node) -> FixList:
+    """Fixes and names of cures. Raises `RuleError`."""
+    if isinstance(node, Scalar):
+        return FixList((_text(key, node),))
+    if not isinstance(node, Sequence):
+        raise node.error(f"{key.text} must be a list, or the name of a cure")
+    entry = f"an entry of {key.text}"
+    return FixList(
+        tuple(_text(key, item) if isinstance(item, Scalar) else read(FixShape, item, entry) for item in node.items)
+    )
+
+
 def _text(key: Scalar, node: Node) -> Scalar:
     if not isinstance(node, Scalar):
         raise node.error(f"{key.text} must be plain text", "quote a text that starts with { or [")
@@ -184,7 +233,7 @@ def schema() -> dict[str, Any]:
         "$id": "flaskdoctor.rule/1",
         "title": "flaskdoctor rule",
         **_object_schema(RuleShape),
-        "oneOf": [{"required": ["expect"]}, {"required": ["cases"]}],
+        "oneOf": [{"required": ["expect"]}, {"required": ["fault"]}, {"required": ["cases"]}],
     }
 
 
@@ -199,7 +248,12 @@ def _object_schema(cls: type[Any]) -> dict[str, Any]:
 
 def _value_schema(entry: _Entry) -> dict[str, Any]:
     body: dict[str, Any]
-    if get_origin(entry.hint) is tuple:
+    if entry.hint is FixList:
+        body = _fixes_schema()
+    elif entry.hint is Mapping:
+        values = _fixes_schema() if entry.name == "cures" else {"type": "string", "maxLength": MAX_LENGTH}
+        body = {"type": "object", "additionalProperties": values}
+    elif get_origin(entry.hint) is tuple:
         body = {"type": "array", "items": _plain_schema(get_args(entry.hint)[0])}
     elif entry.hint is Sequence:
         body = {"type": "array", "minItems": 1, "items": {"oneOf": [_action_schema(name) for name in ACTIONS]}}
@@ -209,6 +263,11 @@ def _value_schema(entry: _Entry) -> dict[str, Any]:
     if "items" in extra:
         body["items"] = {**body["items"], **extra.pop("items")}
     return {"description": entry.key.text, **body, **extra}
+
+
+def _fixes_schema() -> dict[str, Any]:
+    name = {"type": "string", "pattern": NAME}
+    return {"oneOf": [name, {"type": "array", "items": {"oneOf": [name, _object_schema(FixShape)]}}]}
 
 
 def _plain_schema(hint: Any) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import textwrap
 import types
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from doctor.engine.dictionary import field_docs
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -38,7 +38,7 @@ class Generator:
     def object(self, cls: type) -> dict[str, Any]:
         """The schema of a dataclass."""
         hints = get_type_hints(cls)
-        documents = _field_docs(cls)
+        documents = field_docs(cls)
         properties: dict[str, Any] = {}
         for field in fields(cls):
             properties[field.name] = self.type(hints[field.name])
@@ -85,21 +85,3 @@ class Generator:
         if all(set(option) == {"type"} for option in options):
             return {"type": [option["type"] for option in options]}
         return {"anyOf": options}
-
-
-def _field_docs(cls: type) -> dict[str, str]:
-    """The string that stands below a field in the source, by the name of the field."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    if not isinstance(body, ast.ClassDef):
-        return {}
-    found: dict[str, str] = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if (
-            isinstance(statement, ast.AnnAssign)
-            and isinstance(statement.target, ast.Name)
-            and isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant)
-            and isinstance(following.value.value, str)
-        ):
-            found[statement.target.id] = " ".join(following.value.value.split())
-    return found

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from engine.builders import rule_text
 
-from doctor.engine.load import rules_directory
+from doctor.engine.directory import rule_files, rules_directory
 from doctor.engine.shape import schema
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
@@ -22,7 +22,7 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
 
 
-@pytest.mark.parametrize("path", sorted(rules_directory().glob("*/*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", rule_files(rules_directory()), ids=lambda path: path.stem)
 def test_every_rule_fits_the_schema(path: Path) -> None:
     assert errors(path.read_text()) == []
 

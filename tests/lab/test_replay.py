@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from doctor.engine.directory import rule_files
 from lab import recording
 from lab.machine import TREE
 from lab.recipe import Recipe, load, load_all
 from lab.replays import Replays
 
-RULES = {path.stem for path in (TREE / "rules").rglob("*.yaml")}
+RULES = {path.stem for path in rule_files(TREE / "rules")}
 RECORDINGS = [pytest.param(path, id=f"{path.parent.name}/{recording.name_of(path)}") for path in recording.saved()]
 
 

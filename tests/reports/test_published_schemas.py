@@ -55,10 +55,10 @@ def test_damaged_recording_is_not(recording: dict[str, object]) -> None:
 def test_rules_of_the_catalogue_are_valid() -> None:
     import yaml
 
-    from doctor.engine.load import rules_directory
+    from doctor.engine.directory import rule_files, rules_directory
 
     validator = Draft202012Validator(published(Subject.RULE))
-    rules = sorted(rules_directory().glob("*/*.yaml"))
+    rules = rule_files(rules_directory())
     assert rules
     for path in rules:
         validator.validate(yaml.load(path.read_text(), yaml.BaseLoader))
