@@ -34,6 +34,12 @@ def is_gap(value: str, *, whole: bool = False) -> bool:
     return OPEN in value
 
 
+def names(text: str) -> tuple[str, ...]:
+    """What is filled in later, in the order of the text, each once; not what systemd fills in by itself (%i)."""
+    found = (part.partition(CLOSE)[0] for part in text.split(OPEN)[1:])
+    return tuple(dict.fromkeys(name for name in found if not name.startswith("%")))
+
+
 def told(value: str) -> str:
     """Why such a value is unknown."""
     name = value[value.find(OPEN) + 1 :].partition(CLOSE)[0]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import pytest
 from facts.nginx_machine import MAIN, MemoryHost
 
 from doctor.facts.apps.gather import gather
+from doctor.facts.apps.kept import unmanaged
 from doctor.facts.apps.topology import Facts
 from doctor.facts.keeper import CONTAINER, SUPERVISOR, Keeper, container_of, forwarder, keeper_of_pid
 from doctor.facts.process import read
+from doctor.facts.systemd import Systemd
 from doctor.facts.value import Absent, Known, Unknown
-from doctor.hosts.base import Connection, Link, ProcessLine, ProcessRecord
+from doctor.hosts.base import Connection, Link, ProcessLine, ProcessRecord, TargetKind
+from doctor.hosts.live import LiveHost
 from doctor.hosts.redact import Redactor
 
 ID = "3f2a91c0b7de" + "0123456789" * 5 + "ab"
@@ -196,3 +200,19 @@ def test_a_container_that_has_no_part_in_it_excuses_nobody(processes: tuple[Proc
     facts = looked_at(*processes, answers=answers)
     assert [getattr(route.state, "value", None) for route in facts.apps[0].routes] == ["nobody"]
     assert ("Docker" in facts.managers) is (ENGINE in processes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "available", "said"),
+    [
+        (TargetKind.LIVE, Absent(), ["systemd"]),
+        (TargetKind.LIVE, Unknown("permission denied"), ["systemd"]),
+        (TargetKind.LIVE, Known(True), []),
+        (TargetKind.TREE, Unknown("files alone do not run"), []),
+    ],
+)
+def test_a_machine_without_systemd_is_not_judged_whole(kind: TargetKind, available: Any, said: list[str]) -> None:
+    host = LiveHost()
+    host.kind = kind
+    manager = Systemd(available=available, version=Absent(), units=())
+    assert [each.path for each in unmanaged(host, manager)] == said

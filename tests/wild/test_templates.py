@@ -44,6 +44,10 @@ def test_what_is_filled_in_is_no_fault(judged: Judge, text: str) -> None:
     report = judged({"deploy/shop.service.j2": text, "deploy/shop.conf": SITE})
     assert [app.name for app in report.apps] == ["shop"]
     assert (faults(report), report.unknown, report.templates) == (set(), (), ())
+    # No fault, and not healthy either: what is filled in decides.
+    [left_open] = [each for each in report.not_judged if each.kind == "template"]
+    assert (left_open.path, report.verdict) == ("deploy/shop.service.j2", "incomplete")
+    assert left_open.reason.startswith("filled in later: ")
 
 
 def test_what_is_written_down_is_judged(judged: Judge) -> None:

@@ -118,7 +118,11 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
         assumed=_assumed(repository or host, manager.units, gunicorns),
-        not_judged=(*_not_judged(host, repository, apart, manager.units, apps), *kept.not_judged(host, elsewhere)),
+        not_judged=(
+            *_not_judged(host, repository, apart, manager.units, apps),
+            *kept.not_judged(host, elsewhere),
+            *kept.unmanaged(host, manager),
+        ),
         broken=broken,
         managers=kept.managers(host) if orphans and host.kind is not TargetKind.TREE else (),
     )

@@ -13,6 +13,7 @@ from doctor.facts.keeper import CONTAINER, Keeper, container_of, engines, keeper
 from doctor.facts.nginx.model import Nginx
 from doctor.facts.nginx.process import contained
 from doctor.facts.sockets.model import Listener
+from doctor.facts.systemd import Systemd
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import Connection, Host, ProcessRecord, Stat, TargetKind, Unseen
@@ -108,6 +109,13 @@ def not_judged(host: Host, web: Iterable[Kept]) -> tuple[NotJudged, ...]:
         return ()
     keepers = {each.keeper for each in web} | {*tree.kept(host), *contained(host)}
     return tuple(NotJudged(x.name, x.kind, x.reason) for x in sorted(keepers, key=lambda x: (x.kind, x.name)))
+
+
+def unmanaged(host: Host, manager: Systemd) -> tuple[NotJudged, ...]:
+    """On a machine without systemd nobody was asked what starts an app, and starts it again."""
+    if host.kind is TargetKind.TREE or manager.available.is_(True):
+        return ()
+    return (NotJudged("systemd", "manager", "it does not answer here: what starts the apps was not looked at"),)
 
 
 def managers(host: Host) -> tuple[str, ...]:

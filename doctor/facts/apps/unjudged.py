@@ -7,10 +7,20 @@ from collections.abc import Iterable, Iterator
 from doctor.facts.apps.topology import App
 from doctor.facts.coverage import NotJudged
 from doctor.facts.value import ABSENT, Known, Unknown
-from doctor.hosts.base import DocumentKind, Foreign, Host, Repository
+from doctor.grammar.gaps import marked, names
+from doctor.hosts.base import Content, DocumentKind, Foreign, Host, Repository, TextKind
 
 _ELSEWHERE = "not in this folder, nor in the repository around it"
 _NO_RULES = "no rules for it yet"
+
+
+_UNITS = frozenset((DocumentKind.UNIT, DocumentKind.SOCKET, DocumentKind.DROPIN))
+
+
+def _left_open(host: Host, path: str) -> tuple[str, ...]:
+    """What a unit file leaves to whoever renders it."""
+    content = host.read(path, TextKind.UNIT)
+    return names(marked(content.text) or "") if isinstance(content, Content) else ()
 
 
 def left_out(host: Repository, apps: Iterable[App]) -> Iterator[NotJudged]:
@@ -35,6 +45,8 @@ def unjudged(host: Host) -> Iterator[NotJudged]:
             needs_rendering = document.kind is DocumentKind.TEMPLATE
             reason = "it needs rendering first" if needs_rendering else _NO_RULES
             yield NotJudged(document.path, document.kind.value, reason)
+        elif document.kind in _UNITS and (left_open := _left_open(host, document.path)):
+            yield NotJudged(document.path, DocumentKind.TEMPLATE.value, f"filled in later: {', '.join(left_open)}")
     if isinstance(host, Repository):
         for skipped in host.skipped():
             yield NotJudged(skipped.path, "file", skipped.reason)
