@@ -61,6 +61,8 @@ def followed(host: Host, path: str) -> Stat | Missing | Unseen:
     for _ in range(_LINKS):
         if not isinstance(answer, Stat) or answer.type is not FileType.LINK:
             break
+        if answer.uid != 0:
+            host = host.named_in(path)  # what is behind it is his choice, and shown as far as he may see it
         path = answer.target if answer.target.startswith("/") else f"{path.rpartition('/')[0]}/{answer.target}"
         answer = host.stat(path)
     return answer
