@@ -33,6 +33,8 @@ def check_writable(path: str) -> None:
         reason = "no such folder"
     elif os.path.isdir(path):
         reason = "is a directory"
+    elif os.statvfs(folder).f_flag & os.ST_RDONLY:
+        reason = "read-only file system"
     elif not os.access(target, os.W_OK):
         reason = "permission denied"
     if reason:

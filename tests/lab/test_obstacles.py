@@ -64,10 +64,13 @@ class TestWithoutTheMeans:
             "mkdir -p /mnt/full /mnt/ro; mount -t tmpfs -o size=4k none /mnt/full; mount -t tmpfs -o ro none /mnt/ro; "
             "head -c 4096 /dev/zero >/mnt/full/filler"
         )
-        for folder, reason in (("full", "no space left on device"), ("ro", "read-only file system")):
+        for folder, reason, before in (
+            ("full", "no space left on device", ("✓ shop",)),
+            ("ro", "read-only file system", ()),  # found out before the look
+        ):
             path = f"/mnt/{folder}/r.json"
             done = ask(shop, "check", "--output", path)
-            told(done, 2, f"cannot write the output file ({reason}): {path}", "Name a file", "✓ shop")
+            told(done, 2, f"cannot write the output file ({reason}): {path}", "Name a file", *before)
             told(ask(shop, "snapshot", "-o", path), 2, reason, path, "Give a file")
             assert shop.sh(f"ls -A /mnt/{folder}").split() in (["filler"], ["filler", "r.json"], [])
 

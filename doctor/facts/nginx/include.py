@@ -170,6 +170,8 @@ class _Loader:
         stat = host.stat(path)
         if isinstance(stat, Stat) and stat.type is FileType.DIRECTORY:
             self._error(at, f'"{path}" is a directory, which nginx cannot read as a file')
+        elif reason and isinstance(stat, Stat):
+            self._error(at, f'"{path}" could not be read: {reason}', fatal=False)  # seen to be there
         elif reason:
             self._unseen(at, f'"{path}" could not be read: {reason}')
         else:
