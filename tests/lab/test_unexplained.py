@@ -147,7 +147,7 @@ def test_what_no_rule_explains(case: Failing) -> None:
         assert report["verdict"] != "healthy"
         shown = m.doctor("check")
         assert "✓ shop" not in shown.stdout
-        assert "Seen failing" in shown.stdout
+        assert "Seen failing, and no rule says why:" in shown.stdout
 
 
 OTHER_SITE = """\
