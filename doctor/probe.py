@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
+from doctor.apps.topology import App
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps.topology import App
-from doctor.facts.nginx.model import Server
 from doctor.facts.value import Known
 from doctor.reports.model import ProbeReport
+from doctor.servers.nginx.model import Server
 
 TIMEOUT = 5.0
 """Seconds to wait for each answer."""

@@ -12,8 +12,8 @@ from doctor.errors import UserError
 from doctor.frozen import frozen
 
 if TYPE_CHECKING:
+    from doctor.apps.topology import Facts
     from doctor.engine.rule import Rule
-    from doctor.facts.apps.topology import Facts
     from doctor.fixes.look import Look
     from doctor.hosts.base import Host
     from doctor.hosts.snapshot import RecordingHost, SnapshotError
@@ -50,7 +50,7 @@ def check(options: Options) -> Report:
 
 def look(options: Options, host: Host) -> Look:
     """Look once, judge and conclude."""
-    from doctor.facts.apps import gather
+    from doctor.apps import gather
     from doctor.later import Later
 
     looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
@@ -77,7 +77,7 @@ def look(options: Options, host: Host) -> Look:
 
 def facts(options: Options) -> Facts:
     """Everything that is seen of the target. Raises UserError for what the caller can mend."""
-    from doctor.facts.apps import gather
+    from doctor.apps import gather
 
     return gather.gather(open_host(options), gather.Options(since=options.since, app=options.app))
 
@@ -190,7 +190,7 @@ def _folder(root: str) -> Path:
 
 def record(since: float | None = None) -> RecordingHost:
     """Look at this machine as a check does, and remember everything that was seen."""
-    from doctor.facts.apps import gather
+    from doctor.apps import gather
     from doctor.hosts.live import LiveHost
     from doctor.hosts.snapshot import RecordingHost
 
@@ -235,7 +235,7 @@ def _tree(paths: tuple[Path, ...], root: Path | None = None) -> Host:
 
 
 def _no_such_app(name: str, host: Host) -> UserError:
-    from doctor.facts.apps.gather import gather
+    from doctor.apps.gather import gather
 
     found = ", ".join(app.name for app in gather(host).apps)
     return UserError(f"no app is called {name!r}", f"--app {name}", f"Found: {found}." if found else "None was found.")

@@ -13,8 +13,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(ROOT.glob("doctor/**/*.py"))
 
-ROOMS = ("grammar", "hosts", "facts", "engine", "fixes", "reports", "cli")
+ROOMS = (
+    "grammar", "hosts", "facts", "sources", "servers", "conclusions", "apps", "engine", "fixes", "reports", "cli",
+)  # fmt: skip
 """From left to right."""
+
+PARTED = {"sources", "servers", "conclusions"}
+"""Rooms of several packages, one a program or a question."""
 
 EVERYWHERE = {"doctor", "doctor.frozen", "doctor.later", "doctor.errors"}
 """The version, and tools that know nothing of the rooms."""
@@ -66,11 +71,40 @@ def test_the_table_of_fixes_is_in_order() -> None:
 
 
 def test_no_circles() -> None:
+    """Of modules: a package stands for what it brings."""
     graph = {_name(path): {name for name in _imports(path, types=False) if name != _name(path)} for path in MODULES}
     packages = {name for name in graph if any(other.startswith(f"{name}.") for other in graph)}
-    # A package stands for what it brings: a module inside that imports its neighbours is no circle.
-    graph = {name: needs - packages for name, needs in graph.items() if name not in packages}
+    # A module inside a package that imports its neighbours is no circle.
+    _in_order({name: needs - packages for name, needs in graph.items() if name not in packages})
+
+
+def test_no_circles_of_packages() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        own = _package(_name(path))
+        graph.setdefault(own, set()).update({_package(name) for name in _imports(path)} - {own})
+    _in_order(graph)
+
+
+def _package(module: str) -> str:
+    """The packages inside a room count by themselves; a room's own __init__ brings nothing."""
+    return (
+        ".".join(module.split(".")[:3])
+        if module.split(".")[1:2] and module.split(".")[1] in PARTED
+        else ".".join(module.split(".")[:2])
+    )
+
+
+def _in_order(graph: dict[str, set[str]]) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_room_is_a_quarter_of_the_house() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
+    whole = sum(lines.values())
+    for room in ROOMS:
+        share = sum(n for path, n in lines.items() if path.relative_to(ROOT).parts[1] == room) / whole
+        assert share <= 0.25, f"doctor/{room} is {share:.0%} of the code"

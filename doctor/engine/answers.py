@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from doctor.apps.topology import Facts
 from doctor.engine.dictionary import Entry, entries_of
 from doctor.engine.evaluate import Evaluation, Names, Seen, as_fact, bind, evaluate
 from doctor.engine.expression import Expression, parse
 from doctor.engine.judge import Outcome, verdict
 from doctor.engine.rule import Case, Rule
 from doctor.engine.subjects import SUBJECTS
-from doctor.facts.apps.topology import Facts
 from doctor.facts.value import Known
 from doctor.frozen import frozen
 

@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from doctor.apps.topology import Hop
 from doctor.engine.actions import ACTIONS, ActionCall, Argument
 from doctor.engine.directory import CURES, rule_files, rules_directory
 from doctor.engine.expression import Expression
 from doctor.engine.rule import Case, Confidence, Fix, Rule, Safety, Severity, Source
 from doctor.engine.template import Field, Template
-from doctor.facts.apps.topology import Hop
 
 FILE = Path(__file__).parent.parent / "_data" / "catalogue.json"
 

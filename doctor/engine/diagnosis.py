@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from doctor.apps.topology import Hop
 from doctor.engine.finding import Finding
-from doctor.facts.apps.topology import Hop
 from doctor.frozen import frozen
 
 _HOPS = {hop: number for number, hop in enumerate(Hop)}

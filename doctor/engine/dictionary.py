@@ -28,7 +28,7 @@ class Entry:
     meaning: str
     """What it says, with its unit; "" where the name says it all."""
     source: str
-    """The module that defines it, which says where it comes from: doctor.facts.gunicorn.model."""
+    """The module that defines it, which says where it comes from: doctor.servers.gunicorn.model."""
 
 
 @frozen

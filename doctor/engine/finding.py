@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from doctor.apps.topology import Hop
 from doctor.engine.actions import BoundAction
 from doctor.engine.evaluate import AnyFact, Seen
 from doctor.engine.rule import Rule, Safety, Severity
 from doctor.engine.template import Field, render
-from doctor.facts.apps.topology import Hop
 from doctor.facts.value import Known, Origin, Place
 from doctor.frozen import frozen
 

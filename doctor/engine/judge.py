@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
+from doctor.apps.topology import Facts
 from doctor.engine.actions import bind_action
 from doctor.engine.diagnosis import leading_to
 from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, look
@@ -14,7 +15,6 @@ from doctor.engine.finding import BoundFix, Finding, FixPreview, Previewer, Subj
 from doctor.engine.restarts import failing, with_resets
 from doctor.engine.rule import Case, Fix, Rule
 from doctor.engine.subjects import SUBJECTS, Instance
-from doctor.facts.apps.topology import Facts
 from doctor.facts.value import Absent, Unknown
 from doctor.frozen import frozen
 

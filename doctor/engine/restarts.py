@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from doctor.engine.actions import BoundAction
 from doctor.engine.finding import BoundFix
-from doctor.facts.systemd import Unit
+from doctor.sources.systemd import Unit
 
 _STARTING_ACTIONS = frozenset({"systemd.start", "systemd.restart"})
 _STARTING_WORDS = frozenset({"start", "restart", "--now"})

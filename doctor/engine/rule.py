@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from doctor.apps.topology import Hop
 from doctor.engine.actions import ActionCall
 from doctor.engine.expression import Expression
 from doctor.engine.template import Field, Template
-from doctor.facts.apps.topology import Hop
 from doctor.frozen import frozen
 
 

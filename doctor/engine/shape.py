@@ -6,13 +6,13 @@ from dataclasses import MISSING, fields
 from enum import Enum
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
+from doctor.apps.topology import Hop
 from doctor.engine.actions import ACTIONS, Parameter
 from doctor.engine.expression import MAX_LENGTH
 from doctor.engine.rule import SYMPTOMS, Confidence, Safety, Severity
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.suggest import did_you_mean
 from doctor.engine.yaml import Mapping, Node, Scalar, Sequence
-from doctor.facts.apps.topology import Hop
 from doctor.frozen import frozen
 
 S = TypeVar("S")

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from doctor.apps.topology import App, Facts, Route
+from doctor.conclusions.static import StaticPath
 from doctor.engine.types import STR, Kind, Type
-from doctor.facts.apps.topology import App, Facts, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.nginx.model import Location, Server, SiteFile
-from doctor.facts.static import StaticPath
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known, Place
 from doctor.frozen import frozen
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.nginx.model import Location, Server, SiteFile
+from doctor.sources.systemd import Unit
 
 
 @frozen

@@ -10,14 +10,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from doctor.apps.topology import App, Facts, Hop
 from doctor.engine.finding import Finding
 from doctor.engine.rule import Severity
 from doctor.facts.address import Address
-from doctor.facts.apps.topology import App, Facts, Hop
 from doctor.facts.coverage import Unexplained
-from doctor.facts.log.model import LogEvent
 from doctor.facts.value import Fact, Known
 from doctor.frozen import frozen
+from doctor.sources.logs.model import LogEvent
 
 RECENT = 3600.0
 """Seconds after which a failure is history: it was cured, or is too rare for anybody to see."""

@@ -1,1 +1,1 @@
-"""From observations to typed facts, one module a source; `gather` runs them, `topology` is what they join into."""
+"""The words of all facts: values with their places, addresses, accounts, access."""

@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 
+from doctor.apps.topology import App
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
-from doctor.facts.apps.topology import App
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known
 from doctor.fixes import disk, guard
 from doctor.fixes.disk import Kind, Refused
@@ -27,6 +25,8 @@ from doctor.fixes.store import Store
 from doctor.fixes.transaction import Runner, Transaction, units_of
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Stat, Unseen
+from doctor.servers.gunicorn import Gunicorn
+from doctor.sources.systemd import Unit
 
 PATIENCE = 30.0
 """Seconds in which a cure must show: the time Gunicorn gives its workers to end (graceful_timeout)."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from doctor.apps.topology import App, Facts
 from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
-from doctor.facts.apps.topology import App, Facts
-from doctor.facts.gunicorn.handover import LOSSLESS_FROM
-from doctor.facts.systemd import Unit
 from doctor.facts.value import ABSENT, Absent, Known, Unknown
 from doctor.fixes.plan import NGINX
+from doctor.servers.gunicorn.handover import LOSSLESS_FROM
+from doctor.sources.systemd import Unit
 
 _GRACEFUL = frozenset({"hup", "graceful"})
 _GUNICORN_IS_MAIN = frozenset({"direct", "module", "shell-exec", "env", "uv"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from doctor.apps.topology import Facts
 from doctor.engine.diagnosis import Diagnosis
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Judgement, Outcome, Result
 from doctor.engine.rule import Severity
-from doctor.facts.apps.topology import Facts
 from doctor.frozen import frozen
 from doctor.hosts.base import Host
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from doctor.facts.nginx.grammar import FLAT
 from doctor.fixes.nginx_tokens import LUA_BLOCK, Directive, MalformedError, Word, read_directives
+from doctor.servers.nginx.grammar import FLAT
 
 _INDENT = "    "
 _BLANK = " \t\r"

@@ -2,7 +2,7 @@
 
 The grammar is nginx's own (ngx_conf_read_token in src/core/ngx_conf_file.c, 1.22.1), so its surprises are kept: only
 space, tab, CR and LF are blank; a quote, a "#" and a "}" within a word are ordinary; "${" does not open a block; a
-backslash takes the next character's meaning away, inside quotes and outside. Unlike doctor/facts/nginx/parse.py, which
+backslash takes the next character's meaning away, inside quotes and outside. Unlike servers/nginx/parse.py, which
 reads on through any fault, this refuses what nginx would refuse: nobody edits what he cannot read.
 """
 

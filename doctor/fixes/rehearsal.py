@@ -14,7 +14,6 @@ import re
 import time
 from contextlib import suppress
 
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Known
 from doctor.fixes import dropin
 from doctor.fixes.operate import Failed, Operator
@@ -22,6 +21,7 @@ from doctor.fixes.plan import Operation, Verb
 from doctor.grammar.ours import REHEARSAL
 from doctor.grammar.unitfile import parse
 from doctor.hosts.hidden import TOKEN
+from doctor.sources.systemd import Unit
 
 _FOLDER = "/run/systemd/system"
 _LEFT_OUT = re.compile(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from doctor.engine.rule import Safety
-from doctor.facts.systemd import Unit
 from doctor.fixes import rehearsal
 from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.operate import Failed, Operator
@@ -18,6 +17,7 @@ from doctor.fixes.steps import Conflict, take, take_back
 from doctor.fixes.store import Store
 from doctor.frozen import frozen
 from doctor.grammar.ours import DROP_IN
+from doctor.sources.systemd import Unit
 
 _UP = frozenset({"active", "reloading", "activating"})
 _STARTS = frozenset({Verb.START, Verb.RESTART})

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
 from doctor import __version__
+from doctor.apps.topology import App, Facts
 from doctor.engine.diagnosis import Diagnosis
 from doctor.engine.finding import Evidence, Finding, FixPreview
 from doctor.engine.judge import Judgement, Outcome, Result
 from doctor.engine.rule import Severity
-from doctor.facts.apps.topology import App, Facts
 from doctor.facts.coverage import Unexplained
 from doctor.facts.value import Known, Place
 from doctor.reports.model import (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from doctor.apps.topology import App, Facts, Hop, PeerState, Route
 from doctor.engine.rule import Severity
 from doctor.facts.address import Address, AddressKind, reaches
-from doctor.facts.apps.topology import App, Facts, Hop, PeerState, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.process import Process
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
 from doctor.reports.model import HopReport, HopState
+from doctor.servers.gunicorn import Gunicorn
+from doctor.sources.process import Process
 
 _ORDER = {hop: number for number, hop in enumerate(Hop)}
 

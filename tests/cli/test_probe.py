@@ -15,8 +15,8 @@ import pytest
 
 from doctor import probe
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.nginx.model import Listen, Server
 from doctor.facts.value import Place, absent_all
+from doctor.servers.nginx.model import Listen, Server
 
 asked: list[tuple[str, str | None]] = []
 

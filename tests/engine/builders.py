@@ -9,14 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from doctor.apps.topology import App, Facts
 from doctor.engine.load import load_rule
 from doctor.engine.rule import Rule
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps.topology import App, Facts
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.process import Process
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known, Origin, Place
+from doctor.servers.gunicorn import Gunicorn
+from doctor.sources.process import Process
+from doctor.sources.systemd import Unit
 
 C = TypeVar("C")
 

@@ -7,10 +7,10 @@ from engine.builders import rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doctor.apps.topology import Hop
 from doctor.engine.diagnosis import Diagnosis, diagnose
 from doctor.engine.finding import Finding, SubjectRef
 from doctor.engine.rule import Severity
-from doctor.facts.apps.topology import Hop
 
 BASE = rule()
 

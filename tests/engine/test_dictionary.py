@@ -9,11 +9,11 @@ from doctor.engine import answers
 from doctor.engine.dictionary import choices, entries_of, entry, field_docs, groups
 from doctor.engine.judge import Outcome
 from doctor.errors import UserError
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Unknown
 from doctor.reports import dictionary
 from doctor.reports.layout import plain
+from doctor.servers.gunicorn.model import Settings
+from doctor.sources.systemd import Unit
 
 
 def test_every_class_is_listed_once_with_the_shortest_way_to_it() -> None:
@@ -26,7 +26,7 @@ def test_every_class_is_listed_once_with_the_shortest_way_to_it() -> None:
 def test_a_fact_has_type_meaning_and_source() -> None:
     found = entry("app.gunicorn.settings.chdir")
     assert (str(found.type), found.meaning) == ("string", field_docs(Settings)["chdir"])
-    assert found.source == "doctor.facts.gunicorn.model"
+    assert found.source == "doctor.servers.gunicorn.model"
     assert "one of unix, abstract, tcp, fd" in plain(dictionary.explained(entry("app.binds"), 100))
     assert choices(entry("app.routes.state").type) == ("ours", "nobody", "stranger", "remote")
     assert entries_of(entry("app.name")) == ()

@@ -7,17 +7,17 @@ from engine.builders import app, known, machine, make, tcp, unit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doctor.apps.topology import PeerState, Route
 from doctor.engine.evaluate import Evaluation, bind, combine, evaluate
 from doctor.engine.expression import parse
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.types import check
-from doctor.facts.apps.topology import PeerState, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.log import LogEvent, UnitLog
-from doctor.facts.nginx.model import Location, Peer
-from doctor.facts.systemd import UnitProblem
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.servers.nginx.model import Location, Peer
+from doctor.sources.logs import LogEvent, UnitLog
+from doctor.sources.systemd import UnitProblem
 
 U, V, A = Unknown("no permission"), Unknown("timed out"), Absent()
 TRUTH = st.sampled_from([True, False, U])

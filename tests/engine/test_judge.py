@@ -7,18 +7,18 @@ import pytest
 from engine.builders import app, known, machine, make, rule, tcp, unit
 from shown import BLIND
 
+from doctor.apps.topology import App, Facts, Route
+from doctor.conclusions.static import StaticPath
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.judge import Judgement, Outcome, judge
 from doctor.engine.rule import Rule, Severity
 from doctor.engine.subjects import SUBJECTS, route_name
-from doctor.facts.apps.topology import App, Facts, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.log import LogEvent, UnitLog
-from doctor.facts.nginx.model import Listen, Location, Nginx, Peer, Server, SiteFile, Upstream
-from doctor.facts.static import StaticPath
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
 from doctor.fixes.preview import previewer
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.servers.nginx.model import Listen, Location, Nginx, Peer, Server, SiteFile, Upstream
+from doctor.sources.logs import LogEvent, UnitLog
 
 DENIED = Unknown("permission denied reading /proc/122/environ (run with sudo)")
 

@@ -14,9 +14,9 @@ from doctor.engine.impossible import never_passes
 from doctor.engine.judge import Outcome, judge
 from doctor.engine.load import RuleError, load_rule
 from doctor.engine.rule import Rule
-from doctor.facts.gunicorn.model import Settings
 from doctor.facts.value import Unknown
 from doctor.hosts.base import TargetKind
+from doctor.servers.gunicorn.model import Settings
 
 SHOP = app(units=(unit(active_state="failed", restart="no"),), gunicorns=(running(settings=make(Settings, workers=1)),))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from engine.builders import rule, rule_text
 
+from doctor.apps.topology import Hop
 from doctor.engine.actions import ACTIONS
 from doctor.engine.load import RuleError, load_rule, load_rules, rules_directory
 from doctor.engine.rule import LAYERS, Confidence, Safety, Severity, Source
 from doctor.errors import UserError
-from doctor.facts.apps.topology import Hop
 
 PATH = Path("rules/gunicorn/test-rule.yaml")
 

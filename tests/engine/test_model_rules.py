@@ -8,17 +8,17 @@ import pytest
 from engine.builders import app, known, machine, make, running, unit, unix
 from shown import BLIND
 
+from doctor.apps.topology import App, PeerState, Route
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Outcome, Result, judge
 from doctor.engine.load import load_rule, rules_directory
-from doctor.facts.apps.topology import App, PeerState, Route
 from doctor.facts.edit import Edit
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.nginx.model import Location, Peer, Server
-from doctor.facts.process import Process
 from doctor.facts.value import Known, Origin, Place, Unknown
 from doctor.fixes.preview import previewer
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.servers.nginx.model import Location, Peer, Server
+from doctor.sources.process import Process
 
 RULES = {
     name: load_rule(rules_directory() / layer / f"{name}.yaml")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from engine.builders import app, machine, make, running, unit
 
+from doctor.apps.resting import marked
+from doctor.apps.topology import App, Route
 from doctor.engine.subjects import SUBJECTS
-from doctor.facts.apps.resting import marked
-from doctor.facts.apps.topology import App, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.systemd import SocketUnit
 from doctor.facts.value import Absent
+from doctor.servers.gunicorn import Gunicorn
+from doctor.sources.systemd import SocketUnit
 
 WORKS = app("shop", units=(unit("shop.service", active_state="active"),), routes=(make(Route),))
 

@@ -13,9 +13,9 @@ from doctor.engine.evaluate import bind
 from doctor.engine.expression import ExpressionError
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.template import escape, parse_field, parse_template, render, render_field
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
 
 SCOPE = SUBJECTS["app"].scope
 

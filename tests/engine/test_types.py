@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from doctor.apps.topology import App, PeerState
 from doctor.engine.expression import ExpressionError, parse
 from doctor.engine.subjects import SUBJECTS
 from doctor.engine.types import BOOL, NUMBER, STR, Kind, Type, attributes, check, type_of
-from doctor.facts.apps.topology import App, PeerState
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Fact, Known
+from doctor.sources.systemd import Unit
 
 SCOPE = SUBJECTS["route"].scope
 

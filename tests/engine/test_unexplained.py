@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from engine.builders import make, rule
 
+from doctor.apps.topology import App, Facts, Hop, Route
 from doctor.engine import unexplained as module
 from doctor.engine.finding import Finding, SubjectRef
 from doctor.engine.rule import SYMPTOMS, Severity
 from doctor.engine.unexplained import unexplained
-from doctor.facts.apps.topology import App, Facts, Hop, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.log import AccessLog, LogEvent, NginxLog, UnitLog
-from doctor.facts.nginx.model import Peer, Upstream
-from doctor.facts.process import Process
 from doctor.facts.value import Known, Place
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.nginx.model import Peer, Upstream
+from doctor.sources.logs import AccessLog, LogEvent, NginxLog, UnitLog
+from doctor.sources.process import Process
 
 NOW = 1_800_000_000.0
 BASE = rule()

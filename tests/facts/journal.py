@@ -7,12 +7,12 @@ from typing import Any
 
 from blank import blank
 
-from doctor.facts.log import UnitLog, collect_unit
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Fact, Known
 from doctor.hosts.base import Content, Machine, Missing, Output, Stat, TextKind, Unseen
 from doctor.hosts.commands import Command
 from doctor.hosts.live import LiveHost
+from doctor.sources.logs import UnitLog, collect_unit
+from doctor.sources.systemd import Unit
 
 NOW = 1_800_000_000.0
 HEAD = "[2027-01-15 08:00:00 +0000] [{}] [{}] {}"

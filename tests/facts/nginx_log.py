@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from doctor.facts.log import NginxLog, collect_nginx
 from doctor.facts.value import Fact, Known
 from doctor.hosts.base import FileType, Missing, Stat, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.sources.logs import NginxLog, collect_nginx
 
 SINCE = datetime(2026, 11, 22, 10, 0, 0, tzinfo=timezone.utc).timestamp()
 PEERS = ("unix:/run/shop/gunicorn.sock",)

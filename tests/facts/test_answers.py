@@ -7,13 +7,13 @@ from pathlib import Path
 from engine.builders import make
 from facts.nginx_log import SINCE, value
 
-from doctor.facts.apps import answers
-from doctor.facts.apps.topology import App, Route
-from doctor.facts.log import LogEvent, UnitLog
-from doctor.facts.nginx.model import Location, Nginx, Server, Upstream
-from doctor.facts.process import Process
+from doctor.apps import answers
+from doctor.apps.topology import App, Route
 from doctor.facts.value import Absent, Known, Place
 from doctor.hosts.live import LiveHost
+from doctor.servers.nginx.model import Location, Nginx, Server, Upstream
+from doctor.sources.logs import LogEvent, UnitLog
+from doctor.sources.process import Process
 
 LINE = '127.0.0.1 - - [22/Nov/2026:10:02:41 +0000] "GET / HTTP/1.1" 502 157 "-" "curl/7.88.1"\n'
 

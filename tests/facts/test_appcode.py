@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from blank import blank
 
-from doctor.facts import appcode
-from doctor.facts.gunicorn import pythonpath
-from doctor.facts.gunicorn.model import Gunicorn, Settings
-from doctor.facts.systemd import Unit
+from doctor.conclusions import appcode
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.live import LiveHost
+from doctor.servers.gunicorn import pythonpath
+from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.sources.systemd import Unit
 
 NONE: Known[frozenset[str]] = Known(frozenset())
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.process import Process, WorkingDirectory
-from doctor.facts.service import drift
-from doctor.facts.systemd import ExecCommand, Unit
+from doctor.conclusions.service import drift
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Content, FileType, Missing, Stat, TargetKind
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.sources.process import Process, WorkingDirectory
+from doctor.sources.systemd import ExecCommand, Unit
 
 GUNICORN = "/srv/shop/venv/bin/gunicorn"
 RUNNING = ("/srv/shop/venv/bin/python3", GUNICORN, "--workers", "3", "--bind", "unix:/run/shop.sock", "wsgi:app")

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts.process import Process
-from doctor.facts.service import environment
-from doctor.facts.service.environment import Environment
-from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
+from doctor.conclusions import environment
+from doctor.conclusions.environment import Environment
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.grammar.envfile import EnvAssignment, EnvFile, EnvOddity, EnvOddLine
 from doctor.hosts.base import FileType, Missing, Output, Stat, TargetKind, Unseen
 from doctor.hosts.commands import Command
+from doctor.sources.process import Process
+from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit
 
 STARTED = 1000.0
 ENV = "/etc/shop/env"

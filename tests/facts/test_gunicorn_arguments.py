@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.facts.gunicorn.arguments import OPTIONS, Option, Takes, parse
+from doctor.servers.gunicorn.arguments import OPTIONS, Option, Takes, parse
 
 WORDS = [
     "-w", "4", "-w4", "-w=4", "--workers", "--workers=3", "--thread", "2", "-b", "unix:/x", "-bx", "app:app", "x", "-D",

@@ -13,12 +13,12 @@ import pytest
 from blank import blank
 from facts.gunicorn_machine import kill, running, script, scripts
 
-from doctor.facts import gunicorn
-from doctor.facts.gunicorn.model import Gunicorn
-from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Link, Missing, ProcessLine, ProcessRecord, Stat, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.servers import gunicorn
+from doctor.servers.gunicorn.model import Gunicorn
+from doctor.sources.systemd import ExecCommand, Unit
 
 PYTHON = "/srv/shop/venv/bin/python3"
 SCRIPT = "/srv/shop/venv/bin/gunicorn"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from doctor.facts.gunicorn.handover import reload_keeps_requests
 from doctor.facts.value import ABSENT, Known, Unknown
+from doctor.servers.gunicorn.handover import reload_keeps_requests
 
 UVICORN = ("uvicorn.workers.UvicornWorker", "uvicorn.workers.UvicornH11Worker", "uvicorn_worker.UvicornWorker")
 OLD, LOSING = ("20.0.4", "20.1.0"), ("21.2.0", "22.0.0", "23.0.0")

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from blank import blank
 
-from doctor.facts import gunicorn
-from doctor.facts.gunicorn.launch import Launch, Setting, direct, interpreter, parse
-from doctor.facts.gunicorn.plan import plan
-from doctor.facts.gunicorn.program import locate
-from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.hosts.base import ProcessLine, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.servers import gunicorn
+from doctor.servers.gunicorn.launch import Launch, Setting, direct, interpreter, parse
+from doctor.servers.gunicorn.plan import plan
+from doctor.servers.gunicorn.program import locate
+from doctor.sources.systemd import ExecCommand, Unit
 
 VENV = "/srv/shop/venv/bin"
 

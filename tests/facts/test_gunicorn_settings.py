@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from facts.gunicorn_machine import CLEAN, scripts
 
-from doctor.facts.gunicorn.expression import AtLeast, Scope, Unresolved, evaluate
-from doctor.facts.gunicorn.model import Settings, Shadowed
-from doctor.facts.gunicorn.settings import CommandLine, compute
-from doctor.facts.gunicorn.variables import Variables
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Machine, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.servers.gunicorn.expression import AtLeast, Scope, Unresolved, evaluate
+from doctor.servers.gunicorn.model import Settings, Shadowed
+from doctor.servers.gunicorn.settings import CommandLine, compute
+from doctor.servers.gunicorn.variables import Variables
 
 
 class Repository(LiveHost):

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from facts.nginx_machine import MAIN, MemoryHost
 
-from doctor.facts.apps.gather import gather
-from doctor.facts.apps.kept import unmanaged
-from doctor.facts.apps.topology import Facts
-from doctor.facts.keeper import CONTAINER, SUPERVISOR, Keeper, container_of, forwarder, keeper_of_pid
-from doctor.facts.process import read
-from doctor.facts.systemd import Systemd
+from doctor.apps.gather import gather
+from doctor.apps.kept import unmanaged
+from doctor.apps.topology import Facts
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.hosts.base import Connection, Link, ProcessLine, ProcessRecord, TargetKind
 from doctor.hosts.live import LiveHost
 from doctor.hosts.redact import Redactor
+from doctor.sources.keeper import CONTAINER, SUPERVISOR, Keeper, container_of, forwarder, keeper_of_pid
+from doctor.sources.process import read
+from doctor.sources.systemd import Systemd
 
 ID = "3f2a91c0b7de" + "0123456789" * 5 + "ab"
 ROOT, INSIDE = Link("/", False, 2, 1), Link("/", False, 7, 9)

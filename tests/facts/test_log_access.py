@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from facts.nginx_log import SINCE, value
 
-from doctor.facts.log import AccessLog
-from doctor.facts.log.access import TAIL, collect
 from doctor.facts.value import Absent
 from doctor.hosts.live import LiveHost
+from doctor.sources.logs import AccessLog
+from doctor.sources.logs.access import TAIL, collect
 
 LINE = '127.0.0.1 - - [22/Nov/2026:{}] "{}" {} 157 "{}" "curl/7.88.1"'
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from facts.nginx_log import NAMES, OURS, SINCE, Zone, line, read, value
 
-from doctor.facts.log import NginxLog, collect_nginx
 from doctor.facts.value import Absent
+from doctor.sources.logs import NginxLog, collect_nginx
 
 REFUSED = "connect() to unix:/run/shop/gunicorn.sock failed (111: Connection refused) while connecting to upstream"
 HEADER = "upstream sent too big header while reading response header from upstream"
@@ -119,7 +119,7 @@ def test_a_stamp_that_is_none(tmp_path: Path) -> None:
 
 def test_the_work_grows_with_the_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Lines far longer than nginx writes are matched with nothing."""
-    from doctor.facts.log import nginx as module
+    from doctor.sources.logs import nginx as module
 
     asked: list[int] = []
     monkeypatch.setattr(module, "_kind", lambda record: asked.append(len(record.text)) or "")

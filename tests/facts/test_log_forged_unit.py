@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from facts.journal import FRAMES, NOW, Journal, judge, lines, said, systemd, unit, value
 
-from doctor.facts.log import UnitLog, collect_unit
 from doctor.facts.value import Absent
+from doctor.sources.logs import UnitLog, collect_unit
 
 HEAD = "[2027-01-15 08:00:00 +0000] [{}] [CRITICAL] "
 LATE = "WORKER TIMEOUT (pid:20)"
@@ -119,7 +119,7 @@ def test_noise_is_no_exception_of_a_request(text: str) -> None:
 
 
 def test_lines_are_cut_before_they_are_matched() -> None:
-    import doctor.facts.log.entries as module
+    import doctor.sources.logs.entries as module
 
     host = Journal([{**lines("x")[0], "MESSAGE": "y" * 1_000_000 + "\n" * 50_000}])
     collect_unit(host, unit(), None)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from facts.nginx_log import CONTEXT, NAMES, OURS, PEERS, SINCE, Zone, line, read, value
 
-from doctor.facts.log import NginxLog, collect_nginx
 from doctor.facts.value import Absent, Unknown
+from doctor.sources.logs import NginxLog, collect_nginx
 
 
 def test_without_nginx_there_is_nothing_to_read() -> None:

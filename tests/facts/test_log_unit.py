@@ -24,11 +24,11 @@ from facts.journal import (
     value,
 )
 
-from doctor.facts.log import collect_unit
-from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.hosts.base import Missing, Output, Unseen
 from doctor.hosts.commands import Command
+from doctor.sources.logs import collect_unit
+from doctor.sources.systemd import ExecCommand, Unit
 
 
 def test_missing_module() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from engine.builders import make, unit
 
-from doctor.facts.log import start_failure
 from doctor.facts.value import ABSENT, Known, Unknown
 from doctor.hosts.base import Answer, FileType, Missing, Output, Stat, Unseen
+from doctor.sources.logs import start_failure
 
 NOW = 2_000_000.0
 SITE = "/etc/nginx/sites-enabled/shop"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from doctor.facts.python.modules import Found, Interpreter, Modules, find, interpreter
 from doctor.hosts.base import Missing, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.sources.python.modules import Found, Interpreter, Modules, find, interpreter
 
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
 # ruff: noqa: E501

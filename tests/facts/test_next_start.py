@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from blank import blank
 
+from doctor.conclusions.service import runtimedir
 from doctor.facts.address import parse_bind
-from doctor.facts.gunicorn.model import Gunicorn, Settings
-from doctor.facts.gunicorn.preflight import with_preflight
-from doctor.facts.gunicorn.rundir import with_run_directory
-from doctor.facts.gunicorn.taken import with_holders
-from doctor.facts.process import Process
-from doctor.facts.sockets import runtimedir
-from doctor.facts.sockets.kernel import table
-from doctor.facts.systemd import ExecCommand, SocketUnit, Unit
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
 from doctor.hosts.live import LiveHost
+from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.servers.gunicorn.preflight import with_preflight
+from doctor.servers.gunicorn.rundir import with_run_directory
+from doctor.servers.gunicorn.taken import with_holders
+from doctor.sources.process import Process
+from doctor.sources.sockets.kernel import table
+from doctor.sources.systemd import ExecCommand, SocketUnit, Unit
 
 GUNICORN = "/srv/shop/venv/bin/gunicorn"
 UID: Fact[int] = Known(33)

@@ -9,16 +9,16 @@ import pytest
 from blank import blank
 from facts.nginx_machine import BOOT, MemoryHost, machine
 
-from doctor.facts.nginx import collect
-from doctor.facts.nginx.model import Location, Nginx, Server
-from doctor.facts.nginx.parse import parse
-from doctor.facts.nginx.scope import seconds, size
-from doctor.facts.nginx.sites import original_of
-from doctor.facts.nginx.upstream import expand
-from doctor.facts.sockets.kernel import table
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known, Origin, Unknown
 from doctor.hosts.base import Missing, TargetKind, Unseen
+from doctor.servers.nginx import collect
+from doctor.servers.nginx.model import Location, Nginx, Server
+from doctor.servers.nginx.parse import parse
+from doctor.servers.nginx.scope import seconds, size
+from doctor.servers.nginx.sites import original_of
+from doctor.servers.nginx.upstream import expand
+from doctor.sources.sockets.kernel import table
+from doctor.sources.systemd import Unit
 
 SITE = """upstream shop {
     server unix:/run/shop/gunicorn.sock fail_timeout=0;

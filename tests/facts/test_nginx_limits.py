@@ -6,17 +6,17 @@ import pytest
 from blank import blank
 from facts.nginx_machine import MemoryHost, machine
 
+from doctor.apps.joining import Assigned, Candidate, Target
+from doctor.apps.mixed import mixed_releases
+from doctor.apps.topology import PeerState
 from doctor.facts.address import Address, reaches, tcp, unix
-from doctor.facts.apps.mixed import mixed_releases
-from doctor.facts.apps.routing import Assigned, Candidate, Target
-from doctor.facts.apps.topology import PeerState
-from doctor.facts.gunicorn import Gunicorn, Settings
-from doctor.facts.log import LogEvent, NginxLog
-from doctor.facts.nginx import collect, families, limits
-from doctor.facts.nginx.model import Location, Nginx, Peer, Server
-from doctor.facts.process import Process
-from doctor.facts.sockets.kernel import table
 from doctor.facts.value import Absent, Known
+from doctor.servers.gunicorn import Gunicorn, Settings
+from doctor.servers.nginx import collect, families, limits
+from doctor.servers.nginx.model import Location, Nginx, Peer, Server
+from doctor.sources.logs import LogEvent, NginxLog
+from doctor.sources.process import Process
+from doctor.sources.sockets.kernel import table
 
 SITE = """server {
     listen 80;

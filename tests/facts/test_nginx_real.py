@@ -19,16 +19,16 @@ from blank import blank
 from facts.nginx_machine import ask, nginx_test, running_nginx, write_config
 
 from doctor.facts.address import AddressKind, unix
-from doctor.facts.nginx import check
-from doctor.facts.nginx.collect import _defaults, _model, collect
-from doctor.facts.nginx.include import load
-from doctor.facts.nginx.model import ConfigError, Server
-from doctor.facts.nginx.process import build
-from doctor.facts.nginx.select import location_for, server_for
-from doctor.facts.sockets.kernel import table
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known
 from doctor.hosts.live import LiveHost
+from doctor.servers.nginx import check
+from doctor.servers.nginx.collect import _defaults, _model, collect
+from doctor.servers.nginx.include import load
+from doctor.servers.nginx.model import ConfigError, Server
+from doctor.servers.nginx.process import build
+from doctor.servers.nginx.select import location_for, server_for
+from doctor.sources.sockets.kernel import table
+from doctor.sources.systemd import Unit
 
 
 def read(conf: Path) -> tuple[tuple[Server, ...], list[ConfigError]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from doctor.facts import process
-from doctor.facts.process import rewritten, unit_of
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.hosts.base import Link, Missing, ProcessLine, ProcessRecord, Stat, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.sources import process
+from doctor.sources.process import rewritten, unit_of
 
 RECORD = ProcessRecord(
     line=ProcessLine(122, 1, "gunicorn", "S", 1000.0, ("/v/bin/python", "/v/bin/gunicorn", "a:b")),

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts import release
-from doctor.facts.appcode.model import Imports
-from doctor.facts.gunicorn.model import Gunicorn, Settings
-from doctor.facts.process import Process, WorkingDirectory
-from doctor.facts.systemd import ExecCommand, Unit
+from doctor.conclusions import release
+from doctor.conclusions.appcode.model import Imports
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Missing, Scan, TargetKind, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.sources.process import Process, WorkingDirectory
+from doctor.sources.systemd import ExecCommand, Unit
 
 NOW = 0.0
 """When the test began, as the file system tells it: nobody can set the time of a change of a file."""

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from blank import blank
 
+from doctor.conclusions.service import reread
+from doctor.conclusions.service.reread import UnreadConfig
 from doctor.facts.address import parse_bind
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.process import Process
-from doctor.facts.service import reread
-from doctor.facts.service.reread import UnreadConfig
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.outline import Outline, outline
 from doctor.hosts.base import FileType, Missing, Stat
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.sources.process import Process
 
 CONF = "/srv/shop/gunicorn.conf.py"
 BIND = (parse_bind("unix:/run/shop/gunicorn.sock"),)

@@ -8,17 +8,18 @@ from zlib import crc32
 import pytest
 from blank import blank
 
+from doctor.apps.candidates import candidates, merge_groups
+from doctor.apps.joining import Candidate
+from doctor.apps.resting import of_peer
+from doctor.apps.routing import assign
+from doctor.apps.topology import PeerState
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.apps.candidates import candidates, merge_groups
-from doctor.facts.apps.resting import of_peer
-from doctor.facts.apps.routing import Candidate, assign
-from doctor.facts.apps.topology import PeerState
-from doctor.facts.gunicorn import Gunicorn, Settings
-from doctor.facts.nginx.model import Location, Nginx, Peer, Server, Upstream
-from doctor.facts.process import Process
-from doctor.facts.sockets.model import Listener
-from doctor.facts.systemd import Unit
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
+from doctor.servers.gunicorn import Gunicorn, Settings
+from doctor.servers.nginx.model import Location, Nginx, Peer, Server, Upstream
+from doctor.sources.process import Process
+from doctor.sources.sockets.model import Listener
+from doctor.sources.systemd import Unit
 
 SHOP = Address(AddressKind.UNIX, path="/run/shop/gunicorn.sock")
 BLOG = Address(AddressKind.UNIX, path="/run/blog/gunicorn.sock")

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from doctor.facts.address import Address, parse_bind, unix
-from doctor.facts.sockets.file import socket_file
-from doctor.facts.sockets.kernel import table
-from doctor.facts.sockets.listeners import collect
-from doctor.facts.sockets.model import Listener, SocketFile, Sockets
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Connection, Content, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
 from doctor.hosts.live import LiveHost
+from doctor.sources.sockets.file import socket_file
+from doctor.sources.sockets.kernel import table
+from doctor.sources.sockets.listeners import collect
+from doctor.sources.sockets.model import Listener, SocketFile, Sockets
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

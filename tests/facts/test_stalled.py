@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from blank import blank
 
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.log import LogEvent, UnitLog
-from doctor.facts.process import Process
-from doctor.facts.service import stalled
+from doctor.conclusions.service import stalled
 from doctor.facts.value import Absent, Known, Unknown
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.sources.logs import LogEvent, UnitLog
+from doctor.sources.process import Process
 
 NOW = 1_800_000_000.0
 

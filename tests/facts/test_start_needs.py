@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from blank import blank
 
+from doctor.conclusions.release import Release
+from doctor.conclusions.service import pidfile, placement, supervision
 from doctor.facts.accounts import Accounts
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.process import Process
-from doctor.facts.release import Release
-from doctor.facts.service import pidfile, placement, supervision
-from doctor.facts.systemd import ExecCommand, Unit
 from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.hosts.base import Content, FileType, Missing, Stat, TargetKind, Unseen
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.sources.process import Process
+from doctor.sources.systemd import ExecCommand, Unit
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nshop:x:999:998::/:/bin/sh\n"
 GROUP = "root:x:0:\nshop:x:998:\nwww-data:x:33:nobody,shop\nlogs:x:44:\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from facts.nginx_machine import BOOT, MemoryHost, machine
 
+from doctor.conclusions.static import StaticPath, collect
+from doctor.conclusions.static.assets import names_its_content
 from doctor.facts.access import obstacle, physical
-from doctor.facts.nginx import collect as collect_nginx
-from doctor.facts.sockets.kernel import table
-from doctor.facts.static import StaticPath, collect
-from doctor.facts.static.assets import names_its_content
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
+from doctor.servers.nginx import collect as collect_nginx
+from doctor.sources.sockets.kernel import table
 
 RUNNING = "/srv/shop/releases/B"
 PROXY = "location / { proxy_pass http://unix:/run/shop.sock; }"

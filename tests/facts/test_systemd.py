@@ -6,10 +6,6 @@ from typing import Any
 import pytest
 
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Systemd, Unit, collect
-from doctor.facts.systemd.machine import split_cat
-from doctor.facts.systemd.reload import classify
-from doctor.facts.systemd.show import parse_show, timestamp
 from doctor.facts.value import Absent, Known, Origin, Unknown
 from doctor.grammar.execline import split_exec
 from doctor.hosts.base import (
@@ -25,6 +21,10 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.commands import Command
+from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Systemd, Unit, collect
+from doctor.sources.systemd.machine import split_cat
+from doctor.sources.systemd.reload import classify
+from doctor.sources.systemd.show import parse_show, timestamp
 
 UNIT = """[Service]
 User=shop
@@ -377,7 +377,7 @@ def test_a_second_command() -> None:
 def test_a_unit_of_a_package_that_is_masked_is_still_known() -> None:
     from facts.nginx_machine import MemoryHost
 
-    from doctor.facts.systemd.interest import candidates
+    from doctor.sources.systemd.interest import candidates
 
     unit = "[Service]\nExecStart=/srv/shop/venv/bin/gunicorn wsgi:app\n"
     host = MemoryHost(

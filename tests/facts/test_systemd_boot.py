@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from doctor.facts.systemd.boot import Boot, enabling_starts_it
-from doctor.facts.systemd.settings import Settings
-from doctor.facts.systemd.show import Shown, parse_show
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.grammar.unitfile import Merged, parse
 from doctor.hosts.base import Content, Missing, Output, TextKind, Unseen
 from doctor.hosts.commands import Command
+from doctor.sources.systemd.boot import Boot, enabling_starts_it
+from doctor.sources.systemd.settings import Settings
+from doctor.sources.systemd.show import Shown, parse_show
 
 PATH = "/etc/systemd/system/shop.service"
 INSTALL = "[Install]\nWantedBy=multi-user.target\n"

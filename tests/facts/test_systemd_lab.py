@@ -91,8 +91,8 @@ SETTINGS = (
 
 SCRIPT = """
 import json, sys
-from doctor.facts.systemd import collect
-from doctor.facts.systemd.files import collect_disk
+from doctor.sources.systemd import collect
+from doctor.sources.systemd.files import collect_disk
 from doctor.facts.value import Absent
 from doctor.hosts.live import LiveHost
 

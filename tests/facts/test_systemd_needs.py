@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from blank import blank
 
-from doctor.facts.systemd import Unit, UnitProblem
-from doctor.facts.systemd.needs import hindrance, states
-from doctor.facts.systemd.settings import Settings
-from doctor.facts.systemd.show import Shown
 from doctor.facts.value import Absent, Known
 from doctor.grammar.unitfile import Merged, parse
+from doctor.sources.systemd import Unit, UnitProblem
+from doctor.sources.systemd.needs import hindrance, states
+from doctor.sources.systemd.settings import Settings
+from doctor.sources.systemd.show import Shown
 
 LISTING = """\
 db.service loaded active running The database

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from doctor.facts.systemd import Unit, collect
 from doctor.facts.value import Absent, Known
 from doctor.hosts.base import Content, FileType, Machine, Missing, Output, Stat, TargetKind, TextKind
 from doctor.hosts.commands import Command
+from doctor.sources.systemd import Unit, collect
 
 FRAGMENT = "/etc/systemd/system/shop.service"
 DROP_IN = "/etc/systemd/system/shop.service.d"

@@ -8,11 +8,12 @@ import pytest
 from blank import blank
 from facts.nginx_machine import MemoryHost
 
-from doctor.facts.gunicorn import Gunicorn, Settings
-from doctor.facts.process import Process
-from doctor.facts.service import drift, environment, untouched
-from doctor.facts.systemd import EnvironmentFileRef, ExecCommand, Unit
+from doctor.conclusions import environment
+from doctor.conclusions.service import drift
 from doctor.facts.value import Absent, Known, Unknown
+from doctor.servers.gunicorn import Gunicorn, Settings
+from doctor.sources.process import Process
+from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit, untouched
 
 STARTED = 1000.0
 BEFORE, AFTER = 500.0, 1500.0

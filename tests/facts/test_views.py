@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab import recording
 
-from doctor.facts.apps import gather
+from doctor.apps import gather
 from doctor.facts.value import Known
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline

@@ -14,19 +14,14 @@ import pytest
 from engine.builders import app, machine, make, rule, unit
 from shown import Shown
 
+from doctor.apps.topology import Facts
 from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.diagnosis import diagnose
 from doctor.engine.finding import Finding, FixPreview, SubjectRef
 from doctor.engine.judge import Judgement, Outcome
 from doctor.engine.judge import Result as Judged
 from doctor.engine.rule import Safety, Severity
-from doctor.facts.apps.topology import Facts
 from doctor.facts.edit import Edit
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
-from doctor.facts.nginx.model import Nginx
-from doctor.facts.process import Process
-from doctor.facts.systemd import Systemd
 from doctor.facts.value import Absent, Unknown
 from doctor.fixes import fixer as fixers
 from doctor.fixes.fixer import Attempt, Fixer, Planned, Result, planned_fixes
@@ -36,6 +31,11 @@ from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.record import RunRecord, State, UnitState
 from doctor.fixes.store import Store
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
+from doctor.servers.nginx.model import Nginx
+from doctor.sources.process import Process
+from doctor.sources.systemd import Systemd
 
 SHOP = "shop.service"
 

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from engine.builders import app, machine, make, rule, running, unit
 
+from doctor.apps.topology import App, Facts, Route
+from doctor.conclusions.appcode import AppCode
+from doctor.conclusions.environment import Environment
+from doctor.conclusions.release import Release
 from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview, SubjectRef
 from doctor.engine.rule import Safety, Severity
-from doctor.facts.appcode import AppCode
-from doctor.facts.apps.topology import App, Facts, Route
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.log import LogEvent, UnitLog
-from doctor.facts.nginx.model import Nginx
-from doctor.facts.process import Process
-from doctor.facts.release import Release
-from doctor.facts.service.environment import Environment
-from doctor.facts.systemd import Systemd
 from doctor.facts.value import Absent, Unknown
 from doctor.fixes.guard import objection
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.nginx.model import Nginx
+from doctor.sources.logs import LogEvent, UnitLog
+from doctor.sources.process import Process
+from doctor.sources.systemd import Systemd
 
 UNKNOWN = Unknown("permission denied")
 RULE = rule()

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from doctor.facts.nginx.parse import Directive, parse
 from doctor.fixes.nginx import CannotEdit, remove_directive, replace_line, set_directive
 from doctor.fixes.nginx_tokens import MalformedError, read_directives
+from doctor.servers.nginx.parse import Directive, parse
 
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\r\n")), min_size=1), st.data())

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from engine.builders import unit
 
-from doctor.facts.systemd import Unit
 from doctor.fixes import dropin, operate, rehearsal
 from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.rehearsal import Unready, rehearse
 from doctor.grammar.ours import DROP_IN
+from doctor.sources.systemd import Unit
 
 COMMAND = "/srv/shop/venv/bin/gunicorn --check-config wsgi:app"
 NAME = "flaskdoctor-rehearsal-shop.service"

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from doctor.facts.gunicorn.expression import AtLeast, Scope, Unresolved, Value, evaluate
 from doctor.facts.value import ABSENT
 from doctor.grammar.bounds import SIZE_LIMIT, Literal, size
 from doctor.grammar.outline import Expression, outline
+from doctor.servers.gunicorn.expression import AtLeast, Scope, Unresolved, Value, evaluate
 
 DOUBLING = "\n".join(["a = a + a"] * 40)
 

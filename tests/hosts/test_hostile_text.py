@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from doctor.facts.appcode.walk import Blocks
+from doctor.conclusions.appcode.walk import Blocks
 from doctor.grammar.envfile import parse_env_file
 from doctor.grammar.gaps import marked
 from doctor.grammar.outline import Outline, outline

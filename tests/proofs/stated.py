@@ -19,9 +19,9 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from doctor.apps.topology import App
 from doctor.engine.subjects import SUBJECTS, Instance
 from doctor.facts.address import Address, parse_bind
-from doctor.facts.apps.topology import App
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
 
 Stated: TypeAlias = str | list[Any] | Mapping[str, Any]

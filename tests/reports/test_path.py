@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from engine.builders import app, make, tcp
 
-from doctor.facts.apps.topology import App, PeerState, Route
-from doctor.facts.nginx.limits import Limits
-from doctor.facts.nginx.model import Listen, Location, Server
+from doctor.apps.topology import App, PeerState, Route
 from doctor.facts.value import Known
 from doctor.reports.path import url
+from doctor.servers.nginx.limits import Limits
+from doctor.servers.nginx.model import Listen, Location, Server
 
 
 def shop(*locations: tuple[str, str], main: int, broken: int = -1) -> App:

@@ -9,10 +9,10 @@ from engine.builders import app, machine, make, rule, unit
 from shown import BLIND
 
 from doctor.engine.judge import Outcome, judge
-from doctor.facts.gunicorn import Gunicorn
-from doctor.facts.gunicorn.model import Settings
 from doctor.facts.value import Known, Unknown
 from doctor.fixes.preview import previewer
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn.model import Settings
 
 STILL = Unknown("files alone do not run")
 PASSED_ON = Unknown("timeout may be set: /srv/shop/gunicorn.conf.py may be read: not part of this repository")

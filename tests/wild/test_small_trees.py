@@ -164,7 +164,7 @@ def test_one_worker_where_nothing_says_otherwise(judged: Judge) -> None:
 
 
 def test_code_is_found_under_the_paths_of_the_machine(judged: Judge) -> None:
-    from doctor.facts.apps.gather import gather
+    from doctor.apps.gather import gather
     from doctor.hosts.tree import TreeHost
 
     judged({"deploy/shop.service": unit(), "wsgi.py": "from flask import Flask\napplication = Flask(__name__)\n"})
@@ -182,7 +182,7 @@ def test_code_is_found_under_the_paths_of_the_machine(judged: Judge) -> None:
     ],
 )
 def test_units_that_systemd_refuses(judged: Judge, text: str, line: int, said: str) -> None:
-    from doctor.facts.apps.gather import gather
+    from doctor.apps.gather import gather
     from doctor.hosts.tree import TreeHost
 
     report = judged({"shop.service": text, "shop.conf": site()})

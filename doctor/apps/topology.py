@@ -1,0 +1,168 @@
+"""Joins the facts into Apps: the thing people think in.
+
+An App is unit(s) ↔ Gunicorn ↔ bind ↔ nginx upstream, location, server ↔ release, code, environment, static.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from doctor.conclusions.appcode import AppCode
+from doctor.conclusions.environment import Environment
+from doctor.conclusions.release import Release
+from doctor.conclusions.service.placement import Placement
+from doctor.conclusions.service.reread import UnreadConfig
+from doctor.conclusions.service.runtimedir import DoomedSocket
+from doctor.conclusions.static import StaticPath
+from doctor.facts.address import Address
+from doctor.facts.coverage import Assumption, NotJudged
+from doctor.facts.edit import Edit
+from doctor.facts.value import ABSENT, Fact
+from doctor.frozen import frozen
+from doctor.hosts.base import Machine, TargetKind
+from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.nginx.limits import Limits
+from doctor.servers.nginx.model import Location, Nginx, Peer, Server, Upstream
+from doctor.sources.logs import AccessLog, NginxLog, UnitLog
+from doctor.sources.sockets.model import SocketFile
+from doctor.sources.systemd import Systemd, Unit
+
+
+class Hop(str, Enum):
+    """A link of the chain, in the order a request meets them."""
+
+    SERVER = "server"
+    LOCATION = "location"
+    UPSTREAM = "upstream"
+    SOCKET = "socket"
+    UNIT = "unit"
+    MASTER = "master"
+    WORKERS = "workers"
+    DIRECTORY = "directory"
+    ENVIRONMENT = "environment"
+    RELEASE = "release"
+    CODE = "code"
+    STATIC = "static"
+
+
+class PeerState(str, Enum):
+    """What a connection to an upstream peer meets."""
+
+    OURS = "ours"
+    """This app's Gunicorn, or the socket unit that starts it."""
+    NOBODY = "nobody"
+    """Nobody listens."""
+    STRANGER = "stranger"
+    """Something else listens: another unit, an older instance, a stray process."""
+    REMOTE = "remote"
+    """Not on this machine."""
+
+
+@frozen
+class Route:
+    """One way of a request to this app: server → location → peer → who answers there."""
+
+    server: Server
+    location: Location
+    upstream: Upstream
+    peer: Peer
+    state: Fact[PeerState]
+    answered_by: Fact[str]
+    """The unit or process that listens there ("blog.service", "pid 122 (gunicorn)"); Absent when nobody does."""
+    socket_file: Fact[SocketFile]
+    """Of a unix peer; Absent for TCP."""
+    correction: Fact[Edit]
+    """The line of the nginx file that would lead to this app; Absent unless there is exactly one candidate."""
+    configured: Fact[bool] = ABSENT
+    """The app is set up to listen there, whether it does or not."""
+    unanswered: Fact[tuple[Address, ...]] = ABSENT
+    """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
+    literal: Fact[Edit] = ABSENT
+    """The line with the one address of that name at which it does."""
+    spared: bool = False
+    """Another server of the same upstream group is this app's, and answers."""
+    rests: Fact[bool] = ABSENT
+    """Nobody need listen there: nginx asks it as a last resort (`backup`), or the unit for it is not enabled."""
+
+
+@frozen
+class App:
+    """One Flask app on this machine or in this repository."""
+
+    name: str
+    units: tuple[Unit, ...]
+    """All units that serve it: one, or the instances of a template behind one upstream."""
+    unit: Fact[Unit]
+    """The unit; Absent for a Gunicorn without one. With several, the first that is worst off."""
+    gunicorns: tuple[Gunicorn, ...]
+    gunicorn: Fact[Gunicorn]
+    routes: tuple[Route, ...]
+    rivals: tuple[Gunicorn, ...]
+    """Gunicorns outside its units that listen where it should, or run the same code."""
+    binds: Fact[tuple[Address, ...]]
+    """Where it really listens: what its processes or socket units hold; what settings say where nothing runs."""
+    listening: bool
+    """It is seen to hold a socket, itself or through its socket units: `binds` is not only what settings say."""
+    socket_activated: bool
+    changed_since_start: Fact[tuple[str, ...]]
+    """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""
+    placement: Placement
+    unsupervised: Fact[str]
+    """What it was started from, when nobody starts it again from there: a login session, cron. Absent otherwise."""
+    stalled: Fact[str]
+    """Why none of its workers takes a request though its master runs, one phrase; Absent when nothing shows."""
+    pidfile_problem: Fact[str]
+    """What is wrong with its PID file, one sentence without a full stop; Absent when nothing is."""
+    mixed_releases: Fact[str]
+    """Members of one upstream group run different releases; a sentence that names them."""
+    release: Release
+    code: AppCode
+    environment: Environment
+    static: tuple[StaticPath, ...]
+    log: UnitLog
+    nginx_log: NginxLog
+    limits: Limits
+    unread_config: Fact[UnreadConfig] = ABSENT
+    """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
+    resting: bool = False
+    """Stopped and kept for later: nobody asks it, nothing starts it, and other apps do the work. No rule judges it."""
+    doomed_socket: Fact[DoomedSocket] = ABSENT
+    """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
+
+
+@frozen
+class Broken:
+    """An app that could not be looked at for a bug of ours: the name of the exception and the place in our code."""
+
+    app: str
+    error: str
+    place: str
+
+
+@frozen
+class Facts:
+    """Everything that was seen, joined; the root of every rule's expressions as `host`."""
+
+    kind: TargetKind
+    name: str
+    time: float
+    machine: Fact[Machine]
+    systemd: Systemd
+    nginx: Nginx
+    apps: tuple[App, ...]
+    strays: tuple[Gunicorn, ...]
+    """Gunicorns that belong to no unit."""
+    unreadable: tuple[Fact[str], ...]
+    """Files that could not be parsed, each with place and reason."""
+    templates: tuple[str, ...] = ()
+    """Files of a repository that need rendering before anybody could judge them."""
+    broken: tuple[Broken, ...] = ()
+    """Apps that are missing among `apps`."""
+    not_judged: tuple[NotJudged, ...] = ()
+    """What was recognised and cannot be judged, in order of path; the templates among it."""
+    access: tuple[AccessLog, ...] = ()
+    """Of access logs that have requests to these apps alone, and that could be read."""
+    managers: tuple[str, ...] = ()
+    """What else than systemd may start an app here, looked for where nginx asks at an address of nobody's."""
+    assumed: tuple[Assumption, ...] = ()
+    """What was taken for granted, each once."""

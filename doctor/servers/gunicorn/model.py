@@ -1,0 +1,142 @@
+"""The typed facts about Gunicorn."""
+
+from __future__ import annotations
+
+from doctor.facts.address import Address
+from doctor.facts.value import ABSENT, Fact
+from doctor.frozen import frozen
+from doctor.sources.process import Process
+
+
+@frozen
+class Shadowed:
+    """A setting written in two sources, of which the later one wins: `value` is written, `winner` is in force."""
+
+    setting: str
+    value: str
+    winner: str
+
+
+@frozen
+class Settings:
+    """Effective settings. Durations in seconds. Unknown, with the expression as reason, where only a run could tell."""
+
+    bind: Fact[tuple[Address, ...]]
+    """As configured; see `Gunicorn.listens` for what the process holds (socket activation ignores the setting)."""
+    workers: Fact[int]
+    workers_at_least: Fact[int]
+    """What `workers` is at the least: the same where it is known, 3 for `cpu_count() * 2 + 1`."""
+    threads: Fact[int]
+    worker_class: Fact[str]
+    """As used: `sync` with threads > 1 is "gthread"."""
+    timeout: Fact[int]
+    graceful_timeout: Fact[int]
+    keepalive: Fact[int]
+    backlog: Fact[int]
+    chdir: Fact[str]
+    """Absolute. Absent: none given, the working directory at start is kept."""
+    preload: Fact[bool]
+    reload: Fact[bool]
+    daemon: Fact[bool]
+    pidfile: Fact[str]
+    umask: Fact[int]
+    user: Fact[str]
+    """Absent: the user that started it."""
+    group: Fact[str]
+    max_requests: Fact[int]
+    max_requests_jitter: Fact[int]
+    certfile: Fact[str]
+    protocol: Fact[str]
+    """http, uwsgi or fastcgi; other than http since Gunicorn 24."""
+    proxy_protocol: Fact[bool]
+    forwarded_allow_ips: Fact[str]
+    """Comma-separated, as written."""
+    pythonpath: Fact[str]
+    raw_env: Fact[tuple[str, ...]]
+    """Names only."""
+    access_log: Fact[str]
+    """Absent: none is written."""
+    error_log: Fact[str]
+    wsgi_app: Fact[str]
+    """module:callable as given."""
+    config_file: Fact[str]
+    """Absolute. Absent: none is given and there is no gunicorn.conf.py to be found by itself."""
+    config_error: Fact[str]
+    """Why the configuration file cannot be read by Gunicorn. Absent: it can, or there is none."""
+    argument_error: Fact[str]
+    """Why Gunicorn refuses its command line ("unrecognized arguments: && echo"). Absent: it accepts it."""
+    shadowed: Fact[tuple[Shadowed, ...]]
+    """Settings written in two places with different values. Absent when none."""
+    misnamed: Fact[tuple[str, ...]]
+    """Names in the configuration file that are no setting but close to one ("worker"): ignored. Absent when none."""
+
+
+@frozen
+class Holder:
+    """A process that holds an address another one is set up for. `command` is its command line, `unit` its unit."""
+
+    address: Address
+    pid: int
+    command: str
+    unit: Fact[str]
+    started: float
+    keeper: Fact[str] = ABSENT
+    """The container it belongs to or holds the address for, or its supervisor."""
+
+
+@frozen
+class Unwritable:
+    """A directory, the one of the socket or one above it, in which `user` can make nothing; or it is `missing`."""
+
+    path: str
+    user: str
+    missing: bool
+    mode: int
+    """0 where it is missing."""
+    runtime_name: Fact[str] = ABSENT
+    """What RuntimeDirectory= would have to say for systemd to make the directory of the socket at each start. Absent
+    where it cannot (it does not lie in /run itself, one is set), or others have to do with that directory."""
+
+
+@frozen
+class Gunicorn:
+    """One Gunicorn: a running master with its children, or only the command of a unit."""
+
+    name: str
+    """Of the unit, or "pid 122" for a stray."""
+    master: Fact[Process]
+    """Absent: it does not run."""
+    workers: Fact[tuple[Process, ...]]
+    """Live HTTP workers, oldest first; zombies are not counted."""
+    worker_count: Fact[int]
+    other_children: tuple[Process, ...]
+    changing: Fact[bool]
+    """Workers were replaced between two looks, or the unit is starting or reloading: judged from a second look."""
+    settings: Settings
+    program: Fact[str]
+    """The gunicorn script or module as started: /srv/shop/venv/bin/gunicorn."""
+    python: Fact[str]
+    """The interpreter of its virtual environment."""
+    venv: Fact[str]
+    """Absent: the system's Python."""
+    version_running: Fact[str]
+    version_installed: Fact[str]
+    launcher: Fact[str]
+    """direct, module (python -m gunicorn), shell-exec (a shell that execs), shell (a shell that stays), script (one
+    that stays), env, uv, flask (a development server), other."""
+    directory: Fact[str]
+    """Where it runs: physical cwd of the master, or what the unit and --chdir say."""
+    logical_directory: Fact[str]
+    """The same as written in unit or settings, links kept (/srv/shop/current)."""
+    listens: Fact[tuple[Address, ...]]
+    """Addresses of the listening sockets the master holds, its own or handed to it by systemd."""
+    foreign_workers: tuple[Process, ...] = ()
+    """Workers whose master is gone (reparented)."""
+    taken: Fact[Holder] = ABSENT
+    """Who holds a TCP address it is set up for, and does not listen on itself; Absent: nobody, or it does listen."""
+    unwritable: Fact[Unwritable] = ABSENT
+    """Where its next start could not make its unix socket; Absent: it could, or makes none. Of units alone."""
+    preflight: Fact[str] = ABSENT
+    """The command of its unit with --check-config, as ExecReload= would spell it. It imports the app when it runs."""
+    reload_keeps_requests: Fact[bool] = ABSENT
+    """Whether a reload loses no request, by worker class and version. Absent: it does not run."""

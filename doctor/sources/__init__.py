@@ -1,0 +1,1 @@
+"""What one program says of itself: its files, its processes, its log."""
