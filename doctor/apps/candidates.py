@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from doctor.apps.identity import told_apart
-from doctor.apps.joining import Assigned, Candidate
+from doctor.apps.joining import Assigned, Candidate, Routes
 from doctor.apps.topology import PeerState
 from doctor.facts.address import Address
 from doctor.facts.value import Absent, Fact, Known, Place
@@ -69,13 +69,13 @@ def _candidate(
 ) -> Candidate:
     held = _held(gunicorns, unit, listeners)
     return Candidate(
-        name,
-        (unit,) if unit else (),
-        gunicorns,
-        tuple(listener.address for listener in held),
-        configured,
-        frozenset(listener.inode for listener in held),
-        name.rpartition("/")[2],
+        name=name,
+        units=(unit,) if unit else (),
+        gunicorns=gunicorns,
+        holds=tuple(listener.address for listener in held),
+        configured=configured,
+        inodes=frozenset(listener.inode for listener in held),
+        word=name.rpartition("/")[2],
     )
 
 
@@ -149,12 +149,13 @@ def _configured(g: Gunicorn, unit: Unit) -> Fact[tuple[Address, ...]]:
     return g.settings.bind
 
 
-def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> list[Candidate]:
-    """Units behind one upstream group (template instances, blue and green) are one app."""
+def merge_groups(found: Sequence[Candidate], routes: Routes) -> tuple[list[Candidate], Routes]:
+    """Units behind one upstream group (template instances, blue and green) are one app, with the routes of each."""
     merged: list[Candidate] = []
+    ways = dict(routes)
     at: dict[Place, int] = {}
     for candidate in found:
-        groups = {a.target.upstream.place for a in routes[candidate.name] if a.target.upstream.group and not _astray(a)}
+        groups = {a.target.upstream.place for a in ways[candidate.name] if a.target.upstream.group and not _astray(a)}
         index = min((at[group] for group in groups if group in at), default=len(merged))
         for group in groups:
             at.setdefault(group, index)
@@ -162,19 +163,23 @@ def merge_groups(found: list[Candidate], routes: dict[str, list[Assigned]]) -> l
         if partner is None or not candidate.units or not partner.units:
             merged.append(candidate)
             continue
-        joined = Candidate(
-            _free(_common_name(partner.units + candidate.units, partner.name), routes, partner, candidate),
-            partner.units + candidate.units,
-            partner.gunicorns + candidate.gunicorns,
-            partner.holds + candidate.holds,
-            _joined(partner.configured, candidate.configured),
-            partner.inodes | candidate.inodes,
-            _common_name(partner.units + candidate.units, partner.name),
-        )
-        merged[index] = joined
-        joined_routes = routes.pop(partner.name) + routes.pop(candidate.name)
-        routes[joined.name] = joined_routes
-    return merged
+        merged[index] = _together(partner, candidate, ways)
+        own = ways.pop(partner.name) + ways.pop(candidate.name)
+        ways[merged[index].name] = own
+    return merged, ways
+
+
+def _together(a: Candidate, b: Candidate, taken: Iterable[str]) -> Candidate:
+    word = _common_name(a.units + b.units, a.name)
+    return Candidate(
+        name=_free(word, taken, a, b),
+        units=a.units + b.units,
+        gunicorns=a.gunicorns + b.gunicorns,
+        holds=a.holds + b.holds,
+        configured=_joined(a.configured, b.configured),
+        inodes=a.inodes | b.inodes,
+        word=word,
+    )
 
 
 def _free(name: str, taken: Iterable[str], *parts: Candidate) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from doctor.apps.topology import PeerState
 from doctor.facts.address import Address
 from doctor.facts.edit import Edit
@@ -56,3 +59,7 @@ class Assigned:
     """The app is set up to listen there."""
     spared: bool = False
     """Another server of the same group is the app's own, and answers."""
+
+
+Routes: TypeAlias = Mapping[str, tuple[Assigned, ...]]
+"""By name of the candidate; each has an entry."""

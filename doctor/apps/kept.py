@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable, Iterable, Sequence
 
 from doctor.apps.joining import Assigned, Target
-from doctor.apps.routing import listener_at, targets, wants_an_answer
+from doctor.apps.targets import listener_at, targets, wants_an_answer
 from doctor.facts.address import Address, AddressKind, is_loopback, tcp
 from doctor.facts.coverage import NotJudged
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab import recording
 
-from doctor.apps import gather
+from doctor.apps import build, gather
 from doctor.facts.value import Known
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
@@ -25,8 +25,8 @@ _PLACES = (
 """The machine's own: units, nginx's configuration and logs, accounts, the kernel. No app's user writes there."""
 
 _ROOTS_OWN = {
-    "_nginx_log", "_route", "_since", "environment.compare", "gunicorn.pythonpath", "runtimedir.doomed",
-    "stalled.collect", "supervision.collect", "tuple",
+    "environment.compare", "gunicorn.pythonpath", "logfiles.error_log", "route", "runtimedir.doomed",
+    "supervision.collect",
 }  # fmt: skip
 """What is given the machine as root sees it: environment files, which systemd reads as root; nginx; processes."""
 
@@ -85,16 +85,13 @@ def test_root_reads_what_is_roots(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_new_fact_about_an_app_is_asked_for_on_its_behalf() -> None:
-    """In `_app` only these are given `host`; whatever else looks, is given what the app's user may see."""
-    tree = ast.parse(Path(gather.__file__).read_text())
-    own = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_app")
-    given = {
-        ast.unparse(call.func)
-        for call in ast.walk(own)
-        if isinstance(call, ast.Call) and any(_mentions_host(argument) for argument in call.args)
-    }
+    """The builder gives these the host; whatever else looks, is given what the app's user may see."""
+    tree = ast.parse(Path(build.__file__).read_text())
+    own = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "AppBuilder")
+    calls = [node for node in ast.walk(own) if isinstance(node, ast.Call)]
+    given = {ast.unparse(call.func) for call in calls if _THE_HOST & set(map(ast.unparse, call.args))}
     assert {name for name in given if not name.startswith("lending.")} == _ROOTS_OWN
 
 
-def _mentions_host(argument: ast.expr) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == "host" for node in ast.walk(argument))
+_THE_HOST = {"host", "self._host", "self._files", "world", "self._world"}
+"""As arguments: it, or what holds it."""
