@@ -108,10 +108,10 @@ class AppBuilder:
         pythonpath = gunicorn.pythonpath(self._files, self._unit)
         placed = self._world.repository or self._mine
         code = appcode.collect(placed, own, self._unit, directory, self._compared.expected, pythonpath)
-        repository = self._world.repository
-        if repository is None or not isinstance(self._unit, Known):
+        finder = self._world.finder
+        if finder is None or not isinstance(self._unit, Known):
             return code
-        wrong = misspelt(repository, self._unit.value, own)
+        wrong = misspelt(finder, self._unit.value, own)
         return replace(code, entry_problem=wrong) if wrong is not None else code
 
     @cached_property

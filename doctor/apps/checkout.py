@@ -12,7 +12,6 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from doctor.conclusions.appcode.built import made_by_a_build
@@ -41,7 +40,7 @@ def placed(host: Host, units: Sequence[Unit]) -> Repository | None:
     """The repository that finds its files under the paths of the machine; None for a machine."""
     if not isinstance(host, Repository) or not host.folders():
         return None
-    finder = _finder(host)
+    finder = Finder(host)
     places: dict[str, str | None] = {}
     for unit in units:
         for path, folder in finder.places(unit):
@@ -63,7 +62,7 @@ def relocated(value: T, where: Callable[[str], str]) -> T:
     return new if new != value else value
 
 
-def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | None:
+def misspelt(finder: Finder, unit: Unit, gunicorn: Gunicorn) -> Known[str] | None:
     """What is wrong with the module that Gunicorn is told to load: it is nowhere near, and one of nearly its name is.
 
     Or its package is there without it. Of a module that is merely not there nothing is said, for it may be made on the
@@ -75,25 +74,21 @@ def misspelt(host: Repository, unit: Unit, gunicorn: Gunicorn) -> Known[str] | N
     module, _, name = wsgi_app.value.partition(":")
     name = name.partition("(")[0].strip() or "application"
     directory = gunicorn.logical_directory.or_("")
-    package = _finder(host).without(module, directory, unit)
+    package = finder.without(module, directory, unit)
     if package:
         return Known(f"the repository has no {module} in {package}", (*wsgi_app.places, Place(path=package)))
-    path = _finder(host).nearest(module, directory, unit)
-    outline = host.outline(path) if path else None
+    path = finder.nearest(module, directory, unit)
+    outline = finder.host.outline(path) if path else None
     if not path or not isinstance(outline, Outline) or not binds(outline, (), name, posixpath.basename(path)[:-3]):
         return None
     return Known(f"the repository has no {module}; {path} defines {name}", (*wsgi_app.places, Place(path=path)))
 
 
-@lru_cache(maxsize=1)
-def _finder(host: Repository) -> _Finder:
-    """One for all units of a repository: there may be a thousand."""
-    return _Finder(host)
+class Finder:
+    """Files and folders of a repository by name. One serves all units: there may be a thousand."""
 
-
-class _Finder:
     def __init__(self, host: Repository) -> None:
-        self._host = host
+        self.host = host
         self._named: dict[tuple[DocumentKind, str], list[str]] = defaultdict(list)
         for document in (*host.documents(), *host.surroundings()):
             self._named[document.kind, posixpath.basename(document.path)].append(document.path)
@@ -101,7 +96,7 @@ class _Finder:
 
     def places(self, unit: Unit) -> Iterator[tuple[str, str | None]]:
         """Paths of the machine with the folder or file of the repository that lies there; None: nothing does."""
-        item = plan(self._host, unit)
+        item = plan(self.host, unit)
         if item.launch is None or item.launch.kind == "flask":
             return
         given = parse(item.launch.arguments, variables=item.launch.shell)
@@ -172,13 +167,13 @@ class _Finder:
             if not self._is_file(posixpath.join(package, "__init__.py")):
                 return ""
             if not self._holds(package, part):
-                return "" if made_by_a_build(self._host, (package, root or ""), part) else posixpath.normpath(package)
+                return "" if made_by_a_build(self.host, (package, root or ""), part) else posixpath.normpath(package)
         return ""
 
     def nearest(self, module: str, directory: str, unit: Unit) -> str:
         """The only file whose name is nearly that of a module that no folder has, "" where there is none."""
         folders = dict.fromkeys((*self._likely(directory, unit), *self._below()))
-        listed = {folder: names for folder in folders if isinstance(names := self._host.list(folder), tuple)}
+        listed = {folder: names for folder in folders if isinstance(names := self.host.list(folder), tuple)}
         stems = {name.removesuffix(".py") for names in listed.values() for name in names}
         if "." in module or len(module) < _LONG or module in stems:
             return ""
@@ -193,11 +188,11 @@ class _Finder:
         return self._is_file(f"{path}.py") or self._is_file(f"{path}/__init__.py")
 
     def _is_file(self, path: str) -> bool:
-        return isinstance(self._host.stat(path), Stat)
+        return isinstance(self.host.stat(path), Stat)
 
     def _likely(self, directory: str, unit: Unit) -> Iterator[str]:
         """Folders named like the end of the directory, those around the unit file, and the repository itself."""
-        roots = self._host.folders()
+        roots = self.host.folders()
         parts = directory.strip("/").split("/")[-_TAIL:]
         for root in roots:
             for count in range(len(parts), 0, -1):
@@ -214,10 +209,10 @@ class _Finder:
     def _below(self) -> Sequence[str]:
         if self._subfolders is None:
             found: list[str] = []
-            for root in self._host.folders():
-                names = self._host.list(root)
+            for root in self.host.folders():
+                names = self.host.list(root)
                 found += (
                     (posixpath.normpath(posixpath.join(root, n)) for n in names) if isinstance(names, tuple) else ()
                 )
-            self._subfolders = [path for path in found if not isinstance(self._host.list(path), Missing)]
+            self._subfolders = [path for path in found if not isinstance(self.host.list(path), Missing)]
         return self._subfolders

@@ -10,8 +10,8 @@ from functools import partial
 from doctor.apps import answers, kept, resting
 from doctor.apps.build import AppBuilder
 from doctor.apps.candidates import candidates, owned, unit_names
+from doctor.apps.checkout import Finder, relocated
 from doctor.apps.checkout import placed as in_place
-from doctor.apps.checkout import relocated
 from doctor.apps.join import beside, joined, machines_of, twins
 from doctor.apps.joining import Assigned, Candidate, Routes
 from doctor.apps.machines import Machines
@@ -66,7 +66,8 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     making = candidates(manager.units, gunicorns, sockets.listeners)
     found, routes, orphans = joined(apart, web, making, sockets, _addresses(elsewhere))
     since = _since(host, options)
-    world = World(host, repository, web, sockets, gunicorns, since, _prefixes(routes))
+    finder = Finder(repository) if repository is not None else None
+    world = World(host, repository, finder, web, sockets, gunicorns, since, _prefixes(routes))
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     builders = (AppBuilder(world, c, routes[c.name], beside(apart, manager.units, c)) for c in wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from doctor.apps.checkout import Finder
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Repository
@@ -19,6 +20,8 @@ class World:
     host: Host
     repository: Repository | None
     """Where the code of the apps is found, of a repository; None for a machine."""
+    finder: Finder | None
+    """Of that repository."""
     web: Nginx
     sockets: Sockets
     gunicorns: Sequence[Gunicorn]
