@@ -126,6 +126,11 @@ def computed(value: T, *places: Place) -> Known[T]:
     return Known(value, places, Origin.COMPUTED)
 
 
+def completed(cls: type[C], earlier: DataclassInstance, **more: object) -> C:
+    """The later stage of a thing that is built in two: what was known before, and `more`, which is all that is new."""
+    return cls(**{field.name: getattr(earlier, field.name) for field in fields(earlier)}, **more)
+
+
 def absent_all(cls: type[C]) -> C:
     """An instance whose every field is Absent: the source has nothing to look at (a dataclass of Facts alone)."""
     return cls(**{field.name: ABSENT for field in fields(cls)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import inf
 
 from doctor.facts.accounts import Accounts
@@ -11,11 +10,10 @@ from doctor.facts.address import Address, parse_listen_stream
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.execline import ExecLine, LineError, parse_shown, split_exec, split_shown, split_words
 from doctor.grammar.unitfile import Assignment, boolean, duration, expand, integer, is_template, mode, signal_name
-from doctor.sources.systemd.model import EnvironmentFileRef, ExecCommand, SocketUnit, Unit
+from doctor.sources.systemd.model import EnvironmentFileRef, ExecCommand, LoadedUnit, SocketUnit
 from doctor.sources.systemd.problems import find_problems, second_start
 from doctor.sources.systemd.reload import classify
 from doctor.sources.systemd.settings import Settings, place_of
-from doctor.sources.systemd.unread import unread_settings
 
 TYPES = ("simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle")
 RESTARTS = ("no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always")
@@ -100,8 +98,10 @@ def _plain_paths(text: str) -> tuple[str, ...]:
     return tuple(word.lstrip("-+") for word in _words(text))
 
 
-def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit, ...], version: int | None) -> Unit:
-    """One service unit with everything the rules may ask of it."""
+def build_unit(
+    settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit, ...], version: int | None
+) -> LoadedUnit:
+    """One service unit by itself."""
     shown = settings.shown
     exec_start = _commands(settings, "ExecStart")
     exec_reload = _commands(settings, "ExecReload")
@@ -126,7 +126,7 @@ def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit
         settings, "StartLimitInterval", "StartLimitIntervalSec", "StartLimitInterval"
     )
     burst, burst_section = _limit_section(settings, "StartLimitBurst", "StartLimitBurst")
-    unit = Unit(
+    return LoadedUnit(
         name=settings.name,
         load_state=shown.text("LoadState"),
         active_state=shown.text("ActiveState"),
@@ -204,7 +204,6 @@ def build_unit(settings: Settings, accounts: Accounts, sockets: tuple[SocketUnit
         unset_environment=_unset(settings),
         supplementary_groups=settings.sequence(("SupplementaryGroups",), _words),
     )
-    return replace(unit, unread=unread_settings(unit))
 
 
 def _types(version: int | None) -> tuple[str, ...]:

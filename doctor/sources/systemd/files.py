@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from doctor.facts.accounts import Accounts
-from doctor.facts.value import Fact, Known, Unknown, computed
+from doctor.facts.value import Fact, Known, Unknown, completed, computed
 from doctor.grammar.gaps import marked
 from doctor.grammar.unitfile import (
     SEARCH_PATH,
@@ -24,11 +24,13 @@ from doctor.hosts.base import Content, DocumentKind, Host, Machine, TextKind
 from doctor.sources.systemd import dropins
 from doctor.sources.systemd.build import build_socket, build_unit
 from doctor.sources.systemd.interest import OWN_FOLDERS, WEB_PROGRAM
-from doctor.sources.systemd.model import SocketUnit, Systemd, Unit
+from doctor.sources.systemd.model import LoadedUnit, SocketUnit, Systemd, Unit
 from doctor.sources.systemd.settings import Settings
 from doctor.sources.systemd.show import Shown
+from doctor.sources.systemd.unread import unread_settings
 from doctor.sources.systemd.version import systemd_version
 
+_BOOTS = Unknown("a repository does not tell what a machine starts when it boots")
 _STATIC = "a repository has no running service"
 _STARTER = re.compile(r"\.(?:target|timer|path|wants)(?:\.|$)")
 """Files beside a unit that may start it."""
@@ -58,7 +60,11 @@ def collect_repository(host: Host) -> Systemd:
         settings.append(_settings(name, merged, path, "systemd", _STATIC, ""))
     merged_of = {item.name if names.count(item.name) == 1 else "": item.merged for item in settings}
     units = [
-        replace(unit, load_state=_would_load(unit), missed_at_boot=_never_wanted(host, unit, merged_of.get(unit.name)))
+        _completed(
+            replace(unit, load_state=_would_load(unit)),
+            _never_wanted(host, unit, merged_of.get(unit.name)) or _BOOTS,
+            _BOOTS,
+        )
         for unit in _units(settings, accounts, None)
     ]
     return Systemd(available=Unknown(_STATIC), version=Unknown(_STATIC), units=_told_apart(units))
@@ -76,7 +82,7 @@ def _told_apart(units: list[Unit]) -> tuple[Unit, ...]:
     return tuple(named)
 
 
-def _would_load(unit: Unit) -> Fact[str]:
+def _would_load(unit: LoadedUnit) -> Fact[str]:
     """What systemd would say of the files: bad-setting where it refuses one of their lines."""
     fatal = next((problem for problem in unit.problems if isinstance(problem, Known) and problem.value.fatal), None)
     if fatal is not None:
@@ -84,20 +90,20 @@ def _would_load(unit: Unit) -> Fact[str]:
     return computed("loaded", *unit.fragment.places)
 
 
-def _never_wanted(host: Host, unit: Unit, merged: Merged | None) -> Fact[str]:
+def _never_wanted(host: Host, unit: LoadedUnit, merged: Merged | None) -> Known[str] | None:
     """Known where no boot can ever start it: it cannot be enabled, and no other file of the repository starts it."""
     if merged is None or unit.triggered_by or unit.template or not isinstance(unit.fragment, Known):
-        return unit.missed_at_boot
+        return None
     bound = any(merged.values("Unit", key) for key in ("PartOf", "BindsTo"))
     installed = any(item.section == "Install" for file in merged.files for item in file.assignments)
     beside = host.list(unit.fragment.value.rpartition("/")[0] or ".")
     others = beside if isinstance(beside, tuple) else ()
     if bound or installed or any(_STARTER.search(name) for name in others):
-        return unit.missed_at_boot
+        return None
     for document in host.documents():
         answer = host.read(document.path) if document.kind is DocumentKind.SCRIPT else None
         if isinstance(answer, Content) and "wants" in answer.text:
-            return unit.missed_at_boot
+            return None
     return computed("its file has no [Install] section, and nothing here wants it", *unit.fragment.places)
 
 
@@ -149,7 +155,10 @@ def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], reason
     return Systemd(
         available=available,
         version=version or Unknown("the library of systemd was not found"),
-        units=_units(settings, Accounts(host), version.value if version else None),
+        units=tuple(
+            _completed(unit, Unknown(reason), Unknown(reason))
+            for unit in _units(settings, Accounts(host), version.value if version else None)
+        ),
     )
 
 
@@ -188,12 +197,25 @@ def _settings(
     )
 
 
-def _units(settings: list[Settings], accounts: Accounts, version: int | None) -> tuple[Unit, ...]:
+def _units(settings: list[Settings], accounts: Accounts, version: int | None) -> tuple[LoadedUnit, ...]:
     sockets = [(item, build_socket(item)) for item in settings if item.section == "Socket"]
     return tuple(
         build_unit(item, accounts, _sockets_of(item, sockets), version)
         for item in settings
         if item.section == "Service" and _is_web(item)
+    )
+
+
+def _completed(unit: LoadedUnit, missed: Fact[str], unknown: Unknown) -> Unit:
+    """What files alone tell. `unknown`: why they do not tell the rest."""
+    return completed(
+        Unit,
+        unit,
+        unread=unread_settings(unit),
+        missed_at_boot=missed,
+        enabling_starts_it=unknown,
+        hindrance=unknown,
+        set_after_ours=(),
     )
 
 

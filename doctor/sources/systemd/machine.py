@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from doctor.facts.accounts import Accounts
-from doctor.facts.value import Known, Place, Unknown
+from doctor.facts.value import Fact, Known, Place, Unknown, completed
 from doctor.grammar.unitfile import (
     Merged,
     UnitFile,
@@ -27,10 +26,11 @@ from doctor.sources.systemd.interest import (
     is_of_interest,
     is_still_of_interest,
 )
-from doctor.sources.systemd.model import SocketUnit, Systemd
+from doctor.sources.systemd.model import LoadedUnit, SocketUnit, Systemd, Unit
 from doctor.sources.systemd.needs import hindrance, states
 from doctor.sources.systemd.settings import Settings
 from doctor.sources.systemd.show import Properties, Shown, parse_show, paths_of
+from doctor.sources.systemd.unread import unread_settings
 from doctor.sources.systemd.version import systemd_version
 
 _AT_ONCE = 300
@@ -72,22 +72,36 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
     built = {name: build_socket(settings[name]) for name in sockets}
     boot = Boot(host, shown)
     listed = states(answer.stdout)
-    units = tuple(
-        replace(
-            build_unit(settings[name], accounts, _triggering(shown[name], built), version.value if version else None),
-            missed_at_boot=boot.missed(settings[name]),
-            enabling_starts_it=enabling_starts_it(settings[name]),
-            set_after_ours=set_after_ours(settings[name].merged, "Service"),
-        )
+    loaded = (
+        build_unit(settings[name], accounts, _triggering(shown[name], built), version.value if version else None)
         for name in services
         if is_still_of_interest(name, shown[name], settings[name].merged)
+    )
+    units = tuple(
+        _completed(
+            unit,
+            settings[unit.name],
+            boot,
+            hindrance(unit, settings[unit.name], listed, command.text),
+        )
+        for unit in loaded
     )
     return Systemd(
         available=Known(True, (Place(command=command.text),)),
         version=version or Unknown("the library of systemd was not found"),
-        units=tuple(
-            replace(unit, hindrance=hindrance(unit, settings[unit.name], listed, command.text)) for unit in units
-        ),
+        units=units,
+    )
+
+
+def _completed(unit: LoadedUnit, settings: Settings, boot: Boot, blocker: Fact[str]) -> Unit:
+    return completed(
+        Unit,
+        unit,
+        unread=unread_settings(unit),
+        missed_at_boot=boot.missed(settings),
+        enabling_starts_it=enabling_starts_it(settings),
+        hindrance=blocker,
+        set_after_ours=set_after_ours(settings.merged, "Service"),
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from doctor.facts.address import Address
-from doctor.facts.value import ABSENT, Fact, Unknown
+from doctor.facts.value import Fact
 from doctor.frozen import frozen
-
-_NOT_ASKED = Unknown("a repository does not tell what a machine starts when it boots")
 
 
 @frozen
@@ -45,14 +43,14 @@ class SocketUnit:
     user: Fact[str]
     group: Fact[str]
     unit_file_state: Fact[str]
-    load_state: Fact[str] = ABSENT
-    fragment: Fact[str] = ABSENT
-    need_daemon_reload: Fact[bool] = ABSENT
+    load_state: Fact[str]
+    fragment: Fact[str]
+    need_daemon_reload: Fact[bool]
 
 
 @frozen
-class Unit:
-    """One service unit with effective values. Durations in seconds; `inf` for infinity."""
+class LoadedUnit:
+    """One service unit with the values in force, by itself. Durations in seconds; `inf` for infinity."""
 
     name: str
     load_state: Fact[str]
@@ -126,26 +124,32 @@ class Unit:
     (USR2), custom; no-effect: nothing, for certain; fails: the signal is sent to no process at all."""
     reload_preflight: Fact[bool]
     """An earlier ExecReload line can refuse (gunicorn --check-config, a test command)."""
-    template: bool = False
+    template: bool
     """A template (shop@.service) seen only as a file, not as an instance."""
-    second_command: Fact[str] = ABSENT
+    second_command: Fact[str]
     """A further ExecStart= of a service that may have only one, with its line: systemd refuses the unit."""
-    pass_environment: Fact[tuple[str, ...]] = ABSENT
+    pass_environment: Fact[tuple[str, ...]]
     """Names taken over from the manager's own environment, where it has them."""
-    unset_environment: Fact[tuple[str, ...]] = ABSENT
+    unset_environment: Fact[tuple[str, ...]]
     """UnsetEnvironment=: names, or NAME=value pairs, taken out of all the others."""
-    supplementary_groups: Fact[tuple[str, ...]] = ABSENT
-    unread: Fact[tuple[str, ...]] = ABSENT
+    supplementary_groups: Fact[tuple[str, ...]]
+
+
+@frozen
+class Unit(LoadedUnit):
+    """One service unit, with what only the other units and the files on disk tell of it."""
+
+    unread: Fact[tuple[str, ...]]
     """Settings that shape the process and that the files say otherwise than the manager knows them: without a
     daemon-reload the next start is the old one. Absent: none, or the manager has read its files."""
-    missed_at_boot: Fact[str] = _NOT_ASKED
+    missed_at_boot: Fact[str]
     """Why no boot starts it, by itself or through another unit: "it is disabled"; Absent: one does."""
-    enabling_starts_it: Fact[bool] = _NOT_ASKED
+    enabling_starts_it: Fact[bool]
     """`systemctl enable` of it alone makes every boot start it."""
-    hindrance: Fact[str] = ABSENT
+    hindrance: Fact[str]
     """Why systemd would not start it: a line that it refuses, or "Requires= of shop.service names db.service, which has
     failed"."""
-    set_after_ours: tuple[str, ...] = ()
+    set_after_ours: tuple[str, ...]
     """Keys of [Service] in drop-ins that are applied after the one a fix would write."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Place
 from doctor.grammar.unitfile import expand
-from doctor.sources.systemd.model import Unit
+from doctor.sources.systemd.model import LoadedUnit
 from doctor.sources.systemd.settings import Settings, place_of
 
 _KEYS = ("Requires", "Requisite", "BindsTo")
@@ -24,7 +24,7 @@ def states(listing: str) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in rows if len(row) > 3}
 
 
-def _refusal(unit: Unit) -> Fact[str]:
+def _refusal(unit: LoadedUnit) -> Fact[str]:
     """The line for which systemd does not load a unit at all; Absent where it does."""
     if unit.load_state != Known("bad-setting", unit.load_state.places):
         return ABSENT
@@ -34,7 +34,7 @@ def _refusal(unit: Unit) -> Fact[str]:
     return Known(fatal.value.message, (*fatal.places, *unit.load_state.places), Origin.COMPUTED)
 
 
-def hindrance(unit: Unit, settings: Settings, known: States, command: str) -> Fact[str]:
+def hindrance(unit: LoadedUnit, settings: Settings, known: States, command: str) -> Fact[str]:
     """Why systemd would not start the unit: a line it refuses, or a service or socket it requires. Absent for none.
 
     Requires= starts a stopped unit, so that only one that cannot start stands in the way; Requisite= does not.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
-from doctor.sources.systemd.model import Unit
+from doctor.sources.systemd.model import LoadedUnit
 
 _SHAPING = {
     "exec_start": "ExecStart", "exec_start_pre": "ExecStartPre", "exec_reload": "ExecReload", "user": "User",
@@ -16,7 +16,7 @@ _UNSET_AT_FIRST = frozenset(("user", "group", "working_directory", "root_directo
 """No other file and no other setting gives these a value: where no line of the unit does, a line was taken out."""
 
 
-def unread_settings(unit: Unit) -> Fact[tuple[str, ...]]:
+def unread_settings(unit: LoadedUnit) -> Fact[tuple[str, ...]]:
     """`Unit.unread` of a unit whose other facts are there."""
     if not isinstance(unit.need_daemon_reload, Known):
         return unit.need_daemon_reload if isinstance(unit.need_daemon_reload, Unknown) else ABSENT
