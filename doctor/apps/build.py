@@ -77,6 +77,7 @@ class AppBuilder:
             nginx_log=nginx_log,
             limits=limits.collect([(a.target.server, a.target.location) for a in self._assigned], nginx_log),
             unread_config=reread.collect(self._mine, own),
+            resting=False,
             doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, self._neighbours),
         )
 

@@ -74,7 +74,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     building = [Later(builder.build, now=at_once) for builder in builders]
     apps, broken = _built(wanted, building)
     if not options.app:
-        nobody = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT) for t in orphans]
+        nobody = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT, ABSENT) for t in orphans]
         apps.extend(apps_of_nobody(world, (nobody, [each.assigned for each in elsewhere]), routes))
     machine = host.machine()
     return Facts(
@@ -142,7 +142,7 @@ def _built(wanted: Sequence[Candidate], building: Sequence[Later[App]]) -> tuple
 def _with_start_failure(host: Host, web: Nginx) -> Nginx:
     """The journal of nginx is asked for where its unit has failed, and nowhere else."""
     if isinstance(web.master, Known) or not isinstance(web.unit_failed, Known) or not isinstance(web.unit, Known):
-        return web
+        return replace(web, start_failure=ABSENT)
     free = isinstance(web.listen_conflict, Absent)
     return replace(web, start_failure=logs.start_failure(host, web.unit.value, ports_free=free))
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from doctor.apps.topology import PeerState
 from doctor.facts.address import Address
 from doctor.facts.edit import Edit
-from doctor.facts.value import ABSENT, Fact, Known
+from doctor.facts.value import Fact, Known
 from doctor.frozen import frozen
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.nginx.model import Location, Peer, Server, Upstream
@@ -55,7 +55,7 @@ class Assigned:
     state: Fact[PeerState]
     answered_by: Fact[str]
     correction: Fact[Edit]
-    configured: Fact[bool] = ABSENT
+    configured: Fact[bool]
     """The app is set up to listen there."""
     spared: bool = False
     """Another server of the same group is the app's own, and answers."""

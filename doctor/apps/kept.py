@@ -47,7 +47,7 @@ class Kept:
     def assigned(self) -> Assigned:
         """The way of its requests: that is known, and nothing behind it."""
         unknown = Unknown(f"{self.keeper.name} listens there: {self.keeper.reason}", (self.target.peer.place,))
-        return Assigned(self.target, unknown, computed(self.keeper.name), ABSENT)
+        return Assigned(self.target, unknown, computed(self.keeper.name), ABSENT, ABSENT)
 
 
 def kept(host: Host, web: Nginx, listeners: Fact[tuple[Listener, ...]]) -> tuple[Kept, ...]:

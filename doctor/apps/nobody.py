@@ -62,10 +62,13 @@ def _app(world: World, assigned: Sequence[Assigned], name: str) -> App:
         mixed_releases=ABSENT,
         release=absent_all(release.Release),
         code=absent_all(appcode.AppCode),
-        environment=environment.Environment((), ABSENT, ABSENT, ABSENT, ABSENT, ABSENT),
+        environment=environment.NOTHING,
         static=(),
         log=absent_all(UnitLog),
         nginx_log=nginx_log,
+        unread_config=ABSENT,
+        resting=False,
+        doomed_socket=ABSENT,
         limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
     )
 

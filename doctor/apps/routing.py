@@ -134,7 +134,10 @@ def _named_after(strange: Strange, routes: Routes, context: Context) -> list[Giv
         return []
     stranger = computed(PeerState.STRANGER, target.peer.place)
     return [
-        Given(candidate.name, Assigned(target, stranger, described(strange.listener), correction(target, candidate)))
+        Given(
+            candidate.name,
+            Assigned(target, stranger, described(strange.listener), correction(target, candidate), ABSENT),
+        )
     ]
 
 
@@ -191,7 +194,7 @@ def _left_over(unsettled: Sequence[Unsettled], routes: Routes, context: Context)
         candidate = candidate or _only_best(target, unrouted) or (only if target.peer.place in near else None)
         if candidate is None or (is_remote(target.peer) and affinity(target, candidate) < _ITS_NAME):
             continue
-        given.append(Given(candidate.name, Assigned(target, each.state, each.state, ABSENT)))
+        given.append(Given(candidate.name, Assigned(target, each.state, each.state, ABSENT, ABSENT)))
     return given
 
 

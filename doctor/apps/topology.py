@@ -17,7 +17,7 @@ from doctor.conclusions.static import StaticPath
 from doctor.facts.address import Address
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.edit import Edit
-from doctor.facts.value import ABSENT, Fact
+from doctor.facts.value import Fact
 from doctor.frozen import frozen
 from doctor.hosts.base import Machine, TargetKind
 from doctor.servers.gunicorn import Gunicorn
@@ -73,15 +73,15 @@ class Route:
     """Of a unix peer; Absent for TCP."""
     correction: Fact[Edit]
     """The line of the nginx file that would lead to this app; Absent unless there is exactly one candidate."""
-    configured: Fact[bool] = ABSENT
+    configured: Fact[bool]
     """The app is set up to listen there, whether it does or not."""
-    unanswered: Fact[tuple[Address, ...]] = ABSENT
+    unanswered: Fact[tuple[Address, ...]]
     """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
-    literal: Fact[Edit] = ABSENT
+    literal: Fact[Edit]
     """The line with the one address of that name at which it does."""
-    spared: bool = False
+    spared: bool
     """Another server of the same upstream group is this app's, and answers."""
-    rests: Fact[bool] = ABSENT
+    rests: Fact[bool]
     """Nobody need listen there: nginx asks it as a last resort (`backup`), or the unit for it is not enabled."""
 
 
@@ -122,11 +122,11 @@ class App:
     log: UnitLog
     nginx_log: NginxLog
     limits: Limits
-    unread_config: Fact[UnreadConfig] = ABSENT
+    unread_config: Fact[UnreadConfig]
     """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
-    resting: bool = False
+    resting: bool
     """Stopped and kept for later: nobody asks it, nothing starts it, and other apps do the work. No rule judges it."""
-    doomed_socket: Fact[DoomedSocket] = ABSENT
+    doomed_socket: Fact[DoomedSocket]
     """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
 
 
@@ -154,15 +154,15 @@ class Facts:
     """Gunicorns that belong to no unit."""
     unreadable: tuple[Fact[str], ...]
     """Files that could not be parsed, each with place and reason."""
-    templates: tuple[str, ...] = ()
+    templates: tuple[str, ...]
     """Files of a repository that need rendering before anybody could judge them."""
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[Broken, ...]
     """Apps that are missing among `apps`."""
-    not_judged: tuple[NotJudged, ...] = ()
+    not_judged: tuple[NotJudged, ...]
     """What was recognised and cannot be judged, in order of path; the templates among it."""
-    access: tuple[AccessLog, ...] = ()
+    access: tuple[AccessLog, ...]
     """Of access logs that have requests to these apps alone, and that could be read."""
-    managers: tuple[str, ...] = ()
+    managers: tuple[str, ...]
     """What else than systemd may start an app here, looked for where nginx asks at an address of nobody's."""
-    assumed: tuple[Assumption, ...] = ()
+    assumed: tuple[Assumption, ...]
     """What was taken for granted, each once."""

@@ -181,6 +181,7 @@ def mixed(host: MemoryHost, *members: Gunicorn, backup: str = "", groups: bool =
             Known(PeerState.OURS),
             Known(by_address[peer.address.value]),
             Absent(),
+            Absent(),
         )
         for server, location in routes(look(machine(site)))
         if isinstance(location.upstream, Known)

@@ -37,6 +37,7 @@ def site(name: str, *addresses: Address | str, group: str = "", backup: Address 
             down=False,
             place=Place(path=place.path, line=2, text=f"server {a};"),
             local=True,
+            addresses=Absent(),
         )
         for a in addresses
     )

@@ -7,6 +7,6 @@ changes nothing of it.
 
 from doctor.conclusions.environment.collect import collect
 from doctor.conclusions.environment.compare import compare
-from doctor.conclusions.environment.model import Environment
+from doctor.conclusions.environment.model import NOTHING, Environment
 
-__all__ = ["Environment", "collect", "compare"]
+__all__ = ["NOTHING", "Environment", "collect", "compare"]

@@ -43,11 +43,15 @@ class Environment:
     missing_required: Fact[tuple[str, ...]]
     """Variables the code requires that the next start would not have; Absent when none. Unlike the same of the code,
     Unknown behind a launcher that may set any."""
-    unloadable: Fact[str] = ABSENT
+    unloadable: Fact[str]
     """Path of the first file that is not optional and is missing, or no file at all: systemd refuses to start."""
-    hidden: Fact[str] = ABSENT
+    hidden: Fact[str]
     """Path of the first optional file (EnvironmentFile=-…) that is missing: systemd starts without a word."""
-    lost: Fact[tuple[str, ...]] = ABSENT
+    lost: Fact[tuple[str, ...]]
     """Names that lines of the files mean to set and do not, and that nothing else sets; Absent when none."""
-    misread: Fact[tuple[str, ...]] = ABSENT
+    misread: Fact[tuple[str, ...]]
     """What systemd reads differently from what was meant, a phrase for each such line; Absent when none."""
+
+
+NOTHING = Environment((), *[ABSENT] * 8)
+"""Of an app without a process or a unit."""

@@ -25,6 +25,7 @@ from doctor.sources.sockets.kernel import SocketTable
 from doctor.sources.systemd import Unit
 
 _MAIN = "/etc/nginx/nginx.conf"
+_NOT_ASKED = Unknown("the journal of nginx was not asked")
 _REPOSITORY = "a repository has no running nginx"
 _KEEPALIVE_BY_DEFAULT = (1, 29, 7)
 """Since this version upstreams are spoken to in HTTP/1.1 and 32 idle connections are kept (nginx CHANGES)."""
@@ -83,6 +84,7 @@ def collect(host: Host, unit: Fact[Unit], table: Fact[SocketTable]) -> Nginx:
         unit_failed=unit_failed(unit),
         listen_conflict=listen_conflict(host, processes.master, servers, table),
         refusal=_refusal(host, errors),
+        start_failure=_NOT_ASKED,
     )
 
 
@@ -114,6 +116,8 @@ def _repository(host: Host) -> Nginx:
         unit_failed=unknown,
         listen_conflict=unknown,
         refusal=_refusal(host, errors, check.unseen_certificate(model.servers)),
+        unit=ABSENT,
+        start_failure=unknown,
     )
 
 
@@ -150,6 +154,8 @@ def _without_files(processes: Running, binary: Build, unit: Fact[Unit], main: st
         unit=unit,
         unit_failed=unit_failed(unit),
         listen_conflict=ABSENT,
+        refusal=absent,
+        start_failure=_NOT_ASKED,
     )
 
 

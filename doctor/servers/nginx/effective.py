@@ -15,6 +15,7 @@ from doctor.servers.nginx.upstream import PASSES, Names, resolve
 _MODULES = {"http": "proxy", "https": "proxy", "grpcs": "grpc", "suwsgi": "uwsgi"}
 """Prefix of the directives of a scheme, where it is not the scheme itself."""
 
+_ALONE = Unknown("the other server blocks were not compared yet")
 _MINUTE = default(60.0, "default of nginx, 60 s")
 _BUFFER = default(4096, "default of nginx, one page of memory")
 _BUFFERING = default(True, "default of nginx, on")
@@ -64,7 +65,8 @@ def build_server(scope: Scope, names: Names, defaults: Defaults, node: Node | No
         access_log=log_path(scope, "access_log", defaults.access_log, defaults.prefix),
         error_log=log_path(scope, "error_log", defaults.error_log, defaults.prefix),
         included_by=node.chain if node is not None else (),
-        shadowed=ABSENT,
+        shadowed=_ALONE,
+        unasked=False,
     )
 
 

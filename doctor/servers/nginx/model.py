@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.facts.address import Address
-from doctor.facts.value import ABSENT, Fact, Place
+from doctor.facts.value import Fact, Place
 from doctor.frozen import frozen
 from doctor.sources.process import Process
 from doctor.sources.systemd import Unit
@@ -51,7 +51,7 @@ class Peer:
     place: Place
     local: bool
     """A unix socket, an address of this machine, or a name that /etc/hosts maps to one."""
-    addresses: Fact[tuple[Address, ...]] = ABSENT
+    addresses: Fact[tuple[Address, ...]]
     """What its name stands for by /etc/hosts, each a peer of its own to nginx; Absent for what is no name."""
     chosen: bool = False
     """A variable leads some requests here, and by default leads them elsewhere."""
@@ -103,9 +103,11 @@ class Location:
     cache_control: Fact[str]
     proxy_cache: Fact[str]
     proxy_cache_valid: Fact[float]
-    internal: bool = False
-    returns: Fact[str] = ABSENT
+    internal: bool
+    returns: Fact[str]
     """The arguments of its `return`."""
+    turned_away: Fact[str]
+    """What answers every request in the place of `upstream`: "return 503", "deny all"."""
     via: str = ""
     """The named location ("@app") that its try_files or error_page hands requests to: `upstream` and the values of the
     proxy module are those in force there."""
@@ -113,8 +115,6 @@ class Location:
     """Index in `Server.locations` of the location it is nested in, -1 at the top."""
     conditional: bool = False
     """An `if` or `limit_except` block with a target of its own: no URL selects it, its parent's requests go there."""
-    turned_away: Fact[str] = ABSENT
-    """What answers every request in the place of `upstream`: "return 503", "deny all"."""
 
 
 @frozen
@@ -142,7 +142,7 @@ class Server:
     included_by: tuple[Place, ...]
     shadowed: Fact[Shadow]
     """Absent: it answers for each of its names, but for those that another block only redirects."""
-    unasked: bool = False
+    unasked: bool
     """Other blocks answer for every name and address of it: no request reaches it."""
 
 
@@ -158,17 +158,17 @@ class SiteFile:
     state: str
     twin: str
     """What it is a link to, a copy or a leftover of; "" without one."""
-    twin_newer: bool = False
+    twin_newer: bool
     """The twin was written after it."""
-    targets: tuple[Address, ...] = ()
+    targets: tuple[Address, ...]
     """Of a site that is not enabled: where it would send requests."""
-    shadowed: Fact[Shadow] = ABSENT
+    shadowed: Fact[Shadow]
     """Of the first of its servers that proxies and is shadowed."""
-    shadow_newer: bool = False
+    shadow_newer: bool
     """The file that answers in its stead was written after it."""
-    refused: Fact[str] = ABSENT
+    refused: Fact[str]
     """Why `nginx -t` fails because of this file."""
-    linkable: bool = False
+    linkable: bool
     """Not enabled, and a link of its name in sites-enabled would be: nginx includes that name, and nothing has it."""
 
 
@@ -198,9 +198,9 @@ class Nginx:
     """Why the nginx unit failed, from its state; Absent when it did not."""
     listen_conflict: Fact[str]
     """Another process that holds a port nginx wants."""
-    unit: Fact[Unit] = ABSENT
+    unit: Fact[Unit]
     """nginx.service; Absent without one, and in a repository."""
-    refusal: Fact[str] = ABSENT
+    refusal: Fact[str]
     """The first thing for which `nginx -t` would fail, in nginx's words, at its line."""
-    start_failure: Fact[str] = ABSENT
+    start_failure: Fact[str]
     """What its last start failed of, in nginx's words; Absent: it runs, was stopped, was killed, or that is gone."""

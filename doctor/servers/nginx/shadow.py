@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from doctor.facts.address import Address
-from doctor.facts.value import Fact, Known, Origin, Place
+from doctor.facts.value import ABSENT, Fact, Known, Origin, Place
 from doctor.servers.nginx.model import Listen, Server, Shadow
 from doctor.servers.nginx.select import default_server, groups, named
 
@@ -76,7 +76,7 @@ def _shadow(server: Server, lost: Sequence[tuple[str, Listen, Server]]) -> Fact[
             shadow = Shadow(what, listen.address, winner.place.path, winner.place.line, same)
             place = Place(path=server.place.path, line=listen.place.line, text=listen.place.text)
             return Known(shadow, (place, winner.place), Origin.COMPUTED)
-    return server.shadowed
+    return ABSENT
 
 
 def _redirects(server: Server) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from doctor.facts.access import physical
 from doctor.facts.address import Address, parse_upstream
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, computed
+from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind
 from doctor.servers.nginx.include import Configuration
 from doctor.servers.nginx.model import ConfigError, Server, Shadow, SiteFile
@@ -35,6 +35,15 @@ def original_of(name: str) -> str:
     return ""
 
 
+@frozen
+class _Site:
+    """A file as it lies there; the words of `SiteFile`."""
+
+    path: str
+    state: str
+    twin: str
+
+
 def collect(
     host: Host, prefix: str, configuration: Configuration, servers: Sequence[Server], errors: Sequence[ConfigError]
 ) -> tuple[SiteFile, ...]:
@@ -54,12 +63,22 @@ def collect(
         if proxies and isinstance(server.shadowed, Known):
             shadowed.setdefault(server.place.path, server.shadowed)
     paths = {site.path for site in sites}
-    sites.extend(SiteFile(path, "enabled", "") for path in shadowed if path not in paths)
+    sites.extend(_Site(path, "enabled", "") for path in shadowed if path not in paths)
     enabled, patterns = posixpath.join(prefix, "sites-enabled"), configuration.patterns
     return tuple(
-        replace(site, targets=_targets(host, site.path), linkable=_linkable(host, enabled, site.path, patterns))
+        SiteFile(
+            site.path,
+            site.state,
+            site.twin,
+            twin_newer=False,
+            targets=_targets(host, site.path),
+            shadowed=ABSENT,
+            shadow_newer=False,
+            refused=ABSENT,
+            linkable=_linkable(host, enabled, site.path, patterns),
+        )
         if site.state == "not-enabled"
-        else _judged(host, site, shadowed.get(site.path, ABSENT), errors)
+        else _in_context(host, site, shadowed.get(site.path, ABSENT), errors)
         for site in sites
     )
 
@@ -74,15 +93,19 @@ def _linkable(host: Host, enabled: str, path: str, patterns: Collection[str]) ->
     return included and isinstance(host.stat(link), Missing)
 
 
-def _judged(host: Host, site: SiteFile, shadowed: Fact[Shadow], errors: Sequence[ConfigError]) -> SiteFile:
+def _in_context(host: Host, site: _Site, shadowed: Fact[Shadow], errors: Sequence[ConfigError]) -> SiteFile:
     """With what the rest of the configuration means for it."""
     refused = next((e for e in errors if e.fatal and (e.path == site.path or f'"{site.path}"' in e.message)), None)
-    return replace(
-        site,
+    return SiteFile(
+        site.path,
+        site.state,
+        site.twin,
         twin_newer=bool(site.twin) and _written(host, site.twin) > _written(host, site.path),
         shadowed=shadowed,
         shadow_newer=isinstance(shadowed, Known) and _written(host, shadowed.value.path) > _written(host, site.path),
         refused=computed(refused.message, Place(path=refused.path, line=refused.line)) if refused else ABSENT,
+        targets=(),
+        linkable=False,
     )
 
 
@@ -118,9 +141,9 @@ def _targets(host: Host, path: str) -> tuple[Address, ...]:
     return tuple(found)
 
 
-def _by_state(host: Host, prefix: str, loaded: Collection[str]) -> list[SiteFile]:
+def _by_state(host: Host, prefix: str, loaded: Collection[str]) -> list[_Site]:
     available, enabled = posixpath.join(prefix, "sites-available"), posixpath.join(prefix, "sites-enabled")
-    sites: list[SiteFile] = []
+    sites: list[_Site] = []
     used: set[str] = set()
     for name in _names(host, enabled):
         site = _enabled(host, posixpath.join(enabled, name), posixpath.join(available, name), loaded)
@@ -131,11 +154,9 @@ def _by_state(host: Host, prefix: str, loaded: Collection[str]) -> list[SiteFile
         path = posixpath.join(available, name)
         stat = host.stat(path)
         if path not in used and isinstance(stat, Stat) and stat.type is FileType.FILE and not original_of(name):
-            sites.append(SiteFile(path, "not-enabled", ""))
+            sites.append(_Site(path, "not-enabled", ""))
     seen = {site.path for site in sites}
-    sites.extend(
-        SiteFile(path, "backup", _original(path, loaded)) for path in loaded if path not in seen and _left(path)
-    )
+    sites.extend(_Site(path, "backup", _original(path, loaded)) for path in loaded if path not in seen and _left(path))
     return sites
 
 
@@ -156,24 +177,24 @@ def _original(path: str, loaded: Collection[str]) -> str:
     return next((p for p in (base, base + ".conf", base.removesuffix(".conf")) if p in loaded), "")
 
 
-def _enabled(host: Host, path: str, twin: str, loaded: Collection[str]) -> SiteFile | None:
+def _enabled(host: Host, path: str, twin: str, loaded: Collection[str]) -> _Site | None:
     stat = host.stat(path)
     if not isinstance(stat, Stat):
         return None
     if stat.type is FileType.LINK:
         target = physical(host, path)
         if isinstance(target, Absent):
-            return SiteFile(path, "dangling", posixpath.normpath(posixpath.join(posixpath.dirname(path), stat.target)))
+            return _Site(path, "dangling", posixpath.normpath(posixpath.join(posixpath.dirname(path), stat.target)))
         state = "backup" if _left(path) and path in loaded else "enabled"
-        return SiteFile(path, state, target.or_(""))
+        return _Site(path, state, target.or_(""))
     if stat.type is not FileType.FILE:
         return None
     if _left(path) and path in loaded:
-        return SiteFile(path, "backup", _original(path, loaded))
+        return _Site(path, "backup", _original(path, loaded))
     other = host.stat(twin)
     if not isinstance(other, Stat) or other.type is not FileType.FILE or other.inode == stat.inode:
-        return SiteFile(path, "enabled", "")
+        return _Site(path, "enabled", "")
     mine, theirs = host.read(path, TextKind.NGINX), host.read(twin, TextKind.NGINX)
     if not isinstance(mine, Content) or not isinstance(theirs, Content):
-        return SiteFile(path, "enabled", "")
-    return SiteFile(path, "copy" if mine.text == theirs.text else "diverged-copy", twin)
+        return _Site(path, "enabled", "")
+    return _Site(path, "copy" if mine.text == theirs.text else "diverged-copy", twin)

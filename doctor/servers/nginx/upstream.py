@@ -176,7 +176,7 @@ def _one_of(node: Node, written: str, start: int, names: Names) -> Fact[Upstream
 def _resolved(node: Node, written: str, expanded: str, names: Names) -> Fact[Upstream]:
     place = node.place
     if expanded.startswith("$") or ("$" in expanded and "://" not in expanded and node.name == "proxy_pass"):
-        peer = Peer(_chosen(expanded, place), expanded, False, False, place, False)
+        peer = Peer(_chosen(expanded, place), expanded, False, False, place, False, ABSENT)
         return Known(Upstream(written, False, PASSES[node.name], "", (peer,), place, ABSENT), (place,), Origin.EXPLICIT)
     target = split_target(node.name, expanded)
     if target is None:
@@ -212,13 +212,13 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
     flags = node.args[1:] if node.name == "server" else ()
     backup, down = "backup" in flags, "down" in flags
     if "$" in written:
-        return Peer(_chosen(written, place), written, backup, down, place, written[:5].lower() == "unix:")
+        return Peer(_chosen(written, place), written, backup, down, place, written[:5].lower() == "unix:", ABSENT)
     try:
         address = parse_upstream(written, _PORTS.get(scheme, 80))
     except ValueError as error:
-        return Peer(Unknown(str(error), (place,)), written, backup, down, place, False)
+        return Peer(Unknown(str(error), (place,)), written, backup, down, place, False, ABSENT)
     if address.kind is not AddressKind.TCP:
-        return Peer(Known(address, (place,), Origin.EXPLICIT), "", backup, down, place, True)
+        return Peer(Known(address, (place,), Origin.EXPLICIT), "", backup, down, place, True, ABSENT)
     host = address.host
     named = _named(host, address.port, place, names)
     if host in ("", "::") or is_loopback(address) or ":" in host or host.replace(".", "").isdigit():
@@ -229,7 +229,7 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
         mapped = Known(named.value[0], named.places, Origin.COMPUTED)
         return Peer(mapped, host, backup, down, place, _is_here(named.value[0], names), named)
     reason = f"{host} is no upstream group, so that nginx has to look it up in DNS"
-    return Peer(Unknown(reason, (place,)), host, backup, down, place, False)
+    return Peer(Unknown(reason, (place,)), host, backup, down, place, False, ABSENT)
 
 
 def _is_here(address: Address, names: Names) -> bool:

@@ -36,7 +36,7 @@ def socket_file(
         barrier = Unknown("the user of nginx is not known")
     if isinstance(bound, Known) and state.is_("missing"):
         bound = _still_held(host, bound, sockets)
-    return SocketFile(path, state, barrier, bound)
+    return SocketFile(path, state, barrier, bound, Unknown("the next start was not looked at"))
 
 
 def _state(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets: Sockets) -> Fact[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from doctor.facts.access import Obstacle
 from doctor.facts.address import Address
-from doctor.facts.value import ABSENT, Fact
+from doctor.facts.value import Fact
 from doctor.frozen import frozen
 from doctor.sources.keeper import Keeper
 from doctor.sources.sockets.kernel import SocketTable
@@ -27,7 +27,7 @@ class Listener:
     """Connections that wait to be accepted."""
     holder: Fact[str]
     """The first of its processes as people name it: "pid 122 (gunicorn)"."""
-    keeper: Fact[Keeper] = ABSENT
+    keeper: Fact[Keeper]
     """The container or supervisor that its processes belong to, or for which they hold it."""
     displaced: bool = False
     """A later socket took its path: no new connection comes here, though it listens on."""
@@ -47,7 +47,7 @@ class SocketFile:
     inodes: Fact[tuple[int, ...]]
     """Of the sockets that were bound to this path and still listen. More than one: a later one took the file from an
     earlier one. Any while the file is missing: it was removed, or lies in another mount namespace (PrivateTmp)."""
-    next_obstacle: Fact[Obstacle] = ABSENT
+    next_obstacle: Fact[Obstacle]
     """The runtime directory that the next start of the service closes to nginx's user."""
 
 
