@@ -8,8 +8,9 @@
 - docs/rules/: a page for each rule, as `flaskdoctor explain` prints it, and a table of all.
 - docs/facts.md: every fact that a rule can ask.
 - docs/rules-language.md: the table of actions.
-- doctor/_data/catalogue.json: the rules as a check reads them.
 - README.md, docs/fixing.md: what commands print, over recordings or as a machine of the lab printed it.
+
+It also refreshes doctor/_data/catalogue.json, which git does not keep (docs/adr/0009-catalogue-by-build.md).
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ def main() -> int:
             path.write_text(pages[path])
         else:
             path.unlink()
+    FILE.write_text(written(load_rules()))
     return 0
 
 
 def current(results: Replays) -> dict[Path, str]:
     """Every page as it ought to be."""
     return {
-        FILE: written(load_rules()),
         TREE / "docs" / "proof.md": proof(results),
         TREE / "docs" / "fixes.md": fixes_page.page(load_all(), partial(_offered, results)),
         TREE / "docs" / "rules" / "README.md": rule_table(),

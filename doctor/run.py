@@ -26,11 +26,15 @@ _RECORDINGS = (".json", ".json.gz")
 
 @frozen
 class Options:
-    """What to examine, by which rules. `since` in seconds; `min_severity` is error, warning or info."""
+    """What to examine, by which rules. `since` in seconds; `min_severity` is error, warning or info.
+
+    `rules`: folders with more rules than those of the catalogue.
+    """
 
     targets: tuple[str, ...] = ()
     demo: bool = False
     root: str = ""
+    rules: tuple[str, ...] = ()
     app: str = ""
     since: float | None = None
     select: tuple[str, ...] = ()
@@ -55,7 +59,6 @@ def look(options: Options, host: Host) -> Look:
 
     looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
     # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
-    from doctor.engine.catalogue import catalogue
     from doctor.engine.diagnosis import diagnose
     from doctor.engine.judge import judge, narrowed
     from doctor.engine.rule import Severity
@@ -63,7 +66,8 @@ def look(options: Options, host: Host) -> Look:
     from doctor.fixes.look import Look
     from doctor.fixes.preview import previewer
 
-    rules, everything = chosen(options), catalogue()
+    everything = every_rule(options.rules)
+    rules = _selected(everything, options)
     asked = {rule.id for rule in (*rules, *causes(everything, rules, options.ignore))}
     facts = looking.result()
     if options.app and not (facts.apps or facts.broken):
@@ -84,10 +88,24 @@ def facts(options: Options) -> Facts:
 
 def chosen(options: Options) -> tuple[Rule, ...]:
     """The rules that the options ask for."""
+    return _selected(every_rule(options.rules), options)
+
+
+def every_rule(folders: Sequence[str] = ()) -> tuple[Rule, ...]:
+    """The catalogue, and the rules in these folders. Raises UserError, of which `RuleError` is one."""
     from doctor.engine.catalogue import catalogue
+
+    if not folders:
+        return catalogue()
+    from doctor.engine.own import with_own
+
+    return with_own(catalogue(), folders)
+
+
+def _selected(rules: Sequence[Rule], options: Options) -> tuple[Rule, ...]:
     from doctor.engine.select import select
 
-    return select(catalogue(), options.select, options.ignore, options.extend_select)
+    return select(rules, options.select, options.ignore, options.extend_select)
 
 
 def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:

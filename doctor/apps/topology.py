@@ -63,10 +63,15 @@ class Route:
     """One way of a request to this app: server → location → peer → who answers there."""
 
     server: Server
+    """The server block of nginx that takes the request."""
     location: Location
+    """The location in it that is chosen for the request."""
     upstream: Upstream
+    """The group, or the single target, that the location sends it to."""
     peer: Peer
+    """The server of that group that this way leads to."""
     state: Fact[PeerState]
+    """What a connection to that peer meets, from the kernel's list of sockets."""
     answered_by: Fact[str]
     """The unit or process that listens there ("blog.service", "pid 122 (gunicorn)"); Absent when nobody does."""
     socket_file: Fact[SocketFile]
@@ -90,13 +95,17 @@ class App:
     """One Flask app on this machine or in this repository."""
 
     name: str
+    """What people call it: its unit without the suffix, or what its code or folder is called."""
     units: tuple[Unit, ...]
     """All units that serve it: one, or the instances of a template behind one upstream."""
     unit: Fact[Unit]
     """The unit; Absent for a Gunicorn without one. With several, the first that is worst off."""
     gunicorns: tuple[Gunicorn, ...]
+    """Its Gunicorns: one for each unit that runs one, or a single one without a unit."""
     gunicorn: Fact[Gunicorn]
+    """The Gunicorn of `unit`; Absent where the app has none."""
     routes: tuple[Route, ...]
+    """Every way that a request can take through nginx to this app, one for each location and peer."""
     rivals: tuple[Gunicorn, ...]
     """Gunicorns outside its units that listen where it should, or run the same code."""
     binds: Fact[tuple[Address, ...]]
@@ -104,9 +113,11 @@ class App:
     listening: bool
     """It is seen to hold a socket, itself or through its socket units: `binds` is not only what settings say."""
     socket_activated: bool
+    """A socket unit holds its address and starts it on the first connection."""
     changed_since_start: Fact[tuple[str, ...]]
     """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""
     placement: Placement
+    """What stands in the way of its next start: a directory, a program or a right that is missing."""
     unsupervised: Fact[str]
     """What it was started from, when nobody starts it again from there: a login session, cron. Absent otherwise."""
     stalled: Fact[str]
@@ -116,12 +127,19 @@ class App:
     mixed_releases: Fact[str]
     """Members of one upstream group run different releases; a sentence that names them."""
     release: Release
+    """Where its code lies, and how old what runs is."""
     code: AppCode
+    """What its code would do at the next start."""
     environment: Environment
+    """The names of its environment variables, on disk and in the running process."""
     static: tuple[StaticPath, ...]
+    """The locations by which nginx serves its static files itself."""
     log: UnitLog
+    """What the journal of its unit says since the last start."""
     nginx_log: NginxLog
+    """What nginx's error logs say about requests to it."""
     limits: Limits
+    """The locations whose time-outs and size limits its requests meet."""
     unread_config: Fact[UnreadConfig]
     """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
     resting: bool
@@ -135,8 +153,11 @@ class Broken:
     """An app that could not be looked at for a bug of ours: the name of the exception and the place in our code."""
 
     app: str
+    """The name of the app."""
     error: str
+    """The class of the exception."""
     place: str
+    """module:line in our own code where it was raised."""
 
 
 @frozen
@@ -144,12 +165,19 @@ class Facts:
     """Everything that was seen, joined; the root of every rule's expressions as `host`."""
 
     kind: TargetKind
+    """What is examined: a live machine, a tree of files, or a snapshot (a recording)."""
     name: str
+    """What the target is called: the host name of a machine, the path of a folder."""
     time: float
+    """When it was looked at, in seconds since the epoch."""
     machine: Fact[Machine]
+    """The machine as a whole; Unknown where it could not be asked."""
     systemd: Systemd
+    """The manager, and the units that have to do with nginx and Gunicorn."""
     nginx: Nginx
+    """The configuration of nginx, and its processes."""
     apps: tuple[App, ...]
+    """Every Flask app that was found."""
     strays: tuple[Gunicorn, ...]
     """Gunicorns that belong to no unit."""
     unreadable: tuple[Fact[str], ...]

@@ -8,17 +8,29 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
-from doctor.cli import check, explain, facts, rules, schema, snapshot, undo, version
+from doctor.cli import check, explain, facts, new_rule, rules, schema, snapshot, undo, version
 from doctor.cli.output import complain
 from doctor.errors import Interrupted, UserError, where
 
 _CHANGING = frozenset({"--fix", "--unsafe-fixes", "--interactive"})
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
+
+class _Verbs(TyperGroup):
+    """A command may have two words, the first of which is another command: `rules new` beside `rules [RULE]...`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        words = " ".join(args[:2])
+        if words in self.commands:
+            return words, self.commands[words], args[2:]
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="flaskdoctor",
+    cls=_Verbs,
     help="Says why a Flask app behind Nginx and Gunicorn is broken, proves it, and prints the fix.",
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback would show values of the examined machine
@@ -43,6 +55,8 @@ class _Careful(TyperCommand):
 app.command("check", cls=_Careful)(check.check)
 app.command("explain")(explain.explain)
 app.command("rules")(rules.rules)
+app.command("rules new")(new_rule.new)
+app.command("rules why")(rules.why)
 app.command("facts")(facts.facts)
 app.command("snapshot")(snapshot.snapshot)
 app.command("undo")(undo.undo)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from doctor.cli.options import FailOn, Format, Level, given, note_ignored_variables, seconds, words
+from doctor.cli.options import (
+    FailOn,
+    Format,
+    Level,
+    OwnRules,
+    given,
+    note_ignored_variables,
+    own_rules,
+    seconds,
+    words,
+)
 from doctor.errors import UserError
 from doctor.frozen import frozen
 
@@ -48,6 +58,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="RULE", envvar="FLASKDOCTOR_EXTEND_SELECT", help="These rules as well."),
     ] = None,
+    rules: OwnRules = None,
     min_severity: Annotated[
         Level, typer.Option(envvar="FLASKDOCTOR_MIN_SEVERITY", help="Leave out findings below this severity.")
     ] = Level.INFO,
@@ -133,6 +144,7 @@ def check(
         select=words(select, "--select"),
         ignore=words(ignore, "--ignore"),
         extend_select=words(extend_select, "--extend-select"),
+        rules=own_rules(rules),
         min_severity=min_severity.value,
         probe=probe,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from doctor.cli.options import OwnRules, own_rules
 from doctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _ID = re.compile(r"^id:\s*[\"']?([A-Z]{3}[0-9]{3})", re.MULTILINE)
 
 def explain(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="Its id or name; or a prefix of ids, or a symptom.")],
+    own: OwnRules = None,
 ) -> None:
     """Explain a rule: why it matters, the cure, the sources.
 
@@ -28,32 +30,36 @@ def explain(
     """
     from doctor.cli.output import emit_lines, width
 
-    emit_lines(_listed(rule, width(sys.stdout)) or explanation(rule, width(sys.stdout)))
+    folders = own_rules(own)
+    emit_lines(_listed(rule, folders, width(sys.stdout)) or explanation(rule, width(sys.stdout), folders))
 
 
-def _listed(word: str, width: int) -> list[Line]:
+def _listed(word: str, folders: tuple[str, ...], width: int) -> list[Line]:
     """The rules of a layer or about a symptom; nothing of any other word."""
-    if not re.fullmatch(r"[A-Za-z]{3}|\d{3}|[a-z]+(-[a-z]+)?", word) or word in _paths():
+    if not re.fullmatch(r"[A-Za-z]{3}|\d{3}|[a-z]+(-[a-z]+)?", word) or word in _paths(folders):
         return []
     from doctor.engine.rule import LAYERS, SYMPTOMS
 
     choice = word.upper() if word.upper() in LAYERS.values() else word.lower()
     if choice not in {*LAYERS.values(), *SYMPTOMS}:
         return []
-    from doctor.engine.catalogue import catalogue
     from doctor.reports.catalogue import table
+    from doctor.run import every_rule
 
-    rules = [rule for rule in catalogue() if rule.id.startswith(choice) or choice in rule.symptoms]
+    rules = [rule for rule in every_rule(folders) if rule.id.startswith(choice) or choice in rule.symptoms]
     return table(rules, width)
 
 
-def explanation(rule: str, width: int) -> list[Line]:
-    """What `explain` prints of a rule, by its id or its name. Raises UserError when there is no such rule."""
+def explanation(rule: str, width: int, folders: tuple[str, ...] = ()) -> list[Line]:
+    """What `explain` prints of a rule, by its id or its name. Raises UserError when there is no such rule.
+
+    `folders` hold rules besides those of the catalogue.
+    """
     from doctor.engine.directory import CURES
     from doctor.engine.yaml import parse, text_of
     from doctor.reports.catalogue import explained
 
-    path = _find(rule)
+    path = _find(rule, folders)
     # As text, not compiled: the fact model that compiling checks against takes longer to import than there is time.
     document = _plain(parse(str(path), text_of(path)))
     for each in (document, *document.get("cases", ())):
@@ -86,16 +92,20 @@ def _plain(node: Node) -> Any:
     return [_plain(item) for item in node.items]
 
 
-def _paths() -> dict[str, Path]:
-    """The files of the rules, by name."""
+def _paths(folders: tuple[str, ...]) -> dict[str, Path]:
+    """The files of the rules, by name. Those in `folders` are loaded first, which says what is wrong with them."""
     from doctor.engine.directory import rule_files, rules_directory
 
+    if folders:
+        from doctor.run import every_rule
+
+        return {rule.name: Path(rule.path) for rule in every_rule(folders)}
     return {path.stem: path for path in rule_files(rules_directory())}
 
 
-def _find(word: str) -> Path:
+def _find(word: str, folders: tuple[str, ...]) -> Path:
     """The file of a rule. Only names and ids are read: loading the whole catalogue takes longer than explaining."""
-    paths = _paths()
+    paths = _paths(folders)
     if word.lower() in paths:
         return paths[word.lower()]
     ids: dict[str, Path] = {}

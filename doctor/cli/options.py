@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from typing import Annotated, TypeAlias
+
+import typer
 
 from doctor.errors import UserError
 
@@ -38,6 +41,24 @@ class TableFormat(str, Enum):
 
     TEXT = "text"
     JSON = "json"
+
+
+OwnRules: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rules",
+        metavar="DIR",
+        envvar="FLASKDOCTOR_RULES",
+        help="More rules: a folder of your own, <layer>/<name>.yaml. Repeatable; in the variable by blanks.",
+        show_default=False,
+    ),
+]
+"""The option --rules, which several commands have."""
+
+
+def own_rules(folders: list[str] | None) -> tuple[str, ...]:
+    """The folders that --rules names."""
+    return tuple(given(folder, "--rules") for folder in folders or ())
 
 
 _TYPED = ("--fix", "--unsafe-fixes", "--interactive")

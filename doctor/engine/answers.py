@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from enum import Enum
 
 from doctor.apps.topology import Facts
 from doctor.engine.dictionary import Entry, entries_of
 from doctor.engine.evaluate import Evaluation, Names, Seen, as_fact, bind, evaluate
-from doctor.engine.expression import Expression, parse
+from doctor.engine.expression import Expression
 from doctor.engine.judge import Outcome, verdict
-from doctor.engine.rule import Case, Rule
-from doctor.engine.subjects import SUBJECTS
+from doctor.engine.rule import Case, Let, Rule
+from doctor.engine.subjects import SUBJECTS, Instance
 from doctor.facts.value import Known
 from doctor.frozen import frozen
 
@@ -24,14 +25,23 @@ class Answers:
     facts: tuple[Seen, ...]
 
 
+class Role(str, Enum):
+    """What a condition is to its rule."""
+
+    LET = "let"
+    GIVEN = "given"
+    EXPECT = "expect"
+
+
 @frozen
 class Condition:
     """One condition of a rule as it stands there, its value, and the facts that decided it."""
 
-    role: str
-    """"given" or "expect"."""
+    role: Role
     text: str
     result: Evaluation
+    name: str = ""
+    """Of one that has a name."""
 
 
 @frozen
@@ -45,9 +55,10 @@ class CaseAnswer:
 
 @frozen
 class RuleAnswer:
-    """One rule on one subject, case by case; the first case that fails speaks."""
+    """One rule on one subject: its named conditions, then case by case; the first case that fails speaks."""
 
     subject: str
+    let: tuple[Condition, ...]
     cases: tuple[CaseAnswer, ...]
 
 
@@ -87,23 +98,46 @@ def _parts(seen: Seen, names: Sequence[str]) -> Iterator[Seen]:
 
 def why(rule: Rule, facts: Facts) -> tuple[RuleAnswer, ...]:
     """Every condition of a rule with its value, on every subject there is."""
-    return tuple(
-        RuleAnswer(instance.name, tuple(_case(case, bind(instance.names)) for case in rule.cases))
-        for instance in SUBJECTS[rule.subject].expand(facts)
+    return tuple(_answer(rule, instance) for instance in SUBJECTS[rule.subject].expand(facts))
+
+
+def _answer(rule: Rule, instance: Instance) -> RuleAnswer:
+    names = bind(instance.names)
+    let = tuple(
+        Condition(Role.LET, _named(each.condition.text, rule.let[:number]), _value(each.condition, names), each.name)
+        for number, each in enumerate(rule.let)
     )
+    return RuleAnswer(instance.name, let, tuple(_case(case, names, rule.let) for case in rule.cases))
 
 
-def _case(case: Case, names: Names) -> CaseAnswer:
-    terms = [("given", term) for given in case.given for term in _terms(given)]
-    terms += [("expect", term) for term in _terms(case.expect)]
-    conditions = (Condition(role, text, evaluate(parse(text), names)) for role, text in terms)
+def _case(case: Case, names: Names, let: Sequence[Let]) -> CaseAnswer:
+    terms = [(Role.GIVEN, term) for given in case.given for term in _terms(given)]
+    terms += [(Role.EXPECT, term) for term in _terms(case.expect)]
+    conditions = (Condition(role, _named(term.text, let), _value(term, names)) for role, term in terms)
     return CaseAnswer(case, verdict(case, names)[0], tuple(conditions))
 
 
-def _terms(expression: Expression) -> list[str]:
+def _value(expression: Expression, names: Names) -> Evaluation:
+    return evaluate(expression.node, names)
+
+
+def _terms(expression: Expression) -> list[Expression]:
     """The parts that `and` joins, as they are written."""
-    source = " ".join(expression.text.split())
+    source = _in_one_line(expression.text)
     tree = ast.parse(source, mode="eval").body
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
-        return [ast.get_source_segment(source, term) or source for term in tree.values]
-    return [source]
+        return [Expression(ast.get_source_segment(source, term) or source) for term in tree.values]
+    return [Expression(source)]
+
+
+def _named(text: str, let: Sequence[Let]) -> str:
+    """The text with names in the place of the conditions that loading wrote out for them."""
+    text = _in_one_line(text)
+    for each in reversed(let):  # a later one may hold those before it
+        written = _in_one_line(each.condition.text)
+        text = each.name if text == written else text.replace(f"({written})", each.name)
+    return text
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())

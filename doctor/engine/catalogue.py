@@ -1,7 +1,7 @@
 """The catalogue as a check reads it: every rule taken apart and checked before, in one file that is quick to read.
 
 Reading and checking the rule files takes longer than the look at a machine (docs/adr/0003-start-up.md). So
-`doctor/_data/catalogue.json` holds what `load_rules` makes of them; `python docs/generate.py` writes it. It counts
+`doctor/_data/catalogue.json` holds what `load_rules` makes of them; the build writes it (hatch_build.py). It counts
 only while each file is, byte for byte, the one it was made from; else the files themselves are loaded.
 """
 
@@ -17,17 +17,17 @@ from doctor.apps.topology import Hop
 from doctor.engine.actions import ACTIONS, ActionCall, Argument
 from doctor.engine.directory import CURES, rule_files, rules_directory
 from doctor.engine.expression import Expression
-from doctor.engine.rule import Case, Confidence, Fix, Rule, Safety, Severity, Source
+from doctor.engine.rule import Case, Confidence, Fix, Let, Rule, Safety, Severity, Source
 from doctor.engine.template import Field, Template
 
 FILE = Path(__file__).parent.parent / "_data" / "catalogue.json"
 
 
-def catalogue(file: Path = FILE) -> tuple[Rule, ...]:
+def catalogue(file: Path | None = None) -> tuple[Rule, ...]:
     """Every rule, by id. Raises `RuleError` where the files have to be loaded and one is wrong."""
     folder = rules_directory()
     try:
-        stored = json.loads(file.read_bytes())
+        stored = json.loads((file or FILE).read_bytes())
         if stored["digest"] == _digest(folder):
             return tuple(_rule(row, folder) for row in stored["rules"])
     except (OSError, ValueError, LookupError, TypeError):
@@ -65,6 +65,7 @@ def _row(rule: Rule) -> dict[str, Any]:
         "confidence": rule.confidence.value,
         "subject": rule.subject,
         "hop": rule.hop.value if rule.hop else None,
+        "let": [[let.name, let.condition.text] for let in rule.let],
         "why": rule.why,
         "sources": [[source.title, source.url] for source in rule.sources],
         "fixes": [_fix_row(fix) for fix in fixes],
@@ -117,6 +118,7 @@ def _rule(row: dict[str, Any], folder: Path) -> Rule:
         confidence=Confidence(row["confidence"]),
         subject=row["subject"],
         hop=Hop(row["hop"]) if row["hop"] else None,
+        let=tuple(Let(name, Expression(text)) for name, text in row["let"]),
         cases=cases,
         why=row["why"],
         sources=tuple(Source(title, url) for title, url in row["sources"]),

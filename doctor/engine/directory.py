@@ -19,3 +19,7 @@ CURES = "_cures"
 def rule_files(folder: Path) -> tuple[Path, ...]:
     """The files of rules below `folder`, `<layer>/<name>.yaml`, sorted; the shared cures are none."""
     return tuple(path for path in sorted(folder.glob("*/*.yaml")) if path.parent.name != CURES)
+
+
+OWN_IDS = 900
+"""From this number on ids are for rules of one's own: no layer of the catalogue gets there."""

@@ -13,7 +13,7 @@ from doctor.engine.expression import Expression, ExpressionError, substituted
 from doctor.engine.expression import parse as parse_expression
 from doctor.engine.functions import FUNCTIONS
 from doctor.engine.impossible import never_passes
-from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Rule, Safety, Source
+from doctor.engine.rule import LAYERS, SYMPTOMS, Case, Fix, Let, Rule, Safety, Source
 from doctor.engine.shape import (
     ID,
     NAME,
@@ -51,14 +51,23 @@ def load_rules(directory: Path | None = None) -> tuple[Rule, ...]:
     return tuple(sorted((rule for rule, _ in loaded), key=lambda rule: rule.id))
 
 
+def load_own(files: Iterable[Path], ours: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Rules of the caller's own, by id, none of which is called as one of `ours`. Raises `RuleError`."""
+    loaded = [_load(path, text_of(path), path.parent.name, proven=False) for path in files]
+    _check_together(loaded, ours)
+    return tuple(sorted((rule for rule, _ in loaded), key=lambda rule: rule.id))
+
+
 def load_rule(path: Path, text: str | None = None) -> Rule:
     """One rule file, checked by itself: the rules it explains are not looked up. Raises `RuleError`."""
     return _load(path, text_of(path) if text is None else text, path.parent.name)[0]
 
 
-def _check_together(loaded: Iterable[tuple[Rule, RuleShape]]) -> None:
+def _check_together(loaded: Iterable[tuple[Rule, RuleShape]], others: Iterable[Rule] = ()) -> None:
     by_id: dict[str, str] = {}
     by_name: dict[str, str] = {}
+    for rule in others:
+        by_id[rule.id] = by_name[rule.name] = rule.path
     shapes = list(loaded)
     for rule, shape in shapes:
         for word, seen, scalar in ((rule.id, by_id, shape.id), (rule.name, by_name, shape.name)):
@@ -73,12 +82,13 @@ def _check_together(loaded: Iterable[tuple[Rule, RuleShape]]) -> None:
                 raise scalar.error("a rule cannot explain itself")
 
 
-def _load(path: Path, text: str, layer: str) -> tuple[Rule, RuleShape]:
+def _load(path: Path, text: str, layer: str, *, proven: bool = True) -> tuple[Rule, RuleShape]:
+    """`proven`: its fixes may be called safe, as the lab has shown that they are."""
     node = parse(str(path), text)
     shape = read(RuleShape, node, "a rule")
     _check_identity(shape, path, layer)
     _check_words(shape, node)
-    compiler = _Compiler(SUBJECTS[shape.subject.text].scope, shape, path.parent.parent / CURES)
+    compiler = _Compiler(SUBJECTS[shape.subject.text].scope, shape, path.parent.parent / CURES, proven)
     cases = compiler.cases(shape, node)
     explains = frozenset[str]().union(*(case.explains for case in cases))
     rule = Rule(
@@ -91,6 +101,7 @@ def _load(path: Path, text: str, layer: str) -> tuple[Rule, RuleShape]:
         confidence=shape.confidence,
         subject=shape.subject.text,
         hop=shape.hop,
+        let=compiler.let,
         cases=cases,
         why=shape.why.text.strip(),
         sources=tuple(_source(source) for source in shape.sources),
@@ -138,8 +149,9 @@ class _Compiler:
     `cures`: the folder of the cures that several rules share.
     """
 
-    def __init__(self, scope: Scope, rule: RuleShape, cures: Path) -> None:
+    def __init__(self, scope: Scope, rule: RuleShape, cures: Path, proven: bool) -> None:
         self._scope = scope
+        self._proven = proven
         self._shared = cures
         self._own = rule.cures.items if rule.cures else {}
         self._conditions = dict(scope)
@@ -152,6 +164,11 @@ class _Compiler:
             raise key.error(f"{key.text!r} cannot be the name of a condition", "a word that nothing else is called by")
         self._named[key.text] = self._condition(self._scalar(value), "let").text
         self._conditions[key.text] = BOOL
+
+    @property
+    def let(self) -> tuple[Let, ...]:
+        """The named conditions."""
+        return tuple(Let(name, Expression(text)) for name, text in self._named.items())
 
     def cases(self, shape: RuleShape, node: YamlNode) -> tuple[Case, ...]:
         own = [shape] if shape.expect or shape.fault else list(shape.cases)
@@ -248,6 +265,10 @@ class _Compiler:
             raise shape.title.error(
                 f"a {shape.safety.value} fix {'has no' if actions else 'needs'} actions",
                 "safe and unsafe fixes have actions, a manual one commands or steps",
+            )
+        if shape.safety is Safety.SAFE and not self._proven:
+            raise shape.title.error(
+                "a fix of your own rule is not safe", "safety: unsafe; safe is what the lab has shown"
             )
         if bool(actions) == bool(shape.commands or shape.steps):
             raise shape.title.error("a fix has either actions, or commands and steps")

@@ -102,6 +102,14 @@ class Case:
 
 
 @frozen
+class Let:
+    """A condition by name, as the rule writes it; those before it written out in it."""
+
+    name: str
+    condition: Expression
+
+
+@frozen
 class Rule:
     """One fault. `severity` is the worst of its cases; `path` the file it was loaded from."""
 
@@ -114,6 +122,8 @@ class Rule:
     confidence: Confidence
     subject: str
     hop: Hop | None
+    let: tuple[Let, ...]
+    """Written out wherever a case names one: only `rules why` shows them."""
     cases: tuple[Case, ...]
     why: str
     sources: tuple[Source, ...]

@@ -41,6 +41,17 @@ def select(
     return left
 
 
+def one(rules: Sequence[Rule], word: str) -> Rule:
+    """The rule of that name or id, in any case of letters. Raises UserError, with what may have been meant."""
+    for rule in rules:
+        if word.upper() == rule.id or word.lower() == rule.name:
+            return rule
+    near = did_you_mean(word.lower(), {rule.name for rule in rules})
+    near = near or did_you_mean(word.upper(), {rule.id for rule in rules})
+    hint = f"{near[0].upper()}{near[1:]}\n  " if near else ""
+    raise UserError(f"there is no rule {word!r}", "", f"{hint}flaskdoctor rules lists them all.")
+
+
 def causes(rules: Sequence[Rule], selected: Sequence[Rule], ignore: Iterable[str] = ()) -> tuple[Rule, ...]:
     """Rules besides the selected ones that explain one of them, directly or through others, and are not ignored."""
     unwanted = list(ignore)

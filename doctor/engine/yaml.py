@@ -7,7 +7,9 @@ duplicate keys, anchors, aliases, tags and second documents are errors.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import field
 from pathlib import Path
@@ -21,6 +23,9 @@ from doctor.frozen import frozen
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEPTH = 40
 """Lists and mappings in one another: no rule goes deeper than a fifth of it."""
+
+LARGEST = 64 * 1024
+"""Bytes of a rule file: six times the longest of the catalogue."""
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -122,14 +127,28 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def text_of(path: Path) -> str:
-    """The text of a rule file. Raises `RuleError` where it is no UTF-8."""
-    data = path.read_bytes()
+    """The text of a rule file. Raises `RuleError` where it cannot be read, is too large or no UTF-8."""
+    try:
+        data = _read(path)
+    except OSError as error:
+        raise RuleError(str(path), 1, 1, f"cannot be read ({(error.strerror or str(error)).lower()})") from None
+    if len(data) > LARGEST:
+        raise RuleError(str(path), 1, 1, f"larger than {LARGEST // 1024} KiB", "one rule, one file")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise RuleError(str(path), line, column, "not UTF-8", "save the file as UTF-8") from None
+
+
+def _read(path: Path) -> bytes:
+    """At most one byte more than may be; a FIFO is not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("no regular file")
+        return file.read(LARGEST + 1)
 
 
 def parse(path: str, text: str) -> Node:

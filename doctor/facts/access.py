@@ -22,10 +22,15 @@ class Obstacle:
     """The first component of a path that stops a user, and the right that is missing ("x", "w", "r")."""
 
     path: str
+    """The component of the path that stops the user, a physical path."""
     right: str
+    """The right that is missing there: r, w or x."""
     mode: int
+    """The permission bits it has."""
     uid: int
+    """The number of its owner."""
     gid: int
+    """The number of its group."""
     last: bool
     """It is the path itself, not a directory above it."""
     chosen: bool = False
@@ -37,7 +42,9 @@ class Grant:
     """A mode, in octal digits, that lets a user through at `path`."""
 
     path: str
+    """The file or directory whose mode has to change."""
     mode: str
+    """The permission bits it needs, in octal digits such as "0751"."""
 
 
 def physical(host: Host, path: str) -> Fact[str]:

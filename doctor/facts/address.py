@@ -28,9 +28,13 @@ class Address:
     """
 
     kind: AddressKind
+    """What it is made of: unix (a path), abstract (a name), tcp (host and port) or fd (an inherited descriptor)."""
     path: str = ""
+    """Of a unix socket its path, of an abstract one its name; "" of any other."""
     host: str = ""
+    """Of TCP the host: "" for every interface of IPv4, "::" for every interface, lower case for a name."""
     port: int = 0
+    """Of TCP the port, of an inherited socket the number of the descriptor; 0 of any other."""
 
     def __str__(self) -> str:
         match self.kind:

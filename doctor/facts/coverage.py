@@ -28,6 +28,7 @@ class Assumption:
     what: str
     """What is assumed, a phrase without a full stop: "/etc/shop.env sets no GUNICORN_CMD_ARGS"."""
     place: Place
+    """Where it would have been told."""
 
 
 @frozen

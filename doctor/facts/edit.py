@@ -14,6 +14,10 @@ class Edit:
     """
 
     path: str
+    """The file to change."""
     line: int
+    """The line to replace, from 1."""
     before: str
+    """The whole line as it reads now, with its indentation and without its end."""
     after: str
+    """What replaces it, one line or several; "" takes the line out."""

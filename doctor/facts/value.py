@@ -45,10 +45,15 @@ class Place:
     """
 
     path: str = ""
+    """The file; "" where it is no file."""
     line: int = 0
+    """The line in the file, from 1; 0 for the file as a whole."""
     command: str = ""
+    """The command that shows it; "" where it is none."""
     text: str = ""
+    """What stands there, or what the command prints."""
     note: str = ""
+    """In words, for what has no address: "pid 122", "default of gunicorn 23.0.0"."""
 
 
 OUTSIDE = (

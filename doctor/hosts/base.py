@@ -72,10 +72,15 @@ class Machine:
     """The machine as a whole. `boot_time` in seconds since the epoch."""
 
     hostname: str
+    """The host name, from uname(2)."""
     euid: int
+    """The effective user id of this check; 0 is root."""
     user: str
+    """The name of that user."""
     cpu_count: int
+    """The number of processors."""
     boot_time: float
+    """When the machine was booted, in seconds since the epoch."""
     systemd: bool
     """systemd is PID 1 (/run/systemd/system exists)."""
     container: str

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from doctor.engine.answers import Answers, Condition, RuleAnswer
+from doctor.engine.answers import Answers
 from doctor.engine.dictionary import Entry, Group, choices, documented, entries_of, groups
 from doctor.engine.evaluate import AnyFact
-from doctor.engine.judge import Outcome
-from doctor.engine.rule import Rule
 from doctor.engine.template import describe_place, render
 from doctor.engine.types import Kind, Type
 from doctor.facts.value import Unknown
@@ -59,37 +57,6 @@ def values(answers: Iterable[Answers], width: int) -> list[Line]:
             out += columns(line(("   ", "")), seen.path, said(seen.fact), _COLUMN, width)
             out += [line((" " * 7, ""), (describe_place(place), "dim")) for place in seen.fact.places[:1]]
     return out or [line(("Nothing of the kind is there.", ""))]
-
-
-def reasons(rule: Rule, answers: Iterable[RuleAnswer], width: int) -> list[Line]:
-    """Why a rule says what it says: on each subject, case by case, every condition with its value."""
-    out: list[Line] = []
-    for answer in answers:
-        out += [*([BLANK] if out else []), line((f"{rule.id} {rule.name}", "title"), (f" · {answer.subject}", ""))]
-        for number, case in enumerate(answer.cases, 1):
-            out.append(line((f"   case {number}: ", ""), (case.outcome.value.replace("_", " "), _STYLES[case.outcome])))
-            for condition in case.conditions:
-                out += _condition(condition, width)
-    return out or [line(("Nothing that it could be asked of is there.", ""))]
-
-
-_STYLES = {
-    Outcome.FAIL: "error",
-    Outcome.PASS: "ok",
-    Outcome.UNKNOWN: "unknown",
-    Outcome.ERROR: "error",
-} | dict.fromkeys((Outcome.NOT_APPLICABLE, Outcome.SUPPRESSED), "dim")
-
-
-def _condition(condition: Condition, width: int) -> list[Line]:
-    value = condition.result.value
-    text = f"unknown: {value.reason}" if isinstance(value, Unknown) else render(value)
-    prefix = line(("     ", ""), (f"{condition.role:<7}", "dim"))
-    out = [line(*prefix, (condition.text, "")), *paragraph(f"is {text}", width, 12, "title")]
-    for seen in condition.result.seen:
-        where = "".join(f"  ({describe_place(place)})" for place in seen.fact.places[:1])
-        out += paragraph(f"{seen.path} = {said(seen.fact)}{where}", width, 12, "dim")
-    return out
 
 
 def said(fact: AnyFact) -> str:

@@ -19,9 +19,13 @@ class WorkingDirectory:
     """`path` is physical: links are resolved. `deleted`: the directory was removed while the process stands in it."""
 
     path: str
+    """The physical path."""
     deleted: bool
+    """The directory was removed while the process stands in it."""
     inode: int
+    """Its inode, by which it is known again under another name."""
     device: int
+    """The device number of its file system."""
 
 
 @frozen
@@ -29,24 +33,37 @@ class Process:
     """One process. `started` in seconds since the epoch."""
 
     pid: int
+    """The process id."""
     ppid: int
+    """The process id of its parent."""
     comm: str
+    """The name the kernel has for it, of at most 15 characters."""
     state: str
+    """One letter of /proc/PID/stat: R, S, D, T, Z (a zombie) …"""
     started: float
+    """When it started, in seconds since the epoch."""
     argv: Fact[tuple[str, ...]]
     """Unknown when the process rewrote its title (setproctitle)."""
     uid: Fact[int]
+    """The number of the user it runs as."""
     gids: Fact[frozenset[int]]
+    """Its group and its supplementary groups."""
     unit: Fact[str]
     """The systemd unit by its control group ("shop.service"); Absent for a process of no unit."""
     cgroup: Fact[str]
+    """The path of its control group."""
     cwd: Fact[WorkingDirectory]
+    """Its working directory."""
     exe: Fact[str]
+    """The physical path of the program it runs."""
     exe_deleted: Fact[bool]
+    """The program was removed or replaced since it started."""
     environ: Fact[Mapping[str, str]]
     """Environment at exec; values are tokens but for harmless names."""
     sockets: Fact[frozenset[int]]
+    """Inodes of the sockets it holds open."""
     mount_namespace: Fact[int]
+    """The number of its mount namespace: processes that share it see the same files."""
     elsewhere: Fact[bool]
     """Its root directory is not the machine's own, as in a container: its paths mean other files."""
     own_network: bool = True

@@ -178,6 +178,7 @@ TWINS = [
     ("--probe", "PROBE", None, "probe", True),
     ("--demo", "DEMO", None, "demo", True),
     ("--root", "ROOT", "/mnt", "root", "/mnt"),
+    ("--rules", "RULES", "/etc/rules", "rules", ("/etc/rules",)),
 ]
 
 

@@ -244,6 +244,6 @@ def test_output_replaces_a_longer_file(doctor) -> None:  # type: ignore[no-untyp
 
 
 def test_empty_variables_are_no_options(doctor, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    for name in ("APP", "ROOT", "SELECT", "IGNORE", "SINCE", "OUTPUT", "FORMAT", "FIX"):
+    for name in ("APP", "ROOT", "SELECT", "IGNORE", "RULES", "SINCE", "OUTPUT", "FORMAT", "FIX"):
         monkeypatch.setenv(f"FLASKDOCTOR_{name}", "")
     assert doctor("check", "--demo").code == 1

@@ -11,9 +11,13 @@ class EntryPoint:
     """module:callable of the app, and the file the module resolves to."""
 
     module: str
+    """The dotted name of the module: "shop.wsgi" of "shop.wsgi:app"."""
     callable: str
+    """What comes after the colon: "app", or "create_app()"."""
     is_call: bool
+    """The entry point calls a factory, as in "shop:create_app()"."""
     file: str
+    """The physical path of the file that the module resolves to."""
 
 
 @frozen
@@ -25,8 +29,11 @@ class Imports:
     """
 
     root: str
+    """The entry of the search path that holds the entry module, or its package where that is installed."""
     files: frozenset[str]
+    """Physical paths of the app's own files that a start imports."""
     folders: tuple[str, ...]
+    """The folders where imports look first, in order."""
 
 
 @frozen
@@ -37,11 +44,13 @@ class AppCode:
     """
 
     directory: Fact[str]
+    """The physical directory that the next start would load the code from."""
     entry_module: Fact[str]
     """The module the entry point names, whether it exists or not."""
     own_names: Fact[frozenset[str]]
     """Top-level names that stand for something in the app's own folders: what begins with one is never from PyPI."""
     entry: Fact[EntryPoint]
+    """The entry point that Gunicorn is given, resolved to a file."""
     imports: Fact[Imports]
     """Unknown where not all of them could be followed."""
     syntax_error: Fact[str]
@@ -63,8 +72,11 @@ class AppCode:
     boot_blocker: Fact[str]
     """The first of: syntax error, wrong entry point, failing import, missing variable; one sentence."""
     static_folder: Fact[str]
+    """The folder of Flask's static files, an absolute path, from the call of Flask() in the code."""
     static_url: Fact[str]
+    """The URL path of the static files: static_url_path of the call of Flask(), or the last part of the folder."""
     version_route: Fact[str]
+    """A route of the app's code such as /version or /healthz; Absent where it has none."""
     upload_limit: Fact[int]
     """MAX_CONTENT_LENGTH in bytes."""
     uses: Fact[frozenset[str]]

@@ -12,10 +12,15 @@ class EnvProblem:
     """A line systemd reads differently from what its author meant. `dropped`: the variable is not set at all."""
 
     path: str
+    """The environment file."""
     line: int
+    """The line in it, from 1."""
     kind: EnvOddity
+    """What is odd about the line: an `export` before the name, a comment after the value, and so on."""
     name: str
+    """The variable that the line means to set."""
     dropped: bool
+    """The variable is not set at all; otherwise it has another value than its author meant."""
 
 
 @frozen
@@ -23,9 +28,13 @@ class EnvFileState:
     """One EnvironmentFile of a unit. `state`: read, missing, unreadable."""
 
     path: str
+    """The file as EnvironmentFile= names it."""
     optional: bool
+    """It is written with a leading `-`: systemd starts the service without it."""
     state: Fact[str]
+    """What comes of it: read, missing or unreadable."""
     problems: Fact[tuple[EnvProblem, ...]]
+    """Lines of it that systemd reads differently from what their author meant; Absent where there are none."""
 
 
 @frozen
@@ -33,6 +42,7 @@ class Environment:
     """Names only; values are compared as tokens and never shown."""
 
     files: tuple[EnvFileState, ...]
+    """The EnvironmentFile= entries of the unit in order, each as it lies on disk."""
     declared: Fact[frozenset[str]]
     """Names the next start would set, from Environment=, the files and PassEnvironment=."""
     expected: Fact[frozenset[str]]

@@ -33,6 +33,7 @@ class Release:
     """The physical directory the workers run in; with several, that of the oldest worker. Where the code is found by
     way of a link on the search path, the release that leads to; Unknown where that was switched."""
     running_deleted: Fact[bool]
+    """The directory that the workers run in was removed, from /proc/PID/cwd."""
     configured: Fact[str]
     """The physical directory the next start would run in; Absent when it does not exist."""
     replaced: Fact[str]
@@ -44,10 +45,13 @@ class Release:
     newest_code: Fact[str]
     """The newest file of code in the running directory."""
     newest_code_time: Fact[float]
+    """When `newest_code` was last modified."""
     oldest_worker: Fact[float]
     """When it started; a worker that a reload has replaced does not count."""
     newest_worker: Fact[float]
+    """When the worker that started last did so."""
     master_started: Fact[float]
+    """When the Gunicorn master started."""
     stale_code: Fact[str]
     """A Python file in the directory the workers run, newer than they are (with preload: than the master); Absent when
     none. Unknown when a file was replaced or had its mode changed since, with an older time of modification."""

@@ -33,7 +33,9 @@ class UnreadConfig:
     """A configuration file that was changed since Gunicorn read it. Times in seconds since the epoch."""
 
     path: str
+    """The configuration file of Gunicorn."""
     changed: Fact[float]
+    """When it was last modified."""
     read: Fact[float]
     """When the worker started that shows it: at that time at the latest."""
     restart_only: tuple[str, ...]

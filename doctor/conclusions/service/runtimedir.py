@@ -27,7 +27,9 @@ class DoomedSocket:
     """A unix socket in a runtime directory that systemd removes while somebody else still listens on it."""
 
     path: str
+    """The path of the socket."""
     directory: str
+    """The runtime directory that it lies in, such as /run/shop."""
     unit: str
     """The service whose stop removes the directory."""
     listener: str

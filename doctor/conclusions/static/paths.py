@@ -22,10 +22,13 @@ class StaticPath:
     """One location that serves files of an app."""
 
     url: str
+    """The URL prefix of the location, such as /static/."""
     directory: Fact[str]
     """Where nginx looks, as written."""
     physical: Fact[str]
+    """`directory` without links; Absent when it does not exist."""
     exists: Fact[bool]
+    """The directory is there."""
     obstacle: Fact[Obstacle]
     """What stops nginx's user from reading there; Absent when it may."""
     grant: Fact[Grant]
@@ -43,6 +46,7 @@ class StaticPath:
     long_cache: Fact[float]
     """Seconds that clients may keep files whose names do not change with their content; Absent without."""
     place: Place
+    """The location block in the configuration of nginx."""
 
 
 def collect(

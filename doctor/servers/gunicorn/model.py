@@ -13,8 +13,11 @@ class Shadowed:
     """A setting written in two sources, of which the later one wins: `value` is written, `winner` is in force."""
 
     setting: str
+    """The name of the setting."""
     value: str
+    """The value that is written and without effect."""
     winner: str
+    """The value that is in force."""
 
 
 @frozen
@@ -24,39 +27,57 @@ class Settings:
     bind: Fact[tuple[Address, ...]]
     """As configured; see `Gunicorn.listens` for what the process holds (socket activation ignores the setting)."""
     workers: Fact[int]
+    """How many worker processes the master keeps."""
     workers_at_least: Fact[int]
     """What `workers` is at the least: the same where it is known, 3 for `cpu_count() * 2 + 1`."""
     threads: Fact[int]
+    """Threads for each worker."""
     worker_class: Fact[str]
     """As used: `sync` with threads > 1 is "gthread"."""
     timeout: Fact[int]
+    """Seconds after which the master kills a worker that gave no sign of life; 0: never."""
     graceful_timeout: Fact[int]
+    """Seconds that a worker has to finish its requests when it is told to stop or is replaced."""
     keepalive: Fact[int]
+    """Seconds that a worker waits for another request on a connection."""
     backlog: Fact[int]
+    """How many connections may wait to be accepted."""
     chdir: Fact[str]
     """Absolute. Absent: none given, the working directory at start is kept."""
     preload: Fact[bool]
+    """The app is loaded in the master, before workers are forked (preload_app)."""
     reload: Fact[bool]
+    """Workers are restarted when a file of the code changes, which is meant for development."""
     daemon: Fact[bool]
+    """Gunicorn goes into the background."""
     pidfile: Fact[str]
+    """The file that the master writes its process id to; Absent: none."""
     umask: Fact[int]
+    """The bits that are taken from the mode of the files it creates, the unix socket among them."""
     user: Fact[str]
     """Absent: the user that started it."""
     group: Fact[str]
+    """The group that workers run as; Absent: the group that started it."""
     max_requests: Fact[int]
+    """The number of requests after which a worker is replaced; 0: never."""
     max_requests_jitter: Fact[int]
+    """The most that is added at random to `max_requests` of each worker."""
     certfile: Fact[str]
+    """The certificate with which Gunicorn speaks TLS itself; Absent: it speaks plain HTTP."""
     protocol: Fact[str]
     """http, uwsgi or fastcgi; other than http since Gunicorn 24."""
     proxy_protocol: Fact[bool]
+    """It expects the PROXY protocol in front of each connection."""
     forwarded_allow_ips: Fact[str]
     """Comma-separated, as written."""
     pythonpath: Fact[str]
+    """Directories, separated by commas, that it puts on the search path; Absent: none."""
     raw_env: Fact[tuple[str, ...]]
     """Names only."""
     access_log: Fact[str]
     """Absent: none is written."""
     error_log: Fact[str]
+    """The file of its error log, or "-" for standard error."""
     wsgi_app: Fact[str]
     """module:callable as given."""
     config_file: Fact[str]
@@ -76,10 +97,15 @@ class Holder:
     """A process that holds an address another one is set up for. `command` is its command line, `unit` its unit."""
 
     address: Address
+    """The address that it holds."""
     pid: int
+    """Its process id."""
     command: str
+    """Its command line."""
     unit: Fact[str]
+    """The unit it belongs to; Absent for a process of no unit."""
     started: float
+    """When it started, in seconds since the epoch."""
     keeper: Fact[str] = ABSENT
     """The container it belongs to or holds the address for, or its supervisor."""
 
@@ -89,8 +115,11 @@ class Unwritable:
     """A directory, the one of the socket or one above it, in which `user` can make nothing; or it is `missing`."""
 
     path: str
+    """The directory in which nothing can be made, a physical path."""
     user: str
+    """The name of the user that Gunicorn starts as."""
     missing: bool
+    """The directory does not exist."""
     mode: int
     """0 where it is missing."""
     runtime_name: Fact[str] = ABSENT
@@ -109,10 +138,13 @@ class Gunicorn:
     workers: Fact[tuple[Process, ...]]
     """Live HTTP workers, oldest first; zombies are not counted."""
     worker_count: Fact[int]
+    """The number of `workers`."""
     other_children: tuple[Process, ...]
+    """Children of the master that are no HTTP workers, such as those of the app itself."""
     changing: Fact[bool]
     """Workers were replaced between two looks, or the unit is starting or reloading: judged from a second look."""
     settings: Settings
+    """Its settings in force: command line, GUNICORN_CMD_ARGS, configuration file and defaults."""
     program: Fact[str]
     """The gunicorn script or module as started: /srv/shop/venv/bin/gunicorn."""
     python: Fact[str]
@@ -120,7 +152,9 @@ class Gunicorn:
     venv: Fact[str]
     """Absent: the system's Python."""
     version_running: Fact[str]
+    """The version of the Gunicorn that runs."""
     version_installed: Fact[str]
+    """The version that lies in its virtual environment now, which the next start would run."""
     launcher: Fact[str]
     """direct, module (python -m gunicorn), shell-exec (a shell that execs), shell (a shell that stays), script (one
     that stays), env, uv, flask (a development server), other."""

@@ -27,8 +27,11 @@ class Limits:
     patient: Fact[Location]
     """The one that was told to wait longest for the app; Absent: none was told."""
     timed_out: Fact[Location]
+    """The one whose request nginx stopped waiting for."""
     header_too_big: Fact[Location]
+    """The one whose answer had a header larger than the buffer."""
     body_too_large: Fact[Location]
+    """The one whose request had a body larger than it takes."""
 
 
 def collect(routes: Sequence[tuple[Server, Location]], log: NginxLog) -> Limits:

@@ -11,9 +11,13 @@ class LogEvent:
     """One kind of event, counted. `last` in seconds since the epoch, `text` the newest line (secrets removed)."""
 
     count: int
+    """How many there are."""
     first: float
+    """When the first was logged, in seconds since the epoch."""
     last: float
+    """When the last was logged, in seconds since the epoch."""
     text: str
+    """The newest line, with secrets taken out."""
 
 
 @frozen
@@ -30,25 +34,35 @@ class UnitLog:
     boot_error_place: Fact[str]
     """file:line of the innermost frame that is the app's own."""
     boot_traceback_missing_module: Fact[str]
+    """The module that a worker could not import while it booted, from the traceback."""
     boot_missing_package: Fact[str]
     """The first part of that name: what would have to be installed."""
     boot_missing_variable: Fact[str]
+    """The environment variable that the app missed while it booted, from the traceback."""
     bind_error: Fact[LogEvent]
     """Gunicorn could not bind (permission, missing directory); a taken address is `address_in_use`."""
     address_in_use: Fact[LogEvent]
+    """Gunicorn could not bind because the address is taken (EADDRINUSE)."""
     entry_error: Fact[LogEvent]
+    """Gunicorn did not find the app: its module, the name in it, or something that can be called."""
     worker_timeouts: Fact[LogEvent]
+    """The master killed a worker that gave no sign of life ("WORKER TIMEOUT")."""
     worker_killed: Fact[LogEvent]
     """SIGKILL that neither a time-out of Gunicorn nor a stop by systemd explains: out of memory, most often."""
     hups: Fact[LogEvent]
+    """The master was told to reload ("Handling signal: hup")."""
     hup_then_halt: Fact[LogEvent]
     """A reload after which the whole master stopped."""
     pidfile_error: Fact[LogEvent]
+    """Gunicorn refused or could not write its PID file."""
     env_file_error: Fact[LogEvent]
+    """systemd could not load an environment file."""
     start_limit: Fact[LogEvent]
+    """systemd gave up: the unit was started too often within StartLimitIntervalSec=."""
     spawn_error: Fact[LogEvent]
     """systemd's own failure before exec: 200/CHDIR, 203/EXEC, 217/USER, …"""
     reloads: Fact[LogEvent]
+    """systemd reloaded the unit ("Reloaded …")."""
     restarts: Fact[LogEvent]
     """Automatic restarts of the chain that led to the last start."""
     halts: Fact[LogEvent]
@@ -68,19 +82,25 @@ class UnitLog:
     notify_refused: Fact[LogEvent]
     """READY=1 came from a process other than the main one."""
     start_timeout: Fact[LogEvent]
+    """systemd ended a start that took longer than TimeoutStartSec=."""
     stop_killed: Fact[LogEvent]
     """systemd killed it with SIGKILL because it did not stop in time."""
     watchdog: Fact[LogEvent]
+    """systemd ended it because it gave no sign of life within WatchdogSec=."""
     out_of_memory: Fact[LogEvent]
     """systemd saw the kernel kill a process of the unit for memory."""
     ignored_variables: Fact[LogEvent]
     """Lines of environment files or Environment= that systemd ignored."""
     read_only: Fact[LogEvent]
+    """The app could not write to a read-only file system (EROFS)."""
     too_many_files: Fact[LogEvent]
+    """The app ran out of open files (EMFILE)."""
     disk_full: Fact[LogEvent]
+    """The app could not write because no space is left (ENOSPC)."""
     fork_unsafe: Fact[LogEvent]
     """Errors of connections shared between forked processes."""
     development_server: Fact[LogEvent]
+    """Flask's development server announced itself."""
     listening: Fact[LogEvent]
     """Gunicorn has bound."""
     request_errors: Fact[LogEvent]
@@ -92,6 +112,7 @@ class AccessLog:
     """What an access log of nginx says of answers that fail, since those who are asked last started."""
 
     path: str
+    """The log file."""
     apps: tuple[str, ...]
     """Names of the apps that its requests go to."""
     internal_errors: Fact[LogEvent]
@@ -121,13 +142,21 @@ class NginxLog:
     reset: Fact[LogEvent]
     """recv() or send() failed (104): the upstream cut the connection."""
     header_too_big: Fact[LogEvent]
+    """upstream sent too big header: it did not fit into proxy_buffer_size."""
     body_too_large: Fact[LogEvent]
+    """client intended to send too large body: more than client_max_body_size (413)."""
     tls_mismatch: Fact[LogEvent]
+    """The TLS handshake with the upstream failed."""
     no_valid_header: Fact[LogEvent]
+    """upstream sent no valid HTTP header, or one that nginx does not accept."""
     no_live_upstreams: Fact[LogEvent]
+    """no live upstreams: every server of the group had failed."""
     static_denied: Fact[LogEvent]
+    """open() failed (13): nginx may not read a static file."""
     static_missing: Fact[LogEvent]
+    """open() failed (2): a static file is not there."""
     not_a_directory: Fact[LogEvent]
+    """open() failed (20): a part of the path of a static file is no directory."""
     connections_exhausted: Fact[LogEvent]
     """worker_connections or the limit of open files reached; of nginx as a whole."""
     failed: Fact[LogEvent]

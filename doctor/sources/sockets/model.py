@@ -41,7 +41,9 @@ class SocketFile:
     """
 
     path: str
+    """The path of the socket."""
     state: Fact[str]
+    """What is there: listening, dead (a socket that nobody accepts on), missing or not-a-socket."""
     obstacle: Fact[Obstacle]
     """What stops nginx's user; Absent when it may connect."""
     inodes: Fact[tuple[int, ...]]
