@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from doctor.engine.rule import Rule
     from doctor.fixes.look import Look
     from doctor.hosts.base import Host
-    from doctor.hosts.snapshot import RecordingHost, SnapshotError
+    from doctor.hosts.recording import RecordingHost
+    from doctor.hosts.snapshotfile import SnapshotError
     from doctor.reports.model import AppliedFixReport, ProbeReport, Report
 
 DEMO = Path(__file__).parent / "_data" / "demo.snapshot.json"
@@ -210,7 +211,7 @@ def record(since: float | None = None) -> RecordingHost:
     """Look at this machine as a check does, and remember everything that was seen."""
     from doctor.apps import gather
     from doctor.hosts.live import LiveHost
-    from doctor.hosts.snapshot import RecordingHost
+    from doctor.hosts.recording import RecordingHost
 
     host = RecordingHost(LiveHost())
     gather.gather(host, gather.Options(since=since))
@@ -219,7 +220,7 @@ def record(since: float | None = None) -> RecordingHost:
 
 def save(recording: RecordingHost, path: str) -> None:
     """Write a recording to a file. Raises UserError."""
-    from doctor.hosts.snapshot import SnapshotError
+    from doctor.hosts.snapshotfile import SnapshotError
 
     try:
         recording.save(path)
@@ -232,7 +233,8 @@ def _unusable(error: SnapshotError) -> UserError:
 
 
 def _recording(path: Path) -> Host:
-    from doctor.hosts.snapshot import SnapshotError, SnapshotHost
+    from doctor.hosts.snapshot import SnapshotHost
+    from doctor.hosts.snapshotfile import SnapshotError
 
     if not path.exists():
         raise UserError("this installation has no demonstration", str(path), "Reinstall flaskdoctor.")

@@ -220,7 +220,7 @@ def _inside(node: Any) -> list[Any]:
 
 JUDGED_BY_HAND = (
     # Ends with what it repeats: whatever it took, nothing is tried again.
-    "[ \\t\\r\\n]*(?:\n        (?P<comment>",
+    "[ \\t\\r\\n]*(?:\n        (?P<COMMENT>",
     # Matched from the beginning of a line alone, and of two brackets each has the characters after it to itself.
     r"(?:\W*(?:\[[\d;]*m)*WARNING: This is a development server",
 )

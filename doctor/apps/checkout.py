@@ -18,6 +18,7 @@ from doctor.conclusions.appcode.built import made_by_a_build
 from doctor.conclusions.appcode.walk import binds
 from doctor.facts.value import Known, Place
 from doctor.grammar.outline import Outline
+from doctor.grammar.paths import joined
 from doctor.hosts.base import DocumentKind, Host, Missing, Repository, Stat
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.arguments import parse
@@ -135,7 +136,7 @@ class Finder:
 
     def _file(self, path: str, start: str, folder: str | None, kind: DocumentKind) -> Iterator[tuple[str, str | None]]:
         """A file named in full: where its directory leads in the repository, else the only one of its base name."""
-        path = posixpath.normpath(posixpath.join(start, path.removeprefix("file:")))
+        path = joined(start, path.removeprefix("file:"))
         if not path.startswith("/"):
             return
         inside = start.rstrip("/") + "/"
@@ -211,8 +212,6 @@ class Finder:
             found: list[str] = []
             for root in self.host.folders():
                 names = self.host.list(root)
-                found += (
-                    (posixpath.normpath(posixpath.join(root, n)) for n in names) if isinstance(names, tuple) else ()
-                )
+                found += (joined(root, n) for n in names) if isinstance(names, tuple) else ()
             self._subfolders = [path for path in found if not isinstance(self.host.list(path), Missing)]
         return self._subfolders

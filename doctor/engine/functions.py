@@ -9,7 +9,7 @@ from typing import Any
 
 from doctor.facts.value import Unknown
 from doctor.frozen import frozen
-from doctor.hosts.paths import is_below
+from doctor.grammar.paths import is_below
 
 MAX_PATTERN = 200
 """Characters of a pattern."""

@@ -14,9 +14,9 @@ from doctor.engine.directory import CURES, rule_files
 from doctor.engine.load import load_own
 from doctor.engine.rule import Rule
 from doctor.errors import UserError
+from doctor.grammar.paths import is_below
 from doctor.hosts.credentials import NOBODY, Reader
 from doctor.hosts.holders import writer_of
-from doctor.hosts.paths import is_below
 
 MOST = 300
 """Files in one folder."""

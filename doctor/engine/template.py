@@ -5,7 +5,6 @@ What comes from the machine is inserted as literal text, control characters esca
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from doctor.engine.expression import ExpressionError, unknown_word
 from doctor.engine.types import NUMBER, STR, Kind, Scope, Type, check, has_text, is_path, renderable
 from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.frozen import frozen
+from doctor.grammar import durations
 
 _TOKEN = re.compile(r"\{\{|\}\}|[{}]")
 _FORMAT = re.compile(r"(.*):\s*([a-z]+)\s*", re.DOTALL)
@@ -189,23 +189,6 @@ def _list(value: Any) -> str:
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def _duration(seconds: float) -> str:
-    if math.isinf(seconds):
-        return "no limit"
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:g} s" if seconds == int(seconds) else f"{seconds:.1f} s"
-    whole = round(seconds)
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    first = next(number for number, (size, _) in enumerate(units) if whole >= size)
-    text = []
-    for size, unit in units[first : first + 2]:
-        count, whole = divmod(whole, size)
-        text += [f"{count} {unit}"] if count else []
-    return " ".join(text)
-
-
 def _size(count: float) -> str:
     size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
     while size >= 1024 and len(units) > 1:
@@ -261,7 +244,7 @@ class Format:
 
 
 FORMATS = {
-    "duration": Format(_number, _duration),
+    "duration": Format(_number, durations.exact),
     "size": Format(_number, _size),
     "time": Format(_number, _time),
     "mode": Format(_number, lambda mode: f"{int(mode):04o}"),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from doctor.frozen import frozen
-
-LONGEST = 107
-"""Bytes of a socket's path (unix(7): sun_path holds 108 with the byte that ends it)."""
+from doctor.grammar.paths import SOCKET_PATH_LIMIT
 
 
 class AddressKind(str, Enum):
@@ -143,7 +141,7 @@ def parse_upstream(text: str, default_port: int = 80) -> Address:
         path = text[5:].partition(":")[0]
         if not path:
             raise ValueError(f'no path in the unix domain socket "{text}"')
-        if len(path.encode()) > LONGEST:
+        if len(path.encode()) > SOCKET_PATH_LIMIT:
             raise ValueError(f'too long path in the unix domain socket "{text}"')
         return unix(path, "/")
     if text.startswith("["):

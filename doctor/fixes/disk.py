@@ -17,7 +17,8 @@ from enum import Enum
 
 from doctor.fixes.exchange import exchange
 from doctor.frozen import frozen
-from doctor.hosts.paths import LINK_LIMIT, parts
+from doctor.grammar.paths import parts
+from doctor.hosts.paths import LINK_LIMIT
 
 _LIMIT = 8 << 20
 _ACL = "system.posix_acl_access"

@@ -8,12 +8,11 @@ from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
 from doctor.facts.value import ABSENT, Absent, Known, Unknown
 from doctor.fixes.plan import NGINX
+from doctor.grammar.programs import MAIN_IS_GUNICORN
 from doctor.servers.gunicorn.handover import LOSSLESS_FROM
 from doctor.sources.systemd import Unit
 
 _GRACEFUL = frozenset({"hup", "graceful"})
-_GUNICORN_IS_MAIN = frozenset({"direct", "module", "shell-exec", "env", "uv"})
-"""Ways to start in which the main process is Gunicorn, or one that hands HUP on. A wrapper shell dies of it."""
 
 
 def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
@@ -31,7 +30,7 @@ def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
 def _never(action: BoundAction, app: App | None, facts: Facts) -> str:
     if action.name == "systemd.dropin" and action.text("key") == "ExecReload":
         launcher = app.gunicorn.value.launcher if app and isinstance(app.gunicorn, Known) else ABSENT
-        if not isinstance(launcher, Known) or launcher.value not in _GUNICORN_IS_MAIN:
+        if not isinstance(launcher, Known) or launcher.value not in MAIN_IS_GUNICORN:
             return "the main process may be a wrapper, which a HUP would end"
     if action.name.startswith("nginx.") and not _nginx_is_a_service(facts):
         return f"the running Nginx does not belong to {NGINX}: systemctl would not reach it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from doctor.fixes.nginx_tokens import LUA_BLOCK, Directive, MalformedError, Word, read_directives
+from doctor.grammar.nginx import LUA_BLOCK, Directive, MalformedError, Token, read_directives
 from doctor.servers.nginx.grammar import FLAT
 
 _INDENT = "    "
@@ -136,7 +136,7 @@ def _words_of(name: str, value: str) -> tuple[str, ...]:
     return tuple(word.text for word in words)
 
 
-def _has_quote(text: str, word: Word) -> bool:
+def _has_quote(text: str, word: Token) -> bool:
     """To nginx such a quote is an ordinary character, which is hardly what is meant: key="a b" is two words."""
     return not word.quoted and ('"' in text[word.start : word.stop] or "'" in text[word.start : word.stop])
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from doctor.frozen import frozen
+from doctor.grammar.programs import SHELLS
 
 WHITESPACE = " \t\n\r"
 LINE_LIMIT = 1 << 20
@@ -25,7 +26,6 @@ _BYTES = re.compile("[\udc80-\udcff]+")
 _BRACED = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHOWN = re.compile(r"\{ path=(?P<path>.*?) ; argv\[\]=(?P<argv>.*) ; ignore_errors=(?P<ignore>yes|no) ;", re.DOTALL)
-SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 _REDIRECTION = re.compile(r"\d*(>>|>&|<&|<<<|<<-?|<>|>\||>|<)|&>>?")
 _OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;|&\n()]")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from doctor.grammar.envfile import EnvFile, parse_env_file
-from doctor.grammar.outline import Outline, outline
+from doctor.grammar.outline import Outline
+from doctor.grammar.python_source import outline
 from doctor.hosts import files
 from doctor.hosts.base import READ_LIMIT, Answer, Content, Missing, TextKind, Unseen
 from doctor.hosts.credentials import Reader

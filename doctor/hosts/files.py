@@ -14,6 +14,7 @@ from collections import deque
 from functools import lru_cache
 from itertools import islice
 
+from doctor.grammar.paths import VENV_NAMES
 from doctor.hosts.base import Answer, FileType, Missing, Scan, ScannedFile, Stat, Unseen
 from doctor.hosts.credentials import Reader
 from doctor.hosts.holders import looking
@@ -33,8 +34,8 @@ _FOLDER_FLAGS = _OPEN_FLAGS | os.O_DIRECTORY
 SKIPPED_DIRECTORIES = frozenset(
     {
         ".bzr", ".cache", ".eggs", ".git", ".hg", ".idea", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache",
-        ".svn", ".tox", ".venv", ".vscode", "__pycache__", "env", "instance", "log", "logs", "media",
-        "node_modules", "site-packages", "tmp", "uploads", "venv",
+        ".svn", ".tox", ".vscode", "__pycache__", "instance", "log", "logs", "media",
+        "node_modules", "site-packages", "tmp", "uploads", *VENV_NAMES,
     }
 )  # fmt: skip
 """Directories that hold no code of the app, or whose content changes while it runs."""

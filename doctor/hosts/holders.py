@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from doctor.frozen import frozen
+from doctor.grammar.paths import parts
 from doctor.hosts.credentials import NOBODY, Reader, reader_of, reading_as
-from doctor.hosts.paths import LINK_LIMIT, parts
+from doctor.hosts.paths import LINK_LIMIT
 
 _OTHERS_WRITE = 0o022
 

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
+from doctor.grammar.paths import SOCKET_PATH_LIMIT
 from doctor.hosts import files
 from doctor.hosts.base import (
     READ_LIMIT,
@@ -46,7 +47,6 @@ BUDGET = 20.0
 """Seconds that a look may take; what was not asked by then is `Unseen`."""
 
 _CONNECT_TIMEOUT = 0.5
-_UNIX_PATH_LIMIT = 107
 
 
 class LiveHost(Host):
@@ -219,8 +219,8 @@ def _connect(address: str) -> Connection | Unseen:
 def _destination(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int] | Unseen]:
     if address.startswith("unix:"):
         path = address[5:]
-        if len(os.fsencode(path)) > _UNIX_PATH_LIMIT:
-            return socket.AF_UNIX, Unseen(f"the path of the socket is longer than {_UNIX_PATH_LIMIT} bytes")
+        if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
+            return socket.AF_UNIX, Unseen(f"the path of the socket is longer than {SOCKET_PATH_LIMIT} bytes")
         return socket.AF_UNIX, "\0" + path[1:] if path.startswith("@") else path
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or not 0 < int(port) < 65536:

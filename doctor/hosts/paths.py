@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 
 from doctor.frozen import frozen
+from doctor.grammar.paths import joined, parts
 from doctor.hosts.base import Answer, FileType, Host, Missing, Stat, Unseen
 
 LINK_LIMIT = 40
@@ -84,7 +85,7 @@ def resolve(host: Host, path: str) -> Resolution:
                 return stop(Unseen(f"too many links at {step}"), step)
             if stat.uid != 0:
                 host = host.named_in(step)  # what is behind it is his choice, and shown as far as he may see it
-            hops.append(Hop(step, stat.target, posixpath.normpath(posixpath.join(here, stat.target))))
+            hops.append(Hop(step, stat.target, joined(here, stat.target)))
             here = "/" if stat.target.startswith("/") else here
             waiting.extend(parts(stat.target)[::-1])
             continue
@@ -92,14 +93,3 @@ def resolve(host: Host, path: str) -> Resolution:
             return stop(Missing(), posixpath.join(step, waiting[-1]))
         here = step
     return Resolution(path, here, tuple(components), tuple(hops))
-
-
-def is_below(path: str, directory: str) -> bool:
-    """Whether a path without links is the directory or lies in it."""
-    folder = directory.rstrip("/")
-    return path.rstrip("/") == folder or path.startswith(f"{folder}/")
-
-
-def parts(path: str) -> list[str]:
-    """The names in a path, ".." among them."""
-    return [part for part in path.split("/") if part not in ("", ".")]

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
+from doctor.grammar.paths import is_below, joined, parts
 from doctor.hosts import files
 from doctor.hosts.base import (
     READ_LIMIT,
@@ -41,7 +42,7 @@ from doctor.hosts.base import (
 from doctor.hosts.commands import Command
 from doctor.hosts.content import Outliner, read_content, read_env_file
 from doctor.hosts.documents import Documents, find_documents
-from doctor.hosts.paths import LINK_LIMIT, is_below, parts
+from doctor.hosts.paths import LINK_LIMIT
 from doctor.hosts.redact import Redactor
 
 T = TypeVar("T")
@@ -181,7 +182,7 @@ class TreeHost(Repository):
                 below = find_documents((real,))
                 overlooked += (reason.replace(real, folder) for reason in below.overlooked)
                 for document in below.found:
-                    path = posixpath.normpath(posixpath.join(folder, os.path.relpath(document.path, real)))
+                    path = joined(folder, os.path.relpath(document.path, real))
                     found[document.path] = found.get(document.path) or replace(document, path=path)
                 skipped += (replace(item, path=item.path.replace(real, folder, 1)) for item in below.skipped)
         documents = tuple(sorted(found.values(), key=lambda document: document.path))
@@ -212,7 +213,7 @@ class TreeHost(Repository):
                 return None
             above = posixpath.dirname(above)
         here = self._places[above]
-        return Missing() if here is None else posixpath.normpath(posixpath.join(here, path[len(above) :].lstrip("/")))
+        return Missing() if here is None else joined(here, path[len(above) :].lstrip("/"))
 
     def _find(self, path: str, *, follow: bool = True) -> str | Answer:
         """Where a path of the examined machine lies on this one."""

@@ -9,6 +9,7 @@ from doctor.engine.rule import Severity
 from doctor.facts.address import Address, AddressKind, reaches
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
+from doctor.grammar import durations
 from doctor.hosts.base import TargetKind
 from doctor.reports.model import HopReport, HopState
 from doctor.servers.gunicorn import Gunicorn
@@ -230,7 +231,7 @@ def _workers(gunicorn: Gunicorn, workers: tuple[Process, ...], now: float) -> _S
         return _Sight(Hop.WORKERS, f"no {name}", "", up=False)
     oldest = min(worker.started for worker in workers)
     count = f"{len(workers)} {name}{'' if len(workers) == 1 else 's'}"
-    return _Sight(Hop.WORKERS, f"{count}, up {_duration(now - oldest)}", "")
+    return _Sight(Hop.WORKERS, f"{count}, up {durations.rough(now - oldest)}", "")
 
 
 def _files(app: App) -> Iterator[_Sight]:
@@ -284,11 +285,3 @@ def _reason(fact: Known[str] | Absent | Unknown) -> str:
 
 def _at(place: Place) -> str:
     return f"{place.path}:{place.line}" if place.path and place.line else place.path
-
-
-def _duration(seconds: float) -> str:
-    """The largest whole unit: 45 s, 4 min, 3 h, 12 days."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (seconds >= size and unit != "days"):
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(int(seconds), 0)} s"

@@ -8,7 +8,7 @@ from typing import Any, ForwardRef, get_type_hints
 
 from doctor.grammar.outline import Expression
 from doctor.hosts.base import Host, Missing, Unseen
-from doctor.hosts.snapshot import LENT, SCHEMA_NAME, SCHEMA_VERSION
+from doctor.hosts.snapshotfile import LENT, SCHEMA_NAME, SCHEMA_VERSION
 from doctor.reports.schema import Generator
 
 _MARKS: dict[Any, tuple[str, dict[str, Any], str]] = {

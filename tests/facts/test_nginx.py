@@ -863,6 +863,18 @@ def test_blocks_in_one_another_come_to_an_end() -> None:
     assert look(host).servers
 
 
-def test_braces_within_words_are_looked_for_in_a_bounded_piece() -> None:
-    longest = max(len(word) for d in parse("/n", "set $a " + "x}" * 100_000 + ";\n").directives for word in d.args)
-    assert longest < 10_000
+def test_braces_within_words_are_a_part_of_them() -> None:
+    (directive,) = parse("/n", "set $a " + "x}" * 100_000 + ";\n").directives
+    assert directive.args == ("$a", "x}" * 100_000)
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2028", "\x0b", "\x0c"])
+def test_what_only_looks_blank_is_a_part_of_a_word(blank: str) -> None:
+    first, second = parse("/n", f"server_name a{blank}b;\nlisten 80;\n").directives
+    assert first.args == (f"a{blank}b",)
+    assert second.place.text == "listen 80;"
+
+
+def test_a_word_is_what_nginx_makes_of_its_backslashes() -> None:
+    (directive,) = parse("/n", r"""return 200 "a\tb\\c\"d\.e";""").directives
+    assert directive.args == ("200", 'a\tb\\c"d\\.e')

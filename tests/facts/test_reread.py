@@ -11,7 +11,8 @@ from doctor.conclusions.service import reread
 from doctor.conclusions.service.reread import UnreadConfig
 from doctor.facts.address import parse_bind
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
-from doctor.grammar.outline import Outline, outline
+from doctor.grammar.outline import Outline
+from doctor.grammar.python_source import outline
 from doctor.hosts.base import FileType, Missing, Stat
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings

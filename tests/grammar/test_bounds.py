@@ -8,7 +8,8 @@ import pytest
 
 from doctor.facts.value import ABSENT
 from doctor.grammar.bounds import SIZE_LIMIT, Literal, size
-from doctor.grammar.outline import Expression, outline
+from doctor.grammar.outline import Expression
+from doctor.grammar.python_source import outline
 from doctor.servers.gunicorn.expression import AtLeast, Scope, Unresolved, Value, evaluate
 
 DOUBLING = "\n".join(["a = a + a"] * 40)

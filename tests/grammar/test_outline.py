@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.grammar.outline import Expression, Outline, outline
+from doctor.grammar.outline import Expression, Outline
+from doctor.grammar.python_source import outline
 
 
 def of(source: str) -> Outline:

@@ -11,11 +11,13 @@ import pytest
 from doctor.conclusions.appcode.walk import Blocks
 from doctor.grammar.envfile import parse_env_file
 from doctor.grammar.gaps import marked
-from doctor.grammar.outline import Outline, outline
+from doctor.grammar.outline import Outline
 from doctor.grammar.pytext import pieces
-from doctor.hosts import secrets
+from doctor.grammar.python_source import outline
 from doctor.hosts.base import TextKind
-from doctor.hosts.redact import Redactor
+from doctor.hosts.redact import Redactor, secrets
+from doctor.hosts.redact import text as generic
+from doctor.hosts.redact.hider import Hider
 
 R = Redactor(b"k" * 32)
 
@@ -55,14 +57,14 @@ def test_source_that_nests_without_end_is_no_bug(source: str) -> None:
 
 def test_a_line_is_cut_before_it_is_matched(monkeypatch: pytest.MonkeyPatch) -> None:
     longest = 0
-    line = Redactor._generic_line
+    clean = generic._line
 
-    def watched(self: Redactor, text: str, lowered: str, colon: bool) -> str:
+    def watched(hider: Hider, line: str, lowered: str, colon: bool) -> str:
         nonlocal longest
-        longest = max(longest, len(text))
-        return line(self, text, lowered, colon)
+        longest = max(longest, len(line))
+        return clean(hider, line, lowered, colon)
 
-    monkeypatch.setattr(Redactor, "_generic_line", watched)
+    monkeypatch.setattr(generic, "_line", watched)
     R.text(TextKind.LOG, "token=x " * 100_000)
     R.argv(("sh", "-c", "mysql " * 100_000))
     R.journal(json.dumps({"MESSAGE": "eyJ-" * 100_000}))
@@ -95,9 +97,9 @@ def test_each_line_before_the_end_of_a_key_is_looked_at_once(monkeypatch: pytest
     original = secrets.KEY_LINE
     monkeypatch.setattr(secrets, "KEY_LINE", Counting)
     body = "QUJDREVGR0hJSktMTU5P\n" * 2000
-    R.generic(body + "PRIVATE KEY-----\n" + body)
+    generic.generic(R, body + "PRIVATE KEY-----\n" + body)
     assert looked == 0
-    R.generic(f"{body}-----END PRIVATE KEY-----\n" * 3)
+    generic.generic(R, f"{body}-----END PRIVATE KEY-----\n" * 3)
     assert looked <= 3 * 2002
 
 

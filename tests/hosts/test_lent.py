@@ -17,7 +17,8 @@ from doctor.hosts.base import Content, Host, Missing, Stat, Unseen
 from doctor.hosts.credentials import NOBODY, Reader, reader_of, reading_as
 from doctor.hosts.holders import writer_of
 from doctor.hosts.live import LiveHost
-from doctor.hosts.snapshot import RecordingHost, SnapshotHost
+from doctor.hosts.recording import RecordingHost
+from doctor.hosts.snapshot import SnapshotHost
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose rights are what is lent")
 

@@ -3,11 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from doctor.hosts.base import Missing, Stat, Unseen
 from doctor.hosts.live import LiveHost
-from doctor.hosts.paths import is_below, resolve
+from doctor.hosts.paths import resolve
 
 
 def test_release_link(tmp_path: Path) -> None:
@@ -51,11 +49,3 @@ def test_stops(tmp_path: Path) -> None:
     below = resolve(host, f"{tmp_path}/file/x/y")
     assert (below.physical, below.stopped_at) == (Missing(), f"{tmp_path}/file/x")
     assert isinstance(resolve(host, "relative").physical, Unseen)
-
-
-@pytest.mark.parametrize(
-    ("path", "directory", "below"),
-    [("/a/b", "/a", True), ("/a/", "/a", True), ("/ab", "/a", False), ("/a", "/", True), ("/a", "/a/b", False)],
-)
-def test_below(path: str, directory: str, below: bool) -> None:
-    assert is_below(path, directory) is below

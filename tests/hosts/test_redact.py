@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.grammar.outline import outline
+from doctor.grammar.python_source import outline
 from doctor.hosts.base import TextKind
 from doctor.hosts.redact import Redactor
 
@@ -74,6 +74,21 @@ HIDDEN = {
         'proxy_set_body \'{{"password":"{}"}}\';',
         'map $arg_token $ok {{ default 0; {} 1; "~^{}$" 1; }}',
         'map $host $backend_password {{ default "{}"; shop.test {}; }}',
+        # What headers-more-nginx-module sets, several words, a variable of geo.
+        'more_set_headers "X-Api-Key: {}";',
+        "proxy_set_header Authorization Basic {};",
+        "geo $backend_token {{ default {}; 10.0.0.0/8 '{}'; }}",
+        'proxy_set_header X-Token "{}\n{}";',
+        # What nginx would not read: a ";", a quote or a brace is missing, or one is too many.
+        "proxy_set_header X-Api-Key {}\nroot /srv;",
+        'root "/srv;\nproxy_set_header X-Api-Key "{}";\nset $token {};',
+        "log_format x it's;\nset $api_token '{}';\nindex 'a;",
+        "map $http_x_api_key $ok {{\n  {} 1;\n",
+        "root /srv if ($arg_token = {}) {{ }}",
+        # What was commented out.
+        "#proxy_set_header X-Origin-Verify {};",
+        "# map $http_x_api_key $ok {{\n#   default 0;\n#   '{}' 1;\n# }}",
+        "# it's here: set $api_token {};",
     ],
     TextKind.PYTHON: [
         'raw_env = ["SHOP_THING={}", "B={}"]',
@@ -222,6 +237,10 @@ KEPT = {
         'if ($http_x_requested_with ~ "XMLHttpRequest") { return 204; }',
         "map $http_x_forwarded_proto $scheme_of { default $http_x_forwarded_proto; '' $scheme; }",
         "map $uri $token_zone { default $binary_remote_addr; }",
+        "proxy_set_header X-Prefix /shop # for the app\n;",
+        "# Do not set the `Host` header here, nor add_header twice.\n# It's set by the proxy: map it.",
+        "location /set { try_files $uri =404; }\nserver_name if.env.test;",
+        'more_set_headers "X-Powered-By: shop";',
     ],
     TextKind.PYTHON: [
         'SECRET_KEY = os.environ["SECRET_KEY"]',

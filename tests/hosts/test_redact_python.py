@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from doctor.grammar.outline import outline
+from doctor.grammar.python_source import outline
 from doctor.hosts.base import TextKind
 from doctor.hosts.redact import Redactor
 

@@ -21,7 +21,9 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.live import LiveHost
-from doctor.hosts.snapshot import RecordingHost, SnapshotError, SnapshotHost
+from doctor.hosts.recording import RecordingHost
+from doctor.hosts.snapshot import SnapshotHost
+from doctor.hosts.snapshotfile import SnapshotError
 from doctor.hosts.tree import TreeHost
 
 SOURCE = """

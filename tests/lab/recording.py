@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from doctor.hosts.snapshot import LAYER_SCHEMA
+from doctor.hosts.snapshotfile import LAYER_SCHEMA
 from doctor.reports.layout import line, plain
 from doctor.reports.model import Report
 from doctor.reports.text import lines

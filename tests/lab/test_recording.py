@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.hosts.snapshot import SnapshotError, SnapshotHost
+from doctor.hosts.snapshot import SnapshotHost
+from doctor.hosts.snapshotfile import SnapshotError
 from lab import layer, normal, recording
 from lab.machine import TREE
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from doctor.cli.schema import Subject, published
 from doctor.hosts.base import FileType, Stat, TextKind
-from doctor.hosts.snapshot import RecordingHost
+from doctor.hosts.recording import RecordingHost
 from doctor.hosts.tree import TreeHost
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 import sys
 from ast import Call, Name
@@ -24,6 +23,7 @@ from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, comp
 from doctor.grammar.data import expression as parsed_expression
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
+from doctor.grammar.paths import joined
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
 from doctor.servers.gunicorn.model import Gunicorn
 from doctor.servers.gunicorn.variables import of_process
@@ -328,10 +328,7 @@ def _search(gunicorn: Gunicorn, of_unit: Fact[str], directory: str) -> tuple[lis
     hidden = ""
     pythonpath = gunicorn.settings.pythonpath
     if isinstance(pythonpath, Known):
-        search += [
-            posixpath.normpath(posixpath.join(directory, entry.strip()))
-            for entry in reversed(pythonpath.value.split(","))
-        ]
+        search += [joined(directory, entry.strip()) for entry in reversed(pythonpath.value.split(","))]
     elif isinstance(pythonpath, Unknown):
         hidden = pythonpath.reason
     search.append(directory)
@@ -340,7 +337,7 @@ def _search(gunicorn: Gunicorn, of_unit: Fact[str], directory: str) -> tuple[lis
     for fact in (running, of_unit):
         if isinstance(fact, Unknown):
             hidden = hidden or fact.reason
-        search += [posixpath.normpath(posixpath.join(directory, entry)) for entry in fact.or_("").split(":") if entry]
+        search += [joined(directory, entry) for entry in fact.or_("").split(":") if entry]
     return list(dict.fromkeys(search)), hidden
 
 

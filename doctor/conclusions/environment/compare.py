@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 
 from doctor.conclusions.environment.declared import Declared, Launcher, declare, launcher_of
-from doctor.conclusions.environment.files import followed, look, references, touched_after
+from doctor.conclusions.environment.files import look, references, touched_after
 from doctor.conclusions.environment.model import EnvFileState
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Output, Stat, Unseen
 from doctor.hosts.commands import show_manager_environment
+from doctor.hosts.paths import resolve
 from doctor.sources import lending
 from doctor.sources.process import Process
 from doctor.sources.systemd import Unit, untouched
@@ -115,7 +116,8 @@ def _as_at_the_start(host: Host, unit: Unit, master: Fact[Process], files: tuple
     if not isinstance(master, Known) or not untouched.since(host, unit, master.value.started):
         return False
     return all(
-        isinstance(followed(host, state.path), (Stat, Missing)) and not touched_after(host, state, master.value.started)
+        isinstance(resolve(host, state.path).stat, (Stat, Missing))
+        and not touched_after(host, state, master.value.started)
         for state in files
     )
 

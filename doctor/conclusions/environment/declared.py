@@ -8,9 +8,8 @@ from doctor.conclusions.environment.files import Looked
 from doctor.facts.value import Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.execline import shell_commands, shell_script
+from doctor.grammar.programs import OWN_PROGRAMS
 from doctor.sources.systemd import Unit
-
-_DIRECT = ("gunicorn", "python", "uvicorn", "flask", "hypercorn", "waitress-serve", "uwsgi")
 
 
 @frozen
@@ -80,7 +79,7 @@ def launcher_of(unit: Unit) -> Launcher:
             if command.words[0] in {"source", ".", "eval", "set"}:
                 return Launcher(frozenset(names), f"`{command.words[0]}` in its command may set variables")
         return Launcher(frozenset(names), "")
-    if program == "env" or program.startswith(_DIRECT):
+    if program == "env" or program.startswith(OWN_PROGRAMS):
         return Launcher(frozenset(names), "")
     return Launcher(frozenset(names), f"{argv[0]} may set variables")
 

@@ -9,9 +9,8 @@ from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unkno
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile, EnvOddity
 from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
+from doctor.hosts.paths import resolve
 from doctor.sources.systemd import EnvironmentFileRef, Unit
-
-_LINKS = 8
 
 
 @frozen
@@ -46,7 +45,7 @@ def look(host: Host, ref: EnvironmentFileRef) -> Looked:
         state, problems = Known("read", (place,)), _problems(path, parsed)
     elif isinstance(parsed, Missing) and host.kind is not TargetKind.TREE:
         state, problems = Known("missing", (place,)), Absent((place,))
-    elif isinstance(stat := followed(host, path), Stat) and stat.type is not FileType.FILE:
+    elif isinstance(stat := resolve(host, path).stat, Stat) and stat.type is not FileType.FILE:
         state, problems = Known("unreadable", (Place(path=path, text=f"a {stat.type.value}"),)), Absent((place,))
     else:
         reason = parsed.reason if isinstance(parsed, Unseen) else f"{path} is not in the repository"
@@ -55,22 +54,9 @@ def look(host: Host, ref: EnvironmentFileRef) -> Looked:
     return Looked(EnvFileState(path, ref.optional, state, problems), content)
 
 
-def followed(host: Host, path: str) -> Stat | Missing | Unseen:
-    """What is at the end of the links."""
-    answer = host.stat(path)
-    for _ in range(_LINKS):
-        if not isinstance(answer, Stat) or answer.type is not FileType.LINK:
-            break
-        if answer.uid != 0:
-            host = host.named_in(path)  # what is behind it is his choice, and shown as far as he may see it
-        path = answer.target if answer.target.startswith("/") else f"{path.rpartition('/')[0]}/{answer.target}"
-        answer = host.stat(path)
-    return answer
-
-
 def touched_after(host: Host, state: EnvFileState, started: float) -> bool:
     """Content or place of the file changed after a time; `rsync -a` keeps mtime, not ctime."""
-    stat = followed(host, state.path)
+    stat = resolve(host, state.path).stat
     if isinstance(stat, Missing):
         stat = host.stat(state.path.rpartition("/")[0] or "/")
     return isinstance(stat, Stat) and max(stat.mtime, stat.ctime) > started

@@ -12,7 +12,6 @@ from doctor.conclusions.release.layout import (
     MARKERS,
     Folder,
     folder_of,
-    is_below,
     link_beside,
     link_inside,
     release_root,
@@ -22,6 +21,7 @@ from doctor.conclusions.release.serving import TOLERANCE, serving, started
 from doctor.conclusions.release.way import REPOSITORY, Held, Way, configured_by, find_link, ways
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.grammar.outline import Outline
+from doctor.grammar.paths import is_below
 from doctor.hosts.base import FileType, Host, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
 from doctor.servers.gunicorn.model import Gunicorn

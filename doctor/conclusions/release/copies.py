@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 
 from doctor.conclusions.release.age import CODE
-from doctor.conclusions.release.layout import is_below
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown, computed
+from doctor.grammar.paths import VENV_NAMES, is_below
 from doctor.hosts.base import FileType, Host, Scan, Stat
 from doctor.sources.systemd import Unit
 
@@ -20,7 +20,7 @@ _NEWER = 60.0
 _ALIKE = 0.8
 """Share of the names at the top of two trees that must be in both."""
 _NOISE = frozenset(
-    {"venv", "env", "instance", "logs", "log", "tmp", "media", "uploads", "node_modules", "build", "dist", "REVISION"}
+    {*VENV_NAMES, "instance", "logs", "log", "tmp", "media", "uploads", "node_modules", "build", "dist", "REVISION"}
 )
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from doctor.conclusions.release.layout import is_below
 from doctor.facts.value import Fact, Known, Place, Unknown, computed
+from doctor.grammar.paths import is_below
 from doctor.hosts.hidden import TOKEN
 from doctor.servers.gunicorn.model import Gunicorn
 from doctor.sources.systemd import Unit

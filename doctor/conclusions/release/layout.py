@@ -189,12 +189,6 @@ def entry_of(path: str, folder: str) -> str:
     return f"{folder}/{path.removeprefix(f'{folder}/').partition('/')[0]}"
 
 
-def is_below(path: str, directory: str) -> bool:
-    """It is the directory, or lies in it. Both as written."""
-    directory = directory.rstrip("/")
-    return path.rstrip("/") == directory or path.startswith(f"{directory}/")
-
-
 def named_release(path: str) -> str:
     """The release a path is written with: /srv/shop/releases/7/static → /srv/shop/releases/7; "" for none."""
     parts = posixpath.normpath(path).split("/")

@@ -11,11 +11,12 @@ from posixpath import basename
 from doctor.facts import access
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
+from doctor.grammar.programs import is_shell
 from doctor.hosts.base import Content, Host, Stat
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.arguments import Arguments
 from doctor.servers.gunicorn.arguments import parse as parse_arguments
-from doctor.servers.gunicorn.launch import Launch, Setting, direct, is_shell, parse
+from doctor.servers.gunicorn.launch import Launch, Setting, direct, parse
 from doctor.sources.process import Process
 from doctor.sources.systemd import Unit, untouched
 

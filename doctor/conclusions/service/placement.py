@@ -14,6 +14,7 @@ from doctor.facts.access import Obstacle
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, absent_all, computed
 from doctor.frozen import frozen
+from doctor.grammar.paths import VENV_NAMES
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TargetKind, Unseen
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.launch import interpreter
@@ -21,7 +22,6 @@ from doctor.sources.systemd import Unit
 
 _SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Where systemd looks for a program without a slash (systemd.exec(5), ExecSearchPath=)."""
-_VENVS = ("venv", ".venv", "env", "virtualenv")
 _SHEBANG_LIMIT = 1024
 _REPOSITORY = "a repository does not tell what is on the server"
 
@@ -208,7 +208,7 @@ def _project_venv(host: Host, gunicorn: Gunicorn, release: Release) -> Fact[str]
         if isinstance(release.link, Known):
             bases.append(posixpath.dirname(release.link.value))
     for base in bases:
-        for name in _VENVS:
+        for name in VENV_NAMES:
             path = f"{base}/{name}"
             if base.count("/") > 1 and isinstance(host.stat(f"{path}/pyvenv.cfg"), Stat):
                 program = f"{path}/bin/gunicorn"

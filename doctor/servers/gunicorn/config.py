@@ -12,6 +12,7 @@ from doctor.facts import access
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.outline import Assignment, Expression, Outline
+from doctor.grammar.paths import joined
 from doctor.hosts.base import Host, Missing, TargetKind, TextKind, Unseen
 from doctor.servers.gunicorn.arguments import SETTINGS
 from doctor.servers.gunicorn.expression import Scope, Unresolved, Value, evaluate
@@ -93,7 +94,7 @@ def _named(
         if not start:
             reason = f"{path} is relative to a directory that is not known"
             return ConfigFile(Unknown(reason, places), ABSENT, {}, reason)
-        path = posixpath.normpath(posixpath.join(start, path))
+        path = joined(start, path)
     return _read(host, path, places, variables)
 
 

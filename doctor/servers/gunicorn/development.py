@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from doctor.facts.address import tcp
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, absent_all
+from doctor.grammar.programs import is_python
 from doctor.hosts.base import Host, ProcessLine
 from doctor.servers.gunicorn import launch as shapes
 from doctor.servers.gunicorn.launch import Launch, Setting
@@ -115,4 +116,4 @@ def _likely(line: ProcessLine) -> bool:
     if not words or line.state in ("Z", "X"):
         return False
     flask = any(posixpath.basename(word) == "flask" for word in words) and "run" in line.argv
-    return flask or (shapes.is_python(words[0]) and any(word.endswith(".py") for word in words[1:]))
+    return flask or (is_python(words[0]) and any(word.endswith(".py") for word in words[1:]))

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from doctor.facts.address import Address
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.grammar.programs import is_shell
 from doctor.hosts.base import Host, ProcessLine, Unseen
 from doctor.servers.gunicorn import development
 from doctor.servers.gunicorn.handover import reload_keeps_requests
-from doctor.servers.gunicorn.launch import Launch, is_shell
+from doctor.servers.gunicorn.launch import Launch
 from doctor.servers.gunicorn.model import Gunicorn, Settings
 from doctor.servers.gunicorn.plan import Plan, plan
 from doctor.servers.gunicorn.preflight import with_preflight

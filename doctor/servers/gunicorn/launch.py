@@ -14,30 +14,22 @@ from dataclasses import field, replace
 
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.grammar.execline import SHELLS, ShellCommand, shell_commands, shell_script
+from doctor.grammar.execline import ShellCommand, shell_commands, shell_script
 from doctor.grammar.outline import Outline
+from doctor.grammar.paths import joined
+from doctor.grammar.programs import (
+    CONTAINER_CLIENTS,
+    LAUNCHERS,
+    SERVER_PACKAGES,
+    SHELLS,
+    is_gunicorn,
+    is_python,
+    is_shell,
+)
 from doctor.hosts.base import Content, Host
 
-_PYTHON = re.compile(r"(python|pypy)[\d.]*$")
-_GUNICORN = re.compile(r"gunicorn3?$")
 _MODULES = frozenset({"gunicorn", "gunicorn.app.wsgiapp"})
 _PYTHON_VALUE_OPTIONS = frozenset({"-W", "-X", "-Q"})
-_LAUNCHERS = frozenset(
-    {
-        "env", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch", "rye", "nice", "ionice", "chrt", "taskset", "sudo",
-        "runuser", "setpriv", "chpst", "setuidgid", "gosu", "su-exec", "timeout", "stdbuf", "dumb-init", "tini",
-        "nohup", "setsid", "ddtrace-run", "opentelemetry-instrument", "newrelic-admin", "with-contenv", "dotenv",
-        "doppler", "systemd-run", "strace", "authbind", "unshare", "conda", "micromamba",
-    }
-)  # fmt: skip
-_CLIENTS = frozenset(
-    {
-        "docker", "podman", "nerdctl", "docker-compose", "podman-compose", "ctr", "crictl", "lxc", "lxc-attach",
-        "incus", "machinectl", "systemd-nspawn", "kubectl", "apptainer", "singularity", "flatpak", "toolbox",
-    }
-)  # fmt: skip
-"""What they are given to run runs in a container, not here."""
-_OTHER_SERVERS = frozenset({"waitress", "gevent", "eventlet", "cheroot", "tornado", "uvicorn", "hypercorn", "bjoern"})
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DEFAULTED = re.compile(r"\$\{(\w+):?-([^${}]*)\}")
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -81,16 +73,6 @@ class Setting:
     place: Place
 
 
-def is_python(word: str) -> bool:
-    """The word names a Python interpreter."""
-    return bool(_PYTHON.match(posixpath.basename(word)))
-
-
-def is_shell(word: str) -> bool:
-    """The word names a shell."""
-    return posixpath.basename(word).lstrip("-") in SHELLS
-
-
 def direct(argv: Sequence[str]) -> Launch | None:
     """Gunicorn itself, as the kernel shows it: `gunicorn …`, `python …/gunicorn …`, `python -m gunicorn …`.
 
@@ -99,7 +81,7 @@ def direct(argv: Sequence[str]) -> Launch | None:
     if not argv:
         return None
     words = list(argv)
-    if _GUNICORN.match(posixpath.basename(words[0])):
+    if is_gunicorn(words[0]):
         return Launch("direct", words[0], tuple(words[1:]))
     if not is_python(words[0]):
         return None
@@ -116,7 +98,7 @@ def direct(argv: Sequence[str]) -> Launch | None:
             at += 1
         else:
             break
-    if at < len(words) and _GUNICORN.match(posixpath.basename(words[at])):
+    if at < len(words) and is_gunicorn(words[at]):
         return Launch("direct", words[at], tuple(words[at + 1 :]), words[0])
     return None
 
@@ -155,7 +137,7 @@ def parse(argv: Sequence[str], setting: Setting, depth: int = 0) -> Launch | Non
     if name in SHELLS:
         files = [word for word in argv[1:] if not word.startswith("-")]
         return _in_file(files[0], setting, depth) if files else None
-    if name in _LAUNCHERS:
+    if name in LAUNCHERS:
         return _behind(name, list(argv[1:]), setting, depth)
     return _in_file(argv[0], setting, depth) or _misspelt(argv)
 
@@ -178,7 +160,7 @@ def _behind(name: str, words: list[str], setting: Setting, depth: int) -> Launch
         if given and name in ("env", "sudo"):
             assignments[given[1]] = (given[2], setting.place)
             continue
-        if posixpath.basename(word) in _CLIENTS:
+        if posixpath.basename(word) in CONTAINER_CLIENTS:
             return None
         if word.startswith("-") or not _starts_command(word):
             continue
@@ -192,7 +174,7 @@ def _behind(name: str, words: list[str], setting: Setting, depth: int) -> Launch
 
 def _starts_command(word: str) -> bool:
     name = posixpath.basename(word)
-    return bool(_GUNICORN.match(name)) or is_python(word) or name in SHELLS or name in _LAUNCHERS or name == "flask"
+    return is_gunicorn(word) or is_python(word) or name in SHELLS or name in LAUNCHERS or name == "flask"
 
 
 def _in_file(path: str, setting: Setting, depth: int) -> Launch | None:
@@ -249,7 +231,7 @@ def _in_shell(
             continue
         words = _expanded(words, {**variables, **{n: v for n, (v, _) in own.items()}}, setting.complete)
         if words[0] == "cd" and len(words) > 1:
-            directory = posixpath.normpath(posixpath.join(directory, words[-1]))
+            directory = joined(directory, words[-1])
         elif words[0] in ("source", ".") and len(words) > 1 and words[1].endswith("/bin/activate"):
             venv = posixpath.join(directory, words[1].removesuffix("/bin/activate"))
         else:
@@ -301,7 +283,7 @@ def _imports_flask(host: Host, path: str) -> bool:
     if not isinstance(outline, Outline):
         return False
     roots = {item.module.partition(".")[0] for item in outline.imports if item.level == 0}
-    return "flask" in roots and not roots & _OTHER_SERVERS
+    return "flask" in roots and not roots & SERVER_PACKAGES
 
 
 def interpreter(text: str) -> str:

@@ -9,6 +9,7 @@ import posixpath
 
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
+from doctor.grammar.paths import joined
 from doctor.hosts.base import Content, Host, Missing, Stat, Unseen
 from doctor.servers.gunicorn.launch import Launch, interpreter
 
@@ -69,7 +70,7 @@ def _program(host: Host, launch: Launch, directory: Fact[str], path: str, place:
         return Known(name, (place,))
     if "/" in name:
         if isinstance(directory, Known):
-            return Known(posixpath.normpath(posixpath.join(directory.value, name)), (place,))
+            return Known(joined(directory.value, name), (place,))
         return Unknown(f"{name} is relative to a directory that is not known", (place,))
     found = _search(host, name, path)
     if found:
@@ -82,7 +83,7 @@ def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str]
         if launch.python.startswith("/"):
             return Known(launch.python, program.places)
         if "/" in launch.python and isinstance(directory, Known):
-            return Known(posixpath.normpath(posixpath.join(directory.value, launch.python)), program.places)
+            return Known(joined(directory.value, launch.python), program.places)
         found = _search(host, launch.python, path)
         if found:
             return Known(found, program.places)

@@ -13,6 +13,7 @@ from doctor.facts import access
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import AddressKind
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
+from doctor.grammar.paths import is_below
 from doctor.hosts.base import Host, TargetKind, Unseen
 from doctor.servers.gunicorn.model import Gunicorn, Unwritable
 from doctor.sources.systemd import Unit
@@ -68,7 +69,7 @@ def _directory(
     made = unit.runtime_directories
     if isinstance(made, Unknown):
         return made
-    if isinstance(made, Known) and any(_is_below(directory, each) for each in made.value):
+    if isinstance(made, Known) and any(is_below(directory, each) for each in made.value):
         return Absent(made.places)
     if isinstance(user, Unknown):
         return user
@@ -114,7 +115,3 @@ def _present(host: Host, unit: Unit, user: Known[str], directory: str, places: t
         found = Unwritable(barrier.value.path, user.value, False, barrier.value.mode)
         return Known(found, (*places, *barrier.places))
     return barrier
-
-
-def _is_below(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(f"{directory.rstrip('/')}/")

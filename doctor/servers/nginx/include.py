@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from doctor.facts.value import Place
 from doctor.frozen import frozen
+from doctor.grammar.paths import joined
 from doctor.hosts.base import Content, DocumentKind, FileType, Host, Missing, Stat, TextKind
 from doctor.servers.nginx.model import ConfigError
 from doctor.servers.nginx.parse import Directive, ParsedFile, parse
@@ -238,7 +239,7 @@ class _Loader:
 
     def in_repository(self, pattern: str, including: str) -> tuple[str, ...]:
         """Documents that an include of a repository's file means: beside it, or where their last directories agree."""
-        beside = posixpath.normpath(posixpath.join(posixpath.dirname(including), pattern))
+        beside = joined(posixpath.dirname(including), pattern)
         if _MAGIC.isdisjoint(pattern):
             exact = [path for path in self._documents if path == beside]
             name = posixpath.basename(pattern)

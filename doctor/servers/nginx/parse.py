@@ -1,23 +1,19 @@
 """One file of nginx configuration as a tree of directives, with what is wrong in its syntax.
 
-The words come from crossplane's lexer, which knows nginx's quoting, comments and Lua blocks. The tree is built here,
-because crossplane loses a whole file for one missing brace, and joins lines where a ";" is missing without a word.
+The tree is built here, because crossplane loses a whole file for one missing brace, and joins lines where a ";" is
+missing without a word. What is a directive at all is told by crossplane's table (`grammar.known`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from doctor.facts.value import Place
 from doctor.frozen import frozen
+from doctor.grammar.nginx import LUA_BLOCK, Kind, Token, tokens
 from doctor.servers.nginx.grammar import FLAT, MULTI_LINE, is_known, refuses, takes_block, takes_no_block
 from doctor.servers.nginx.model import ConfigError
-
-_WORD_LIMIT = 4096
-_LINE_LIMIT = 1 << 16
-"""Characters of a word and of a line in which a brace is taken for a part of a word."""
 
 _NESTING = 100
 """Blocks in one another."""
@@ -61,13 +57,6 @@ class ParsedFile:
     errors: tuple[ConfigError, ...]
 
 
-@frozen
-class _Word:
-    text: str
-    line: int
-    quoted: bool
-
-
 @dataclass(slots=True)
 class _Open:
     """A block that is being read."""
@@ -83,26 +72,15 @@ def parse(path: str, text: str, *, truncated: bool = False) -> ParsedFile:
 
     A file cut off by the bound on reading (`truncated`) has no error at its end.
     """
-    source = Source(path, tuple(text.splitlines()))
+    source = Source(path, tuple(text.removesuffix("\n").split("\n")) if text else ())
     builder = _Builder(source)
     if text.startswith("\ufeff"):
         builder.error(1, "the file starts with a byte order mark, which nginx takes for a part of the first directive")
         text = text[1:]
-    for word in _words(text):
-        builder.take(word)
+    for token in tokens(text):
+        builder.take(token)
     builder.finish(truncated)
     return ParsedFile(source, tuple(builder.root), tuple(builder.errors))
-
-
-def _words(text: str) -> Iterator[_Word]:
-    from io import StringIO
-
-    from crossplane.lexer import _lex_file_object  # type: ignore[import-untyped]
-
-    # Without a newline at its end crossplane drops the last word of a file.
-    for token, line, quoted in _lex_file_object(StringIO(text + "\n")):
-        if quoted or not token.startswith("#"):
-            yield _Word(token, line, quoted)
 
 
 class _Builder:
@@ -111,40 +89,23 @@ class _Builder:
         self.root: list[Directive] = []
         self.errors: list[ConfigError] = []
         self._stack: list[_Open] = []
-        self._words: list[_Word] = []
-        self._literal_brace = False
+        self._words: list[Token] = []
 
     def error(self, line: int, message: str, *, fatal: bool = True) -> None:
         self.errors.append(ConfigError(self.source.path, line, message, fatal))
 
-    def take(self, word: _Word) -> None:
-        if self._literal_brace:
-            self._literal_brace = False
-            if self._touches("}", word):
-                self._extend_last(word)
-                return
-        if word.quoted or word.text not in ("{", "}", ";"):
-            self._words.append(word)
-        elif word.text == ";":
-            self._end_directive(word.line)
-        elif word.text == "{":
-            self._open_block(word.line)
-        elif self._words and self._touches(self._words[-1].text, word):
-            # To nginx a "}" within a word is a part of it; crossplane takes it for the end of a block.
-            self._extend_last(word)
-            self._literal_brace = True
-        else:
-            self._close_block(word.line)
-
-    def _touches(self, before: str, word: _Word) -> bool:
-        if len(before) > _WORD_LIMIT:
-            return False
-        line = self.source.lines[word.line - 1] if word.line <= len(self.source.lines) else ""
-        return not word.quoted and word.text not in ("{", ";") and before + word.text in line[:_LINE_LIMIT]
-
-    def _extend_last(self, word: _Word) -> None:
-        last = self._words[-1]
-        self._words[-1] = _Word(last.text + word.text, last.line, last.quoted)
+    def take(self, token: Token) -> None:
+        match token.kind:
+            case Kind.WORD | Kind.QUOTED | Kind.LUA:
+                self._words.append(token)
+            case Kind.END:
+                self._end_directive(token.line)
+            case Kind.OPEN if not (self._words and self._words[0].text.endswith(LUA_BLOCK)):
+                self._open_block(token.line)
+            case Kind.CLOSE if self._words and self._words[-1].kind is Kind.LUA:
+                self._end_directive(token.line)
+            case Kind.CLOSE:
+                self._close_block(token.line)
 
     def finish(self, truncated: bool) -> None:
         last = len(self.source.lines)
@@ -163,7 +124,7 @@ class _Builder:
     def _current(self) -> list[Directive]:
         return self._stack[-1].inner if self._stack else self.root
 
-    def _add(self, words: list[_Word]) -> None:
+    def _add(self, words: list[Token]) -> None:
         args = tuple(w.text for w in words[1:])
         self._current().append(Directive(words[0].text, args, words[0].line, self.source))
 
@@ -183,7 +144,7 @@ class _Builder:
             self._add(words)
         self._words = []
 
-    def _split(self, *, before_block: bool = False) -> list[list[_Word]]:
+    def _split(self, *, before_block: bool = False) -> list[list[Token]]:
         """Directives that run together where a ";" is missing, split before a known name that starts a line.
 
         What nginx accepts so (`server_name` takes any words) stays as nginx reads it.
@@ -214,7 +175,7 @@ class _Builder:
                     starts.append(index)
         return [self._words[i:j] for i, j in zip(starts, (*starts[1:], len(self._words)), strict=True)]
 
-    def _is_prose(self, word: _Word) -> bool:
+    def _is_prose(self, word: Token) -> bool:
         """No directive, but what a comment was broken before, or a remark without "#" behind the end of another."""
         if word.quoted or is_known(word.text) or not word.text.isalpha() or not 0 < word.line <= len(self.source.lines):
             return False

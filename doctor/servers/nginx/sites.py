@@ -10,6 +10,7 @@ from doctor.facts.access import physical
 from doctor.facts.address import Address, parse_upstream
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, computed
 from doctor.frozen import frozen
+from doctor.grammar.paths import joined
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind
 from doctor.servers.nginx.include import Configuration
 from doctor.servers.nginx.model import ConfigError, Server, Shadow, SiteFile
@@ -184,7 +185,7 @@ def _enabled(host: Host, path: str, twin: str, loaded: Collection[str]) -> _Site
     if stat.type is FileType.LINK:
         target = physical(host, path)
         if isinstance(target, Absent):
-            return _Site(path, "dangling", posixpath.normpath(posixpath.join(posixpath.dirname(path), stat.target)))
+            return _Site(path, "dangling", joined(posixpath.dirname(path), stat.target))
         state = "backup" if _left(path) and path in loaded else "enabled"
         return _Site(path, state, target.or_(""))
     if stat.type is not FileType.FILE:

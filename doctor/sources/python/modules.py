@@ -8,7 +8,6 @@ installations map names to folders (setuptools, `__editable___*_finder.py`).
 
 from __future__ import annotations
 
-import posixpath
 import re
 import sys
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from functools import cache
 
 from doctor.frozen import frozen
 from doctor.grammar.data import literal_dict
+from doctor.grammar.paths import joined
 from doctor.hosts.base import Content, FileType, Host, Missing, Stat, TextKind, Unseen
 
 _SUFFIXES = (".py", ".pyc")
@@ -205,7 +205,7 @@ class Modules:
                 if finder:
                     self._add_finder(f"{site}/{finder['name']}.py")
             elif text and not text.startswith("#"):
-                self._search.append(posixpath.normpath(posixpath.join(site, text)))
+                self._search.append(joined(site, text))
 
     def _add_finder(self, path: str) -> None:
         content = self._host.read(path, TextKind.PYTHON)

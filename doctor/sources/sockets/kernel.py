@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from doctor.facts.address import Address, AddressKind, tcp, unix
 from doctor.facts.value import Fact, Known, Place, Unknown
 from doctor.frozen import frozen
+from doctor.grammar.programs import LISTENERS
 from doctor.hosts.base import Content, Host, ProcessLine, ProcessRecord, TextKind, Unseen
 from doctor.sources import process
 
 _LISTEN = "0A"
 _ACCEPTS = 0x10000
 """__SO_ACCEPTCON in the flags of /proc/net/unix (unix_seq_show, net/unix/af_unix.c)."""
-_CANDIDATES = ("gunicorn", "nginx", "python", "flask", "uvicorn", "uwsgi", "waitress", "hypercorn")
 
 
 @frozen
@@ -112,8 +112,8 @@ def located(address: Address, directory: str) -> Address:
 
 
 def _candidate(line: ProcessLine) -> bool:
-    return line.comm.startswith(_CANDIDATES) or any(
-        posixpath.basename(word).startswith(_CANDIDATES) for word in line.argv[:2]
+    return line.comm.startswith(LISTENERS) or any(
+        posixpath.basename(word).startswith(LISTENERS) for word in line.argv[:2]
     )
 
 

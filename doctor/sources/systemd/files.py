@@ -10,6 +10,7 @@ from dataclasses import replace
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import Fact, Known, Unknown, completed, computed
 from doctor.grammar.gaps import marked
+from doctor.grammar.programs import WEB_PROGRAM
 from doctor.grammar.unitfile import (
     SEARCH_PATH,
     Merged,
@@ -23,7 +24,7 @@ from doctor.grammar.unitfile import (
 from doctor.hosts.base import Content, DocumentKind, Host, Machine, TextKind
 from doctor.sources.systemd import dropins
 from doctor.sources.systemd.build import build_socket, build_unit
-from doctor.sources.systemd.interest import OWN_FOLDERS, WEB_PROGRAM
+from doctor.sources.systemd.interest import OWN_FOLDERS
 from doctor.sources.systemd.model import LoadedUnit, SocketUnit, Systemd, Unit
 from doctor.sources.systemd.settings import Settings
 from doctor.sources.systemd.show import Shown

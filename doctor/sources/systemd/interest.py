@@ -6,12 +6,10 @@ import re
 
 from doctor.grammar.execline import parse_shown
 from doctor.grammar.ours import REHEARSAL
+from doctor.grammar.programs import WEB_PROGRAM
 from doctor.grammar.unitfile import SEARCH_PATH, Merged, is_template, parse, template_of
 from doctor.hosts.base import Content, Host, Stat, TextKind
 from doctor.sources.systemd.show import Properties
-
-WEB_PROGRAM = re.compile(r"gunicorn|uvicorn|hypercorn|waitress|uwsgi|flask|wsgi|nginx|manage\.py", re.IGNORECASE)
-"""What the command of a unit of interest mentions."""
 
 _OWN_PYTHON = re.compile(r"python[\d.]*\s(?:-\S+\s)*(?!/usr/|/bin/|/sbin/|/lib)\S*\.py\b")
 _SYSTEM_PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib", "/usr/share/", "/bin/", "/sbin/", "/lib")

@@ -10,17 +10,18 @@ import ast
 import re
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
 
 from doctor.grammar.bounds import Literal
-from doctor.grammar.positions import Role, Span, settings, spans
+from doctor.grammar.outline import Assignment, Call, Expression, Outline
+from doctor.grammar.positions import PATHS_OF_FLASK, Role, Span, settings, spans
 from doctor.grammar.pytext import Piece, pieces
-from doctor.hosts import secrets
 from doctor.hosts.hidden import TOKEN
-
-if TYPE_CHECKING:
-    from doctor.grammar.outline import Assignment
-    from doctor.hosts.redact import Redactor
+from doctor.hosts.redact import secrets
+from doctor.hosts.redact.commandline import ENV_ASSIGNMENT, token
+from doctor.hosts.redact.hider import Hider
+from doctor.hosts.redact.text import generic
 
 PARSE_LIMIT = 1 << 20
 """Characters of one text that are parsed; a longer one is cleaned as if it did not compile."""
@@ -37,11 +38,11 @@ _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|localhost|\[::1?\])(?::\d{1,5
 _LONG_NUMBER = re.compile(r"-?\d{4,}")
 
 
-def redact_python(redactor: Redactor, text: str, *, role: Role | None = None) -> str:
+def redact_python(hider: Hider, text: str, *, role: Role | None = None) -> str:
     """Python source, which keeps its syntax and its lines; with `role` an expression whose value has that role."""
     found = _spans(text, role)
     if found is None:
-        return _without_syntax(redactor, text)
+        return _without_syntax(hider, text)
     shown: list[str] = []
     at = 0
     for piece, span in _matched(list(pieces(text)), found):
@@ -51,14 +52,69 @@ def redact_python(redactor: Redactor, text: str, *, role: Role | None = None) ->
         shown.append(text[at:start])
         inner = text[start:end]
         if piece is None:
-            shown.append(f'"{redactor.hide(inner)}"' if _LONG_NUMBER.fullmatch(inner) else inner)
+            shown.append(f'"{hider.hide(inner)}"' if _LONG_NUMBER.fullmatch(inner) else inner)
         elif piece.comment:
-            shown.append(_comment(redactor, inner))
+            shown.append(_comment(hider, inner))
         else:
-            shown.append(_string(redactor, inner, span.role if span is not None else Role.VALUE, piece))
+            shown.append(_string(hider, inner, span.role if span is not None else Role.VALUE, piece))
         at = end
     shown.append(text[at:])
     return "".join(shown)
+
+
+def redact_outline(hider: Hider, outline: Outline) -> Outline:
+    """What an outline may hold of the values in a Python source file, by the places they stand in."""
+    shown = settings_of(outline.assignments)
+    named = [item.value for item in outline.assignments if secrets.is_secret_name(item.name)]
+    known = {value for value in named if isinstance(value, str) and len(value) > 1}
+
+    def role(item: Assignment) -> Role:
+        if item.name in shown:
+            # An outline puts in what a name holds: `bind = TOKEN`.
+            told = isinstance(item.value, str) and any(value in item.value for value in known)
+            return Role.SECRET if told else Role.SETTING
+        return Role.NAME if item.name == "__all__" else _role_of(item.name)
+
+    return replace(
+        outline,
+        assignments=tuple(
+            replace(item, value=_value_of(hider, item.value, role(item))) for item in outline.assignments
+        ),
+        calls=tuple(_call(hider, call) for call in outline.calls),
+        routes=tuple(_route(hider, path) for path in outline.routes),
+    )
+
+
+def _call(hider: Hider, call: Call) -> Call:
+    of_flask = PATHS_OF_FLASK if call.function.rpartition(".")[2] == "Flask" else frozenset()
+    return replace(
+        call,
+        arguments=tuple(_value_of(hider, value, Role.MODULE) for value in call.arguments),
+        keywords=tuple(
+            (name, _value_of(hider, value, Role.SETTING if name in of_flask else _role_of(name)))
+            for name, value in call.keywords
+        ),
+    )
+
+
+def _value_of(hider: Hider, value: Literal | Expression, role: Role) -> Literal | Expression:
+    if isinstance(value, Expression):
+        return Expression(redact_python(hider, value.text, role=role))
+    return shown_literal(hider, value, role)
+
+
+def _route(hider: Hider, path: str) -> str:
+    """The URL path of a route, which may hold what only the caller of a webhook knows."""
+    shown = shown_literal(hider, path, Role.ROUTE)
+    return shown if isinstance(shown, str) else ""
+
+
+def _literal_text(hider: Hider, value: str) -> str:
+    """The inside of a string literal; `NAME=value` is an entry of Gunicorn's raw_env."""
+    assignment = ENV_ASSIGNMENT.fullmatch(value)
+    if assignment and assignment.group(1).isupper():
+        return f"{assignment.group(1)}={token(hider, assignment.group(1), assignment.group(2))}"
+    return hider.hide(value) if secrets.RANDOM.fullmatch(value) else generic(hider, value)
 
 
 def settings_of(assignments: tuple[Assignment, ...]) -> frozenset[str]:
@@ -70,19 +126,19 @@ def settings_of(assignments: tuple[Assignment, ...]) -> frozenset[str]:
     return settings(values, secrets.is_secret_name)
 
 
-def shown_literal(redactor: Redactor, value: Literal, role: Role) -> Literal:
+def shown_literal(hider: Hider, value: Literal, role: Role) -> Literal:
     """What an outline holds of a value that was worked out."""
     if isinstance(value, tuple):
-        return tuple(shown_literal(redactor, item, Role.MODULE if role is Role.VALUE else role) for item in value)
+        return tuple(shown_literal(hider, item, Role.MODULE if role is Role.VALUE else role) for item in value)
     if isinstance(value, str):
-        return value if _is_plain(value, role) else _setting_or_token(redactor, value, role)
+        return value if _is_plain(value, role) else _setting_or_token(hider, value, role)
     if role is Role.SECRET and value is not None and not isinstance(value, bool):
-        return redactor.hide(str(value))
+        return hider.hide(str(value))
     return value
 
 
-def _setting_or_token(redactor: Redactor, value: str, role: Role) -> str:
-    return redactor.literal_text(value) if role is Role.SETTING else redactor.hide(value)
+def _setting_or_token(hider: Hider, value: str, role: Role) -> str:
+    return _literal_text(hider, value) if role is Role.SETTING else hider.hide(value)
 
 
 def _parse(text: str, mode: str) -> ast.AST | None:
@@ -153,46 +209,46 @@ def _is_plain(value: str, role: Role) -> bool:
     return len(value) < 2 or (role is not Role.SECRET and bool(_DUNDER.fullmatch(value) or _ADDRESS.fullmatch(value)))
 
 
-def _string(redactor: Redactor, inner: str, role: Role, piece: Piece) -> str:
+def _string(hider: Hider, inner: str, role: Role, piece: Piece) -> str:
     if not inner or _is_plain(inner, role):
         return inner
     if role is Role.PROSE:
-        return _same_lines(inner, redactor.generic)
+        return _same_lines(inner, partial(generic, hider))
     if role is Role.SETTING:
-        return _same_lines(inner, redactor.literal_text)
-    return _hidden(redactor, inner, piece)
+        return _same_lines(inner, partial(_literal_text, hider))
+    return _hidden(hider, inner, piece)
 
 
-def _hidden(redactor: Redactor, inner: str, piece: Piece) -> str:
+def _hidden(hider: Hider, inner: str, piece: Piece) -> str:
     """The token, with as many lines as there were."""
     lines = inner.count("\n")
     if TOKEN.fullmatch(inner.replace("\\\n", "").strip("\n")):
         return inner
-    return redactor.hide(inner) + ("\n" if piece.several_lines else "\\\n") * lines
+    return hider.hide(inner) + ("\n" if piece.several_lines else "\\\n") * lines
 
 
-def _comment(redactor: Redactor, text: str) -> str:
+def _comment(hider: Hider, text: str) -> str:
     """A line of code that was taken out, or words: what is in quotes or after an equals sign is hidden."""
 
     def hidden(match: re.Match[str]) -> str:
         value = match["value"]
-        return match["head"] + (value if TOKEN.search(value) else redactor.hide(value))
+        return match["head"] + (value if TOKEN.search(value) else hider.hide(value))
 
     head, sign, rest = text.partition("#")
     given = _GIVEN.search(rest) is not None
     rest = _GIVEN.sub(hidden, rest, count=1) if given else _QUOTED.sub(hidden, rest)
-    return redactor.generic(head + sign + rest)
+    return generic(hider, head + sign + rest)
 
 
-def _without_syntax(redactor: Redactor, text: str) -> str:
+def _without_syntax(hider: Hider, text: str) -> str:
     shown: list[str] = []
     at = 0
     for piece in pieces(text, fields=False):
         inner = text[piece.start : piece.end]
-        shown.append(redactor.generic(text[at : piece.start]))
-        shown.append(_comment(redactor, inner) if piece.comment else _hidden(redactor, inner, piece) if inner else "")
+        shown.append(generic(hider, text[at : piece.start]))
+        shown.append(_comment(hider, inner) if piece.comment else _hidden(hider, inner, piece) if inner else "")
         at = piece.end
-    shown.append(redactor.generic(text[at:]))
+    shown.append(generic(hider, text[at:]))
     return "".join(shown)
 
 
@@ -202,3 +258,7 @@ def _same_lines(text: str, clean: Callable[[str], str]) -> str:
     if shown.count("\n") != text.count("\n"):
         shown = clean(text.rstrip("\n")).replace("\n", " ") + "\n" * text.count("\n")
     return shown
+
+
+def _role_of(name: str) -> Role:
+    return Role.SECRET if secrets.is_secret_name(name) else Role.VALUE

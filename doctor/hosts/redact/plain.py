@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from doctor.hosts import secrets
-from doctor.hosts.redact_unit import shell_assignments
-
-if TYPE_CHECKING:
-    from doctor.hosts.redact import Redactor
+from doctor.hosts.redact import secrets
+from doctor.hosts.redact.commandline import shell_assignments, token
+from doctor.hosts.redact.hider import Hider
+from doctor.hosts.redact.text import generic
 
 _YAML_VARIABLE = re.compile(
     r"(?P<head>^[ \t]+(?:-[ \t]+[\"']?(?P<item>[A-Za-z_]\w*)=|[\"']?(?P<name>[A-Z][A-Z0-9_]+)[\"']?:[ \t]+))"
@@ -36,7 +34,7 @@ _DOCKER_ENV = re.compile(r"^(?P<head>[ \t]*ENV[ \t]+(?P<name>\w+)[ \t]+)(?P<valu
 _TAIL = re.compile(r"[ \t]#")
 
 
-def redact_plain(redactor: Redactor, text: str) -> str:
+def redact_plain(hider: Hider, text: str) -> str:
     """Variables that are set, in YAML, shell and the like, then names and shapes."""
 
     def variable(match: re.Match[str]) -> str:
@@ -45,23 +43,23 @@ def redact_plain(redactor: Redactor, text: str) -> str:
         if secrets.PLAIN_VALUE.fullmatch(value) and ("$" in value or not secrets.is_secret_name(name)):
             return match.group()
         quote = value[0] if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0] else ""
-        return match.group("head") + quote + redactor.token(name, value[1:-1] if quote else value) + quote + tail
+        return match.group("head") + quote + token(hider, name, value[1:-1] if quote else value) + quote + tail
 
     def secret(match: re.Match[str]) -> str:
         value, tail = _value_and_tail(match.group("rest"))
         if not secrets.is_secret_name(match.group("name")) or secrets.REFERENCE.fullmatch(value):
             return match.group()
-        return match.group("head") + redactor.hide(value) + tail
+        return match.group("head") + hider.hide(value) + tail
 
     def exported(match: re.Match[str]) -> str:
-        return shell_assignments(redactor, match.group(), text, names=not match["given"])
+        return shell_assignments(hider, match.group(), text, names=not match["given"])
 
     def of_image(match: re.Match[str]) -> str:
-        return match["head"] + redactor.token(match["name"], match["value"])
+        return match["head"] + token(hider, match["name"], match["value"])
 
     text = _DOCKER_ENV.sub(of_image, text)
     text = _YAML_VARIABLE.sub(variable, _SHELL_LINE.sub(exported, text))
-    return redactor.generic(_YAML_SECRET.sub(secret, text))
+    return generic(hider, _YAML_SECRET.sub(secret, text))
 
 
 def _value_and_tail(rest: str) -> tuple[str, str]:
