@@ -23,8 +23,7 @@ from doctor.conclusions.service import drift, pidfile, placement, reread, runtim
 from doctor.conclusions.static import StaticPath
 from doctor.facts.value import ABSENT, Fact, Known, absent_all, computed
 from doctor.hosts.base import Host, TargetKind
-from doctor.servers import gunicorn
-from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.nginx import limits
 from doctor.servers.nginx.model import Server
 from doctor.sources import lending, logs
@@ -42,6 +41,7 @@ class AppBuilder:
         self._candidate, self._assigned, self._neighbours = candidate, assigned, neighbours
         unit = _worst_unit(candidate.units)
         self._unit: Fact[Unit] = computed(unit) if unit else ABSENT
+        self._plan: Fact[Plan] = computed(world.plans[unit.name]) if unit else ABSENT
         self._own = next((g for g in candidate.gunicorns if unit and g.name == unit.name), candidate.gunicorns[0])
 
     def build(self) -> App:
@@ -63,7 +63,7 @@ class AppBuilder:
             binds=binds(candidate),
             listening=bool(candidate.holds),
             socket_activated=any(u.triggered_by for u in candidate.units),
-            changed_since_start=drift.collect(self._mine, self._unit, own),
+            changed_since_start=drift.collect(self._mine, self._plan, own),
             placement=placement.collect(self._mine, self._unit, own, self._release),
             unsupervised=supervision.collect(host, self._unit, own),
             stalled=stalled.collect(own, log, host.now()),
@@ -100,13 +100,14 @@ class AppBuilder:
 
     @cached_property
     def _compared(self) -> Comparison:
-        return environment.compare(self._files, self._unit, self._own.master)
+        return environment.compare(self._files, self._plan, self._own.master)
 
     @cached_property
     def _code(self) -> AppCode:
         own, in_tree = self._own, self._host.kind is TargetKind.TREE
-        directory = own.logical_directory if in_tree else release.configured(self._mine, own, self._unit)
-        pythonpath = gunicorn.pythonpath(self._files, self._unit)
+        directory = own.logical_directory if in_tree else release.configured(self._mine, own, self._plan)
+        plan = self._plan
+        pythonpath = plan.value.variables.implicit("PYTHONPATH") if isinstance(plan, Known) else ABSENT
         placed = self._world.repository or self._mine
         code = appcode.collect(placed, own, self._unit, directory, self._compared.expected, pythonpath)
         finder = self._world.finder
@@ -118,7 +119,7 @@ class AppBuilder:
     @cached_property
     def _release(self) -> Release:
         served = _served_elsewhere(self._others, self._candidate)
-        return release.collect(self._mine, self._own, self._unit, served, self._code.imports)
+        return release.collect(self._mine, self._own, self._plan, served, self._code.imports)
 
     @property
     def _log(self) -> logs.UnitLog:

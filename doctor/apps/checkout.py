@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,10 +20,9 @@ from doctor.facts.value import Known, Place
 from doctor.grammar.outline import Outline
 from doctor.grammar.paths import joined
 from doctor.hosts.base import DocumentKind, Host, Missing, Repository, Stat
-from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.gunicorn.arguments import parse
 from doctor.servers.gunicorn.config import DEFAULT_NAME
-from doctor.servers.gunicorn.plan import Plan, plan
 from doctor.sources.systemd import Unit
 
 T = TypeVar("T")
@@ -37,14 +36,14 @@ _ABOVE = 6
 """Folders looked at from the unit file upwards."""
 
 
-def placed(host: Host, units: Sequence[Unit]) -> Repository | None:
+def placed(host: Host, plans: Iterable[Plan]) -> Repository | None:
     """The repository that finds its files under the paths of the machine; None for a machine."""
     if not isinstance(host, Repository) or not host.folders():
         return None
     finder = Finder(host)
     places: dict[str, str | None] = {}
-    for unit in units:
-        for path, folder in finder.places(unit):
+    for plan in plans:
+        for path, folder in finder.places(plan):
             places.setdefault(path, folder)
     return host.placed(places)
 
@@ -95,9 +94,8 @@ class Finder:
             self._named[document.kind, posixpath.basename(document.path)].append(document.path)
         self._subfolders: list[str] | None = None
 
-    def places(self, unit: Unit) -> Iterator[tuple[str, str | None]]:
+    def places(self, item: Plan) -> Iterator[tuple[str, str | None]]:
         """Paths of the machine with the folder or file of the repository that lies there; None: nothing does."""
-        item = plan(self.host, unit)
         if item.launch is None or item.launch.kind == "flask":
             return
         given = parse(item.launch.arguments, variables=item.launch.shell)
@@ -108,7 +106,7 @@ class Finder:
         if directory.startswith("/") and directory != "/" and given.application is not None:
             pythonpath = given.settings.get("pythonpath")
             path = posixpath.join(directory, str(pythonpath.value)) if pythonpath is not None else directory
-            folder = self._folder(str(given.application.value).partition(":")[0], path, unit)
+            folder = self._folder(str(given.application.value).partition(":")[0], path, item.unit)
             if folder is not None:
                 yield path, folder
                 above = path.removeprefix(directory.rstrip("/"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -27,7 +27,7 @@ from doctor.frozen import frozen
 from doctor.hosts.base import DocumentKind, Host, Repository, TargetKind, Unseen
 from doctor.later import Later
 from doctor.servers import gunicorn, nginx
-from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.nginx.model import ConfigError, Nginx
 from doctor.sources import logs, systemd
 from doctor.sources.sockets import kernel, listeners
@@ -55,8 +55,11 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         manager = systemd.collect(host, unfamiliar)
     nginx_unit = _nginx_unit(manager.units)
     web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT, table.result()))
-    repository = in_place(host, manager.units)
-    gunicorns = gunicorn.collect(repository or host, manager.units)
+    plans = gunicorn.plans(host, manager.units)
+    repository = in_place(host, plans.values())
+    if repository is not None:  # where the first plans say that files lie, they are found now
+        plans = gunicorn.plans(repository, manager.units)
+    gunicorns = gunicorn.collect(repository or host, plans.values())
     gunicorns = relocated(gunicorns, repository.origin) if repository is not None else gunicorns
     _ask_for_journals(host, manager.units, gunicorns, options)
     sockets = listeners.collect(host, table.result())
@@ -67,7 +70,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     found, routes, orphans = joined(apart, web, making, sockets, _addresses(elsewhere))
     since = _since(host, options)
     finder = Finder(repository) if repository is not None else None
-    world = World(host, repository, finder, web, sockets, gunicorns, since, _prefixes(routes))
+    world = World(host, repository, finder, web, sockets, gunicorns, plans, since, _prefixes(routes))
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     builders = (AppBuilder(world, c, routes[c.name], beside(apart, manager.units, c)) for c in wanted)
@@ -93,7 +96,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
             *(Unknown(reason) for reason in (host.overlooked() if isinstance(host, Repository) else ())),
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
-        assumed=_assumed(repository or host, manager.units, gunicorns),
+        assumed=_assumed(plans, gunicorns),
         not_judged=(
             *_not_judged(host, repository, apart, manager.units, apps),
             *kept.not_judged(host, elsewhere),
@@ -117,12 +120,12 @@ def _not_judged(
     return tuple(sorted(found, key=lambda each: (each.path, each.reason)))
 
 
-def _assumed(host: Host, units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> tuple[Assumption, ...]:
+def _assumed(plans: Mapping[str, Plan], gunicorns: Sequence[Gunicorn]) -> tuple[Assumption, ...]:
     """Of the units that run Gunicorn; what several assume of one file is told once."""
     found: dict[str, Assumption] = {}
-    for unit in units:
-        if any(g.name == unit.name for g in gunicorns):
-            for assumption in gunicorn.assumptions(host, unit):
+    for name, plan in plans.items():
+        if any(g.name == name for g in gunicorns):
+            for assumption in gunicorn.assumptions(plan.unit, plan.environment):
                 found.setdefault(assumption.what, assumption)
     return tuple(found.values())
 

@@ -8,7 +8,7 @@ from doctor.apps.checkout import Finder
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Repository
-from doctor.servers.gunicorn import Gunicorn
+from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.nginx.model import Nginx
 from doctor.sources.sockets.model import Sockets
 
@@ -26,6 +26,8 @@ class World:
     sockets: Sockets
     gunicorns: Sequence[Gunicorn]
     """All of them, those without an app as well."""
+    plans: Mapping[str, Plan]
+    """How each unit starts its Gunicorn, by the unit's name."""
     since: float | None
     """From when on logs count; None: since the last start."""
     prefixes: Mapping[Place, Mapping[str, Sequence[str]]]

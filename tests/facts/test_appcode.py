@@ -10,11 +10,12 @@ import pytest
 from blank import blank
 
 from doctor.conclusions import appcode
-from doctor.facts.value import Absent, Fact, Known, Unknown
+from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.live import LiveHost
-from doctor.servers.gunicorn import pythonpath
 from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.servers.gunicorn.plan import plan
 from doctor.sources.systemd import Unit
+from doctor.sources.variables import Variable
 
 NONE: Known[frozenset[str]] = Known(frozenset())
 
@@ -267,20 +268,30 @@ def test_pythonpath_settings(tmp_path: Path, venv: Path) -> None:
 
 def test_relative_pythonpath_of_the_unit(tmp_path: Path, venv: Path) -> None:
     write(tmp_path, {"src/shop.py": APP, "wsgi.py": "import nowhere\nfrom shop import app\n"})
-    unit = blank(Unit, environment=Known((("PYTHONPATH", "src"),)))
+    unit = blank(Unit, environment=Known((Variable("PYTHONPATH", "src", Place()),)))
     gunicorn = blank(Gunicorn, settings=blank(Settings, wsgi_app=Known("wsgi:app")), venv=Known(str(venv)))
     code = appcode.collect(
-        LiveHost(), gunicorn, Known(unit), Known(str(tmp_path)), Known(frozenset()), pythonpath(LiveHost(), Known(unit))
+        LiveHost(),
+        gunicorn,
+        Known(unit),
+        Known(str(tmp_path)),
+        Known(frozenset()),
+        plan(LiveHost(), unit).variables.implicit("PYTHONPATH"),
     )
     assert code.missing_module.is_("nowhere")
 
 
 def test_hidden_pythonpath_makes_a_missing_module_unknown(tmp_path: Path, venv: Path) -> None:
     write(tmp_path, {"wsgi.py": "import nowhere\n" + APP})
-    unit = blank(Unit, environment=Known((("PYTHONPATH", "<hidden:0123456789ab>"),)))
+    unit = blank(Unit, environment=Known((Variable("PYTHONPATH", "<hidden:0123456789ab>", Place()),)))
     gunicorn = blank(Gunicorn, settings=blank(Settings, wsgi_app=Known("wsgi:app")), venv=Known(str(venv)))
     code = appcode.collect(
-        LiveHost(), gunicorn, Known(unit), Known(str(tmp_path)), Known(frozenset()), pythonpath(LiveHost(), Known(unit))
+        LiveHost(),
+        gunicorn,
+        Known(unit),
+        Known(str(tmp_path)),
+        Known(frozenset()),
+        plan(LiveHost(), unit).variables.implicit("PYTHONPATH"),
     )
     assert isinstance(code.missing_module, Unknown)
     assert isinstance(code.boot_blocker, Unknown)

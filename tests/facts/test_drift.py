@@ -10,6 +10,7 @@ from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Content, FileType, Missing, Stat, TargetKind
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings
+from doctor.servers.gunicorn.plan import plan
 from doctor.sources.process import Process, WorkingDirectory
 from doctor.sources.systemd import ExecCommand, Unit
 
@@ -32,6 +33,12 @@ class FakeHost:
     def __init__(self, changed: float = 2000.0) -> None:
         self.changed = changed
 
+    def lent(self, *_: Any) -> FakeHost:
+        return self
+
+    def named_in(self, *_: str) -> FakeHost:
+        return self
+
     def read(self, path: str, *_: Any, **__: Any) -> Content | Missing:
         return Content(FILES[path]) if path in FILES else Missing()
 
@@ -51,7 +58,7 @@ def compare(
 ) -> Fact[Any]:
     """A process of user shop in /srv/shop against a unit with this command; `more` are fields of the unit."""
     fields: dict[str, Any] = {
-        "exec_start": Known((ExecCommand(argv),), (LINE,)),
+        "exec_start": Known((ExecCommand(argv, place=LINE),), (LINE,)),
         "user": Known("shop", (LINE,)),
         "working_directory": Known("/srv/shop", (LINE,)),
         "fragment": Known("/etc/systemd/system/shop.service"),
@@ -68,7 +75,8 @@ def compare(
         cwd=Known(WorkingDirectory("/srv/shop", False, 1, 1)),
     )
     gunicorn = blank(Gunicorn, master=Known(master), settings=blank(Settings), launcher=launcher)
-    return drift.collect(FakeHost(changed), Known(blank(Unit, name="shop.service", **fields)), gunicorn)  # type: ignore[arg-type]
+    host: Any = FakeHost(changed)
+    return drift.collect(host, Known(plan(host, blank(Unit, name="shop.service", **fields))), gunicorn)
 
 
 SAME = (GUNICORN, *RUNNING[2:])
@@ -175,5 +183,6 @@ def test_nothing_is_compared_with_what_systemd_has_not_read() -> None:
 
 
 def test_nothing_runs() -> None:
-    unit = Known(blank(Unit))
-    assert isinstance(drift.collect(FakeHost(), unit, blank(Gunicorn, settings=blank(Settings))), Absent)  # type: ignore[arg-type]
+    host: Any = FakeHost()
+    nothing = Known(plan(host, blank(Unit)))
+    assert isinstance(drift.collect(host, nothing, blank(Gunicorn, settings=blank(Settings))), Absent)

@@ -11,11 +11,14 @@ from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.grammar.envfile import EnvAssignment, EnvFile, EnvOddity, EnvOddLine
 from doctor.hosts.base import FileType, Missing, Output, Stat, TargetKind, Unseen
 from doctor.hosts.commands import Command
+from doctor.servers.gunicorn.plan import plan
 from doctor.sources.process import Process
 from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit
+from doctor.sources.variables import Variable
 
 STARTED = 1000.0
 ENV = "/etc/shop/env"
+LINE = Place(path="/u", line=3, text="Environment=A=t1")
 
 
 class FakeHost:
@@ -27,6 +30,15 @@ class FakeHost:
 
     def named_in(self, *_: str) -> FakeHost:
         return self
+
+    def lent(self, *_: Any) -> FakeHost:
+        return self
+
+    def read(self, *_: Any, **__: Any) -> Missing:
+        return Missing()
+
+    def documents(self) -> tuple[()]:
+        return ()
 
     def run(self, command: Command) -> Output | Unseen:
         assert command.arguments[-1] == "--property=Environment"
@@ -54,7 +66,7 @@ def unit(
     return Known(
         blank(
             Unit,
-            environment=Known(environment, (Place(path="/u", line=3, text="Environment=A=t1"),)),
+            environment=Known(tuple(Variable(name, value, LINE) for name, value in environment), (LINE,)),
             environment_files=Known((EnvironmentFileRef(path, optional),)),
             exec_start=Known((ExecCommand(argv or ("/srv/venv/bin/gunicorn", "app")),)),
         )
@@ -71,7 +83,9 @@ def compare(
     process: Fact[Process],
     required: Fact[tuple[str, ...]] = Absent(),  # noqa: B008
 ) -> Environment:
-    return environment.collect(environment.compare(host, of, process), required)  # type: ignore[arg-type]
+    fake: Any = host
+    planned = Known(plan(fake, of.value)) if isinstance(of, Known) else of
+    return environment.collect(environment.compare(fake, planned, process), required)
 
 
 def names(fact: Fact[Any]) -> Any:

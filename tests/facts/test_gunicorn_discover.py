@@ -77,11 +77,15 @@ def process(
     )
 
 
+def collect(host: LiveHost, units: tuple[Unit, ...]) -> tuple[Gunicorn, ...]:
+    return gunicorn.collect(host, gunicorn.plans(host, units).values())
+
+
 def unit(name: str = "shop.service", argv: Sequence[str] = (SCRIPT, *ARGV[2:]), **facts: Any) -> Unit:
     text = "ExecStart=" + " ".join(argv)
     place = Place(path=f"/etc/systemd/system/{name}", line=9, text=text)
     given = {
-        "exec_start": Known((ExecCommand(tuple(argv)),), (place,)),
+        "exec_start": Known((ExecCommand(tuple(argv), place=place),), (place,)),
         "working_directory": Known("/srv/shop/current"),
     }
     return blank(Unit, name=name, **{**given, **facts})
@@ -98,7 +102,7 @@ def pids(found: Gunicorn) -> list[int]:
 
 def test_master_and_workers_of_a_unit() -> None:
     host = Table([process(122), process(131, 122), process(130, 122), process(140, 122, (), state="Z")])
-    (found,) = gunicorn.collect(host, (unit(main_pid=Known(122)),))
+    (found,) = collect(host, (unit(main_pid=Known(122)),))
     assert (found.name, value(found.master).pid, pids(found)) == ("shop.service", 122, [130, 131])
     assert value(found.worker_count) == 2
     assert value(found.launcher) == "direct"
@@ -111,7 +115,7 @@ def test_master_and_workers_of_a_unit() -> None:
 
 def test_arguments_that_the_unit_does_not_have_are_shown_on_the_process() -> None:
     changed = unit(argv=(SCRIPT, "-w", "4", "--bind", "unix:/run/shop/x.sock", "wsgi:app"), main_pid=Known(122))
-    (found,) = gunicorn.collect(Table([process(122), process(130, 122), process(131, 122)]), (changed,))
+    (found,) = collect(Table([process(122), process(130, 122), process(131, 122)]), (changed,))
     assert isinstance(found.settings.workers, Known)
     assert found.settings.workers.value == 2
     assert found.settings.workers.places[0] == Place(note="pid 122 command line", text="-w 2")
@@ -123,17 +127,17 @@ def test_shells_and_launchers_are_no_masters() -> None:
     shell = process(100, 1, ("/bin/sh", "-c", "gunicorn -w 2 wsgi:app >>log"), comm="sh")
     host = Table([shell, process(122, 100), process(130, 122), process(131, 122)])
     wrapped = unit(argv=("/bin/sh", "-c", "gunicorn -w 2 wsgi:app >>log"), main_pid=Known(100))
-    (found,) = gunicorn.collect(host, (wrapped,))
+    (found,) = collect(host, (wrapped,))
     assert value(found.master).pid == 122
     assert value(found.launcher) == "shell"
     uv = process(100, 1, ("/usr/bin/uv", "run", "gunicorn", "-w", "2", "wsgi:app"), comm="uv")
     host = Table([uv, process(122, 100), process(130, 122), process(131, 122)])
-    (found,) = gunicorn.collect(host, (unit(argv=uv.line.argv, main_pid=Known(100)),))
+    (found,) = collect(host, (unit(argv=uv.line.argv, main_pid=Known(100)),))
     assert value(found.launcher) == "uv"
     # A script that was found to exec, but a shell is seen above the master: what is seen counts.
     shell = process(100, 1, ("/bin/bash", "/srv/start.sh"), comm="start.sh")
     host = Table([shell, process(122, 100), process(130, 122), process(131, 122)])
-    (found,) = gunicorn.collect(host, (unit(argv=("/nowhere/start.sh",), main_pid=Known(100)),))
+    (found,) = collect(host, (unit(argv=("/nowhere/start.sh",), main_pid=Known(100)),))
     assert value(found.launcher) == "script"
 
 
@@ -148,12 +152,12 @@ def test_titles() -> None:
             process(133, 132, (title("dirty-worker"),)),
         ]
     )
-    (found,) = gunicorn.collect(host, (unit(main_pid=Known(122)),))
+    (found,) = collect(host, (unit(main_pid=Known(122)),))
     assert pids(found) == [130, 131]
     assert [child.pid for child in found.other_children] == [132]
     assert isinstance(value(found.master).argv, Unknown)
     assert value(found.settings.workers) == 2  # by the unit
-    (stray,) = gunicorn.collect(host, ())
+    (stray,) = collect(host, ())
     assert isinstance(stray.settings.timeout, Unknown)
     assert value(stray.settings.workers) == 2  # by counting
     assert stray.name == "pid 122"
@@ -171,10 +175,10 @@ def test_a_second_master_after_usr2() -> None:
             process(211, 200, environ=environ, age=50),
         ]
     )
-    found = gunicorn.collect(host, (unit(main_pid=Known(122)),))
+    found = collect(host, (unit(main_pid=Known(122)),))
     assert [(value(g.master).pid, pids(g)) for g in found] == [(122, [130, 131]), (200, [210, 211])]
     assert [g.name for g in found] == ["shop.service", "shop.service"]
-    (first, second) = gunicorn.collect(host, (unit(main_pid=Known(200)),))
+    (first, second) = collect(host, (unit(main_pid=Known(200)),))
     assert (value(first.master).pid, value(second.master).pid) == (200, 122)
 
 
@@ -183,29 +187,29 @@ def test_helpers_are_not_workers() -> None:
         150, 122, (PYTHON, "-c", "from multiprocessing.resource_tracker import main;main(4)"), comm="python3"
     )
     host = Table([process(122), process(130, 122), process(131, 122), process(160, 130), tracker])
-    (found,) = gunicorn.collect(host, (unit(main_pid=Known(122)),))
+    (found,) = collect(host, (unit(main_pid=Known(122)),))
     assert pids(found) == [130, 131]  # 160 was forked by a worker
     assert [child.pid for child in found.other_children] == [150]
 
 
 def test_workers_whose_master_is_gone() -> None:
     lost = [process(130, 1), process(131, 1)]
-    (found,) = gunicorn.collect(Table(lost), (unit(main_pid=Absent()),))
+    (found,) = collect(Table(lost), (unit(main_pid=Absent()),))
     assert isinstance(found.master, Absent)
     assert [worker.pid for worker in found.foreign_workers] == [130, 131]
     assert found.name == "shop.service"
     again = Table([*lost, process(222), process(230, 222), process(231, 222)])
-    (found,) = gunicorn.collect(again, (unit(main_pid=Known(222)),))
+    (found,) = collect(again, (unit(main_pid=Known(222)),))
     assert value(found.master).pid == 222
     assert [worker.pid for worker in found.foreign_workers] == [130, 131]
-    (found,) = gunicorn.collect(Table(lost), ())
+    (found,) = collect(Table(lost), ())
     assert found.name == "pid 130"
 
 
 def test_a_master_that_starts_is_no_lost_worker() -> None:
-    (found,) = gunicorn.collect(Table([process(122, age=0.5)]), (unit(main_pid=Absent()),))
+    (found,) = collect(Table([process(122, age=0.5)]), (unit(main_pid=Absent()),))
     assert value(found.master).pid == 122
-    (found,) = gunicorn.collect(Table([process(122, age=60)]), (unit(main_pid=Known(122)),))
+    (found,) = collect(Table([process(122, age=60)]), (unit(main_pid=Known(122)),))
     assert value(found.master).pid == 122
 
 
@@ -228,7 +232,7 @@ def test_a_second_look_only_where_workers_are_in_motion(
         return [process(122), *(process(pid, 122, age=age) for pid, age in workers)]
 
     host = Table(table(first), table(second))
-    (found,) = gunicorn.collect(host, (unit(main_pid=Known(122)),))
+    (found,) = collect(host, (unit(main_pid=Known(122)),))
     assert host.paused == [0.2] * looks
     assert value(found.changing) is changing
     assert sorted(pids(found)) == sorted(pid for pid, _ in (second if looks else first))
@@ -236,7 +240,7 @@ def test_a_second_look_only_where_workers_are_in_motion(
 
 def test_a_unit_that_reloads_is_changing() -> None:
     host = Table([process(122), process(130, 122), process(131, 122)])
-    (found,) = gunicorn.collect(host, (unit(main_pid=Known(122), active_state=Known("reloading")),))
+    (found,) = collect(host, (unit(main_pid=Known(122), active_state=Known("reloading")),))
     assert value(found.changing) is True
     assert host.paused == [0.2]
 
@@ -257,20 +261,20 @@ def test_a_try_after_others_that_failed_is_no_master(
 ) -> None:
     table = [process(122, age=age), *(process(130 + n, 122, age=age) for n in range(workers))]
     facts = {"active_state": Known(state), "sub_state": Known(sub_state), "restarts": Known(restarts)}
-    (found,) = gunicorn.collect(Table(table), (unit(main_pid=Known(122), exec_main_started=Known(NOW - age), **facts),))
+    (found,) = collect(Table(table), (unit(main_pid=Known(122), exec_main_started=Known(NOW - age), **facts),))
     assert found.name == "shop.service"
     assert isinstance(found.master, Known) is runs
 
 
 def test_a_master_that_outlived_its_unit_is_no_try() -> None:
     facts = {"active_state": Known("activating"), "restarts": Known(3), "exec_main_started": Known(NOW - 1)}
-    (found,) = gunicorn.collect(Table([process(122, age=500.0)]), (unit(**facts, main_pid=Known(122)),))
+    (found,) = collect(Table([process(122, age=500.0)]), (unit(**facts, main_pid=Known(122)),))
     assert value(found.master).pid == 122
 
 
 def test_a_service_with_a_root_directory_has_files_of_its_own() -> None:
     inside = replace(process(122), root=Link("/", False, 1, 99))
-    (found,) = gunicorn.collect(Table([inside, process(130, 122), process(131, 122)]), ())
+    (found,) = collect(Table([inside, process(130, 122), process(131, 122)]), ())
     assert value(found.settings.workers) == 2
     assert isinstance(found.settings.timeout, Unknown)
     assert isinstance(found.venv, Unknown)
@@ -280,7 +284,7 @@ def test_a_service_with_a_root_directory_has_files_of_its_own() -> None:
 
 def test_a_gunicorn_in_a_container_is_none_of_this_machine() -> None:
     inside = replace(process(122, cgroup="/system.slice/docker-01.scope"), root=Link("/", False, 1, 99))
-    assert gunicorn.collect(Table([inside, process(130, 122), process(131, 122)]), ()) == ()
+    assert collect(Table([inside, process(130, 122), process(131, 122)]), ()) == ()
 
 
 def test_several_units_keep_apart() -> None:
@@ -297,7 +301,7 @@ def test_several_units_keep_apart() -> None:
     )
     blog = unit("blog@1.service", (SCRIPT, *argv[2:]), main_pid=Known(300))
     down = unit("docs.service")
-    found = gunicorn.collect(host, (blog, down, unit(main_pid=Known(122))))
+    found = collect(host, (blog, down, unit(main_pid=Known(122))))
     assert [g.name for g in found] == ["blog@1.service", "docs.service", "shop.service"]
     assert isinstance(found[1].master, Absent)
     assert value(found[1].worker_count) == 0
@@ -315,9 +319,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ours(pid: int, host: LiveHost | None = None) -> Gunicorn:
-    found = [
-        g for g in gunicorn.collect(host or LiveHost(), ()) if isinstance(g.master, Known) and g.master.value.pid == pid
-    ]
+    found = [g for g in collect(host or LiveHost(), ()) if isinstance(g.master, Known) and g.master.value.pid == pid]
     assert len(found) == 1
     return found[0]
 
@@ -355,7 +357,7 @@ def test_a_real_second_master(folder: Path) -> None:
         found: list[Gunicorn] = []
         while sum(bool(isinstance(g.workers, Known) and g.workers.value) for g in found) < 2:
             assert time.monotonic() < deadline, found
-            everything = gunicorn.collect(LiveHost(), ())
+            everything = collect(LiveHost(), ())
             found = [
                 g
                 for g in everything
@@ -370,9 +372,7 @@ def test_a_real_shell_above(folder: Path) -> None:
     with running(["/bin/bash", "-c", command], folder) as started:
         found = [
             g
-            for g in gunicorn.collect(
-                LiveHost(), (unit(argv=("/bin/bash", "-c", command), main_pid=Known(started.pid)),)
-            )
+            for g in collect(LiveHost(), (unit(argv=("/bin/bash", "-c", command), main_pid=Known(started.pid)),))
             if g.name == "shop.service"
         ]
         assert len(found) == 1
@@ -398,7 +398,7 @@ def test_real_lost_workers(folder: Path) -> None:
             started.kill()
             started.wait()
             time.sleep(3.2)
-            found = [g for g in gunicorn.collect(LiveHost(), ()) if any(p.pid == worker for p in g.foreign_workers)]
+            found = [g for g in collect(LiveHost(), ()) if any(p.pid == worker for p in g.foreign_workers)]
             adopted = Path(f"/proc/{worker}/stat").read_text().split()[3]
             if adopted != "1":
                 pytest.skip(f"process {adopted} adopts orphans here, not process 1")

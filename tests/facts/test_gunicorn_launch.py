@@ -9,10 +9,12 @@ from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.hosts.base import ProcessLine, Unseen
 from doctor.hosts.live import LiveHost
 from doctor.servers import gunicorn
+from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.launch import Launch, Setting, direct, interpreter, parse
 from doctor.servers.gunicorn.plan import plan
 from doctor.servers.gunicorn.program import locate
 from doctor.sources.systemd import ExecCommand, Unit
+from doctor.sources.variables import Variable
 
 VENV = "/srv/shop/venv/bin"
 
@@ -83,7 +85,7 @@ def test_a_script_with_and_without_exec(tmp_path: Path) -> None:
             assert found.kind == kind
             assert found.arguments == ("-w", "3", "-b", "unix:/run/x.sock", "wsgi:app")
             assert (found.directory, found.venv) == ("/srv/shop", "/srv/shop/venv")
-            assert found.assignments["WORKERS"][0] == "3"
+            assert found.assignments["WORKERS"].value == "3"
 
 
 def test_flask_servers(tmp_path: Path) -> None:
@@ -152,9 +154,16 @@ def test_a_virtual_environment_that_is_gone(tmp_path: Path) -> None:
     assert isinstance(found.version, Unknown)
 
 
+def collect(host: LiveHost, units: tuple[Unit, ...]) -> tuple[Gunicorn, ...]:
+    return gunicorn.collect(host, gunicorn.plans(host, units).values())
+
+
 def unit(name: str, *argv: str, line: str = "", **facts: object) -> Unit:
     place = Place(path=f"/etc/systemd/system/{name}", line=9, text=line or "ExecStart=" + " ".join(argv))
-    given = {"exec_start": Known((ExecCommand(argv),), (place,)), "working_directory": Known("/srv/shop")}
+    given = {
+        "exec_start": Known((ExecCommand(tuple(argv), place=place),), (place,)),
+        "working_directory": Known("/srv/shop"),
+    }
     return blank(Unit, name=name, **{**given, **facts})
 
 
@@ -164,7 +173,7 @@ def test_variables_of_a_unit_are_put_into_its_command(tmp_path: Path) -> None:
         LiveHost(),
         unit(
             "shop.service", f"{VENV}/gunicorn", "-w", "${WORKERS}", "$OPTIONS", "wsgi:app",
-            environment=Known((("WORKERS", "2"),)),
+            environment=Known((Variable("WORKERS", "2", Place()),)),
         ),
     )  # fmt: skip
     assert found.launch is not None
@@ -175,7 +184,7 @@ def test_a_unit_that_does_not_run(tmp_path: Path) -> None:
     script = installation(tmp_path / "venv", "23.0.0")
     shop = unit("shop.service", str(script), "-w", "3", "--bind", "unix:/run/shop/x.sock", "wsgi:app")
     other = unit("nginx.service", "/usr/sbin/nginx")
-    (found,) = gunicorn.collect(Files(), (shop, other))
+    (found,) = collect(Files(), (shop, other))
     assert found.name == "shop.service"
     assert isinstance(found.master, Unknown)
     assert isinstance(found.worker_count, Unknown)
@@ -186,13 +195,13 @@ def test_a_unit_that_does_not_run(tmp_path: Path) -> None:
     assert found.logical_directory.value == "/srv/shop"
     assert isinstance(found.version_installed, Known)
     assert found.version_installed.value == "23.0.0"
-    (stopped,) = gunicorn.collect(LiveHost(), (shop,))[:1]
+    (stopped,) = collect(LiveHost(), (shop,))[:1]
     assert isinstance(stopped.master, Absent)
 
 
 def test_a_development_server_of_a_unit() -> None:
     shop = unit("shop.service", f"{VENV}/flask", "run", "--host=0.0.0.0", "-p", "8080")
-    (found,) = gunicorn.collect(Files(), (shop,))
+    (found,) = collect(Files(), (shop,))
     assert isinstance(found.launcher, Known)
     assert found.launcher.value == "flask"
     assert isinstance(found.settings.bind, Known)

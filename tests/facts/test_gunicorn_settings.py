@@ -12,9 +12,10 @@ from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Machine, Unseen
 from doctor.hosts.live import LiveHost
 from doctor.servers.gunicorn.expression import AtLeast, Scope, Unresolved, evaluate
+from doctor.servers.gunicorn.layers import CommandLine
 from doctor.servers.gunicorn.model import Settings, Shadowed
-from doctor.servers.gunicorn.settings import CommandLine, compute
-from doctor.servers.gunicorn.variables import Variables
+from doctor.servers.gunicorn.settings import compute
+from doctor.sources.variables import Gap, Variable, Variables
 
 
 class Repository(LiveHost):
@@ -27,7 +28,7 @@ class Repository(LiveHost):
 def settings(
     folder: Path, words: str = "wsgi:app", *, version: str = "27.0.1", host: LiveHost | None = None, **variables: str
 ) -> Settings:
-    given = {name: (value, Place(note=f"{name} for the test")) for name, value in variables.items()}
+    given = {n: Variable(n, v, Place(note=f"{n} for the test")) for n, v in variables.items()}
     return compute(
         host or LiveHost(),
         CommandLine(tuple(words.split()), lambda word: Place(note="command line", text=word)),
@@ -193,7 +194,7 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_cannot_be_seen_is_not_an_empty_one(tmp_path: Path) -> None:
-    denied = Variables({}, "permission denied reading /proc/122/environ (run with sudo)")
+    denied = Variables({}, (Gap(Unknown("permission denied reading /proc/122/environ (run with sudo)")),))
     line = CommandLine(("-w", "3", "wsgi:app"), lambda word: Place(text=word))
     found = compute(LiveHost(), line, denied, Known(str(tmp_path)), Known("27.0.1"))
     assert value(found.workers) == 3
@@ -237,7 +238,7 @@ def test_no_reason_holds_the_value_of_a_variable(tmp_path: Path, name: str) -> N
     (tmp_path / "gunicorn.conf.py").write_text("import os\nthreads = os.environ.get('WEB_CONCURRENCY', 1)\n")
     place = Place(path="/etc/shop.env", line=3, text=f"{name}=…")
     line = CommandLine(("wsgi:app",), lambda word: Place(text=word))
-    variables = Variables({name: ("4 # two per core, and canary", place)})
+    variables = Variables({name: Variable(name, "4 # two per core, and canary", place)})
     found = compute(LiveHost(), line, variables, Known(str(tmp_path)), Known("27.0.1"))
     told = [
         fact.reason
@@ -258,7 +259,7 @@ def test_no_reason_holds_the_value_of_a_variable(tmp_path: Path, name: str) -> N
 )  # fmt: skip
 def test_an_option_of_a_variable_is_shown_as_far_as_it_is_understood(tmp_path: Path, given: str, shown: str) -> None:
     line = CommandLine(("wsgi:app",), lambda word: Place(text=word))
-    variables = Variables({"GUNICORN_CMD_ARGS": (given, Place())})
+    variables = Variables({"GUNICORN_CMD_ARGS": Variable("GUNICORN_CMD_ARGS", given, Place())})
     found = compute(LiveHost(), line, variables, Known(str(tmp_path)), Known("27.0.1"))
     assert "canary" not in repr(found)
     assert f"GUNICORN_CMD_ARGS={shown}" in repr(found)
@@ -350,3 +351,18 @@ def test_as_gunicorn_prints_its_own(
         assert found.chdir.value == told["chdir"]
     allowed = told["forwarded_allow_ips"].strip("[]").replace("'", "").replace(" ", "")
     assert value(found.forwarded_allow_ips) == allowed
+
+
+@pytest.mark.parametrize(
+    ("words", "config", "relative"),
+    [
+        ("--chdir . wsgi:app", "", True),
+        ("--chdir=/srv/shop wsgi:app", "chdir = '.'", False),
+        ("wsgi:app", "chdir = '/srv/shop'", False),
+        ("wsgi:app", "chdir = 'shop'", True),
+        ("wsgi:app", "import os\nchdir = os.path.dirname(__file__)", True),
+    ],
+)
+def test_a_directory_that_each_reload_looks_for_anew(tmp_path: Path, words: str, config: str, relative: bool) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(f"{config}\n")
+    assert value(settings(tmp_path, words).chdir_relative) is relative

@@ -20,6 +20,7 @@ from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
 from doctor.hosts.live import LiveHost
 from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.servers.gunicorn.plan import plan
 from doctor.servers.gunicorn.preflight import with_preflight
 from doctor.servers.gunicorn.rundir import with_run_directory
 from doctor.servers.gunicorn.taken import with_holders
@@ -211,13 +212,15 @@ def test_who_holds_a_port() -> None:
     ids=["script", "module", "quotes", "percent", "shell"],
 )
 def test_the_command_that_tests_a_release(argv: tuple[str, ...], line: str | None) -> None:
-    fact = with_preflight(gunicorn("127.0.0.1:8000"), unit(exec_start=Known((ExecCommand(argv),)))).preflight
+    fact = with_preflight(
+        gunicorn("127.0.0.1:8000"), plan(LiveHost(), unit(exec_start=Known((ExecCommand(argv),))))
+    ).preflight
     assert (fact.value if isinstance(fact, Known) else None) == line
 
 
 def test_nobody_could_look_is_not_nothing() -> None:
     of = replace(unit(), exec_start=Unknown("unread"), user=Unknown("unread"))
-    assert isinstance(with_preflight(gunicorn("127.0.0.1:8000"), of).preflight, Unknown)
+    assert isinstance(with_preflight(gunicorn("127.0.0.1:8000"), plan(LiveHost(), of)).preflight, Unknown)
     assert isinstance(unwritable("/run/x.sock", of), Unknown)
 
 

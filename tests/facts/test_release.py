@@ -18,8 +18,9 @@ from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Missing, Scan, TargetKind, Unseen
 from doctor.hosts.live import LiveHost
 from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.servers.gunicorn.plan import plan
 from doctor.sources.process import Process, WorkingDirectory
-from doctor.sources.systemd import ExecCommand, Unit
+from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit
 
 NOW = 0.0
 """When the test began, as the file system tells it: nobody can set the time of a change of a file."""
@@ -80,7 +81,8 @@ def look(
     host: LiveHost | None = None,
     imports: Fact[Imports] = Unknown("not asked"),  # noqa: B008
 ) -> release.Release:
-    return release.collect(host or LiveHost(), g, unit, served, imports)
+    planned = Known(plan(LiveHost(), unit.value)) if isinstance(unit, Known) else unit
+    return release.collect(host or LiveHost(), g, planned, served, imports)
 
 
 class WrittenInPlace(LiveHost):
@@ -508,8 +510,7 @@ def test_hup_follows(shop: Path, settings: dict[str, str], environ: dict[str, st
 
 def test_relative_chdir_does_not_follow(shop: Path) -> None:
     worker = process(20, shop / "releases/2026-11-01", NOW)
-    unit = blank(Unit, exec_start=Known((ExecCommand(("/v/bin/gunicorn", "--chdir", ".", "wsgi:app")),)))
-    found = look(gunicorn(shop / "current", worker, chdir=Known(f"{shop}/current")), Known(unit))
+    found = look(gunicorn(shop / "current", worker, chdir=Known(f"{shop}/current"), chdir_relative=Known(True)))
     assert value(found.hup_follows) is False
 
 
@@ -546,6 +547,22 @@ def test_shell_that_changes_directory_first(shop: Path) -> None:
     argv = ("/bin/bash", "-c", f"cd {shop}/current && exec gunicorn wsgi:app")
     unit = blank(Unit, exec_start=Known((ExecCommand(argv),)))
     assert value(look(gunicorn(shop / "current"), Known(unit)).hup_follows) is True
+
+
+def test_a_script_that_changes_directory_first(shop: Path) -> None:
+    (shop / "start.sh").write_text(f"#!/bin/sh\ncd {shop}/current\nexec gunicorn wsgi:app\n")
+    unit = blank(Unit, exec_start=Known((ExecCommand((str(shop / "start.sh"),)),)))
+    assert value(look(gunicorn(shop / "current"), Known(unit)).hup_follows) is True
+
+
+def test_a_module_path_of_an_environment_file_is_followed(shop: Path) -> None:
+    (shop / "env").write_text(f"PYTHONPATH={shop}/current\n")
+    unit = blank(Unit, environment_files=Known((EnvironmentFileRef(str(shop / "env"), False),)))
+    found = look(gunicorn(shop), Known(unit))
+    assert value(found.link) == f"{shop}/current"
+    assert value(found.hup_follows) is True
+    unset = replace(unit, unset_environment=Known(("PYTHONPATH",)))
+    assert isinstance(look(gunicorn(shop), Known(unset)).link, Absent)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -21,7 +21,7 @@ from doctor.hosts.base import (
     Unseen,
 )
 from doctor.hosts.commands import Command
-from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Systemd, Unit, collect
+from doctor.sources.systemd import ExecCommand, Systemd, Unit, collect
 from doctor.sources.systemd.machine import split_cat
 from doctor.sources.systemd.reload import classify
 from doctor.sources.systemd.show import parse_show, timestamp
@@ -260,9 +260,9 @@ def test_repository() -> None:
     assert isinstance(first.user_exists, Unknown)
     assert template.template
     assert isinstance(template.environment_files, Known)
-    assert template.environment_files.value == (EnvironmentFileRef("/etc/web.env", True),)
+    assert [(ref.path, ref.optional) for ref in template.environment_files.value] == [("/etc/web.env", True)]
     assert isinstance(template.exec_start, Known)
-    assert template.exec_start.value == (ExecCommand(("/x/gunicorn", "‹%i›")),)
+    assert [command.argv for command in template.exec_start.value] == [("/x/gunicorn", "‹%i›")]
 
 
 def test_socket_of_a_repository() -> None:

@@ -107,7 +107,7 @@ def table(units):
     found = {unit.name: {name: flat(getattr(unit, name)) for name in settings} for unit in units if unit.name in names}
     for unit in units:
         if unit.name in names:
-            found[unit.name]["names"] = flat(tuple(name for name, _ in unit.environment.value))
+            found[unit.name]["names"] = flat(tuple(variable.name for variable in unit.environment.value))
             sockets = [(s.name, s.listen.value, s.mode.value, flat(s.user)) for s in unit.triggered_by]
             found[unit.name]["sockets"] = str(sockets)
             found[unit.name]["fatal"] = [p.value.message for p in unit.problems if p.value.fatal]

@@ -12,6 +12,7 @@ from doctor.conclusions import environment
 from doctor.conclusions.service import drift
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.servers.gunicorn import Gunicorn, Settings
+from doctor.servers.gunicorn.plan import plan
 from doctor.sources.process import Process
 from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit, untouched
 
@@ -81,8 +82,8 @@ def look(host: MemoryHost) -> tuple[Any, Any]:
     titled = Unknown("a title")
     master = Known(blank(Process, pid=7, started=STARTED, argv=titled, environ=titled))
     gunicorn = blank(Gunicorn, master=master, settings=blank(Settings), launcher=Known("other"))
-    changed = environment.compare(host, Known(unit()), master).changed
-    return drift.collect(host, Known(unit()), gunicorn), changed
+    planned = Known(plan(host, unit()))
+    return drift.collect(host, planned, gunicorn), environment.compare(host, planned, master).changed
 
 
 def test_a_title_hides_nothing_where_nobody_changed_anything() -> None:

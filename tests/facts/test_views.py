@@ -25,7 +25,7 @@ _PLACES = (
 """The machine's own: units, nginx's configuration and logs, accounts, the kernel. No app's user writes there."""
 
 _ROOTS_OWN = {
-    "environment.compare", "gunicorn.pythonpath", "logfiles.error_log", "route", "runtimedir.doomed",
+    "environment.compare", "logfiles.error_log", "route", "runtimedir.doomed",
     "supervision.collect",
 }  # fmt: skip
 """What is given the machine as root sees it: environment files, which systemd reads as root; nginx; processes."""

@@ -26,10 +26,10 @@ from doctor.grammar.outline import Outline
 from doctor.grammar.paths import joined
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
 from doctor.servers.gunicorn.model import Gunicorn
-from doctor.servers.gunicorn.variables import of_process
 from doctor.sources.python.modules import Found, Modules, interpreter
 from doctor.sources.systemd import Unit
 from doctor.sources.systemd.environment import STANDARD_NAMES
+from doctor.sources.variables import of_process
 
 _GIVEN = STANDARD_NAMES | {"SERVER_SOFTWARE"}
 """Variables that systemd and Gunicorn set themselves."""

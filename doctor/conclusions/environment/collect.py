@@ -14,28 +14,28 @@ def collect(found: Comparison, required: Fact[tuple[str, ...]]) -> Environment:
 
     `required` are the variables read at import. A Gunicorn without a unit has nothing declared.
     """
-    unit = found.unit
-    if not isinstance(unit, Known):
+    plan = found.plan
+    if not isinstance(plan, Known):
         return Environment(
             files=(),
-            declared=unit,
+            declared=plan,
             expected=found.expected,
-            changed=unit,
+            changed=plan,
             missing_required=_missing_of_running(required, found.running_names),
-            unloadable=unit,
-            hidden=unit,
-            lost=unit,
-            misread=unit,
+            unloadable=plan,
+            hidden=plan,
+            lost=plan,
+            misread=plan,
         )
-    odd = tuple(misread(found.files, found.declared, found.expected, required))
+    odd = tuple(misread(found.files, found.environment, found.expected, required))
     return Environment(
         files=found.files,
-        declared=found.declared.names,
+        declared=found.declared,
         expected=found.expected,
         changed=found.changed,
         missing_required=_missing(required, found.expected, found.launcher.opaque),
-        unloadable=first_missing(unit.value, found.files, optional=False),
-        hidden=first_missing(unit.value, found.files, optional=True),
+        unloadable=first_missing(found.environment, optional=False),
+        hidden=first_missing(found.environment, optional=True),
         lost=joined(found.files, tuple((problem.name, problem) for problem, _ in odd if problem.dropped)),
         misread=joined(found.files, tuple((phrase, problem) for problem, phrase in odd)),
     )

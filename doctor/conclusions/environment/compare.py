@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from doctor.conclusions.environment.declared import Declared, Launcher, declare, launcher_of
-from doctor.conclusions.environment.files import look, references, touched_after
+from doctor.conclusions.environment.declared import Launcher, declared_names, launcher_of, line_of
+from doctor.conclusions.environment.files import look, touched_after
 from doctor.conclusions.environment.model import EnvFileState
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Output, Stat, Unseen
 from doctor.hosts.commands import show_manager_environment
 from doctor.hosts.paths import resolve
-from doctor.sources import lending
+from doctor.servers.gunicorn import Plan
 from doctor.sources.process import Process
 from doctor.sources.systemd import Unit, untouched
-from doctor.sources.systemd.environment import STANDARD_NAMES
+from doctor.sources.systemd.environment import STANDARD_NAMES, StartEnvironment
+from doctor.sources.variables import Variables
 
 _OF_A_LAUNCHER = frozenset((
     "PWD", "OLDPWD", "SHLVL", "_", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PS1", "PYTHONPATH", "PYTHONHOME",
@@ -27,43 +28,44 @@ _OF_A_LAUNCHER = frozenset((
 _VOLATILE = frozenset(
     ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "MAINPID", "INVOCATION_ID", "JOURNAL_STREAM")
 )
+_NOTHING = StartEnvironment(Variables({}), frozenset(), (), ())
 
 
 @frozen
 class Comparison:
     """All about the environment of a start but what the code needs of it. Without a unit nothing is declared."""
 
-    unit: Fact[Unit]
+    plan: Fact[Plan]
     files: tuple[EnvFileState, ...]
-    declared: Declared
+    environment: StartEnvironment
+    declared: Fact[frozenset[str]]
     launcher: Launcher
     running_names: Fact[frozenset[str]]
     changed: Fact[tuple[str, ...]]
     expected: Fact[frozenset[str]]
 
 
-def compare(host: Host, unit: Fact[Unit], master: Fact[Process]) -> Comparison:
+def compare(host: Host, plan: Fact[Plan], master: Fact[Process]) -> Comparison:
     """Compare what the unit would set with what `master` was started with."""
     running: Fact[Mapping[str, str]] = master.value.environ if isinstance(master, Known) else master
     names = Known(frozenset(running.value), running.places) if isinstance(running, Known) else running
-    if not isinstance(unit, Known):
-        expected = names if isinstance(unit, Absent) else unit
-        return Comparison(unit, (), Declared({}, frozenset(), ""), Launcher(frozenset(), ""), names, unit, expected)
-    view = lending.for_files_of(host, unit.value)
-    looked = [look(view, ref) for ref in references(view, unit.value)]
-    files = tuple(file.state for file in looked)
-    declared = declare(unit.value, looked)
-    launcher = launcher_of(unit.value)
-    changed = _changed(host, declared, launcher, running, master, files)
-    if isinstance(changed, Unknown) and _as_at_the_start(host, unit.value, master, files):
+    if not isinstance(plan, Known):
+        expected = names if isinstance(plan, Absent) else plan
+        return Comparison(plan, (), _NOTHING, plan, Launcher(frozenset(), ""), names, plan, expected)
+    environment = plan.value.environment
+    files = tuple(map(look, environment.files))
+    declared = declared_names(environment)
+    launcher = launcher_of(plan.value)
+    changed = _changed(host, environment, launcher, running, master, files)
+    if isinstance(changed, Unknown) and _as_at_the_start(host, plan.value.unit, master, files):
         changed = ABSENT
-    expected = _expected(declared, launcher, running, changed)
-    return Comparison(unit, files, declared, launcher, names, changed, expected)
+    expected = _expected(environment, declared, launcher, running, changed)
+    return Comparison(plan, files, environment, declared, launcher, names, changed, expected)
 
 
 def _changed(
     host: Host,
-    declared: Declared,
+    environment: StartEnvironment,
     launcher: Launcher,
     running: Fact[Mapping[str, str]],
     master: Fact[Process],
@@ -78,19 +80,20 @@ def _changed(
     """
     if not isinstance(running, Known) or not isinstance(master, Known):
         return running if not isinstance(running, Known) else ABSENT
-    if declared.unknown:
-        return Unknown(declared.unknown)
+    if environment.unseen:
+        return Unknown(environment.unseen[0].reason)
+    declared = environment.variables.values
     environ, started = running.value, master.value.started
     touched = {state.path for state in files if touched_after(host, state, started)}
     places: dict[str, Place] = {}
-    for name, (value, place) in declared.values.items():
-        if name in _VOLATILE or name in launcher.sets or environ.get(name) == value:
+    for name, variable in declared.items():
+        if name in _VOLATILE or name in launcher.sets or environ.get(name) == variable.value:
             continue
-        if not launcher.opaque or place.path in touched:
-            places[name] = place
+        if not launcher.opaque or variable.place.path in touched:
+            places[name] = line_of(variable, environment)
     if touched and not launcher.opaque:
-        usual = STANDARD_NAMES | _OF_A_LAUNCHER | declared.passed | launcher.sets
-        left = set(environ) - set(declared.values) - usual
+        usual = STANDARD_NAMES | _OF_A_LAUNCHER | environment.passed | launcher.sets
+        left = set(environ) - set(declared) - usual
         left = {name for name in left if not name.startswith(("LC_", "XDG_", "SYSTEMD_"))}
         given = _given_to_all(host) if left else frozenset()
         if isinstance(given, Unknown) and not places:
@@ -123,18 +126,19 @@ def _as_at_the_start(host: Host, unit: Unit, master: Fact[Process], files: tuple
 
 
 def _expected(
-    declared: Declared,
+    environment: StartEnvironment,
+    declared: Fact[frozenset[str]],
     launcher: Launcher,
     running: Fact[Mapping[str, str]],
     changed: Fact[tuple[str, ...]],
 ) -> Fact[frozenset[str]]:
     """A name the process has undeclared comes from elsewhere, and will again; not one of a file that changed."""
-    if declared.unknown:
-        return Unknown(declared.unknown)
+    if not isinstance(declared, Known):
+        return declared
     if launcher.opaque and not isinstance(running, Known):
         return Unknown(launcher.opaque)
-    names = set(declared.values) | declared.passed | launcher.sets | STANDARD_NAMES
+    names = declared.value | launcher.sets | STANDARD_NAMES
     if isinstance(running, Known):
         lost = set(changed.value) if isinstance(changed, Known) else set()
         names |= set(running.value) - lost
-    return Known(frozenset(names), declared.names.places, Origin.COMPUTED)
+    return Known(frozenset(names), declared.places, Origin.COMPUTED)

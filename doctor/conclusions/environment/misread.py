@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from doctor.conclusions.environment.declared import Declared
 from doctor.conclusions.environment.model import EnvFileState, EnvProblem
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.envfile import EnvOddity
+from doctor.sources.systemd.environment import StartEnvironment
 
 _PHRASES: Mapping[EnvOddity, str] = {
     EnvOddity.EXPORT: "`export` is no word to systemd, {name} is not set",
@@ -24,7 +24,7 @@ _PHRASES: Mapping[EnvOddity, str] = {
 
 def misread(
     files: tuple[EnvFileState, ...],
-    declared: Declared,
+    environment: StartEnvironment,
     expected: Fact[frozenset[str]],
     required: Fact[tuple[str, ...]],
 ) -> Iterator[tuple[EnvProblem, str]]:
@@ -32,7 +32,7 @@ def misread(
 
     A word without `=` is meant to set a variable only where the code asks for it.
     """
-    have = expected.or_(frozenset(declared.values) | declared.passed)
+    have = expected.or_(frozenset(environment.variables.values) | environment.passed)
     needed = required.or_(())
     for state in files:
         for problem in state.problems.or_(()):
@@ -43,7 +43,8 @@ def misread(
                 matters = problem.name not in have
                 matters &= problem.kind is not EnvOddity.NO_EQUALS or problem.name in needed
             else:
-                _, place = declared.values.get(problem.name, ("", Place()))
+                variable = environment.variables.values.get(problem.name)
+                place = variable.place if variable is not None else Place()
                 matters = (place.path, place.line) == (problem.path, problem.line)
             if matters:
                 yield problem, phrase.format(name=problem.name)

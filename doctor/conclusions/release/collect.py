@@ -24,9 +24,8 @@ from doctor.grammar.outline import Outline
 from doctor.grammar.paths import is_below
 from doctor.hosts.base import FileType, Host, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
-from doctor.servers.gunicorn.model import Gunicorn
+from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.sources.process import Process, WorkingDirectory
-from doctor.sources.systemd import Unit
 
 _NOT_TOLD = Unknown("which files the app loads was not looked at")
 _SETTLED = 600.0
@@ -36,7 +35,7 @@ _SETTLED = 600.0
 def collect(
     host: Host,
     gunicorn: Gunicorn,
-    unit: Fact[Unit],
+    plan: Fact[Plan],
     served: tuple[str, ...] = (),
     imports: Fact[Imports] = _NOT_TOLD,
 ) -> Release:
@@ -45,11 +44,11 @@ def collect(
     Args:
         host: where to look.
         gunicorn: whose code.
-        unit: its unit; Absent without one.
+        plan: how its unit starts it; Absent without one.
         served: directories other Gunicorns run in, which are no stray copies of this app.
         imports: what the next start would load.
     """
-    logical = ways(gunicorn, unit)
+    logical = ways(gunicorn, plan)
     link = find_link(host, logical, imports)
     following = configured_by(host, logical, gunicorn)
     workers = serving(gunicorn)
@@ -60,7 +59,7 @@ def collect(
     held = link.or_(None)
     place = Place(path=held.link.written or held.link.path) if held else Place()
     switched: Fact[float] = _switched(held, place) if held else _missing(link)
-    follows = _follows(gunicorn, unit, link, logical)
+    follows = _follows(gunicorn, plan, link, logical)
     replaced = _replaced(host, gunicorn, cwd, following, held, workers)
     behind: Fact[str] = _missing(link)
     if held and not isinstance(replaced, Known):
@@ -108,7 +107,7 @@ def collect(
         git_head=repository.head,
         hup_follows=follows,
         hup_effective=_effective(gunicorn, follows),
-        other_copy=_other_copy(host, gunicorn, unit, root, deleted, folder, served),
+        other_copy=_other_copy(host, gunicorn, plan, root, deleted, folder, served),
         marker=_marker(host, gunicorn, root, folder),
     )
 
@@ -321,7 +320,7 @@ def _checkout(host: Host, root: Fact[str], deleted: bool) -> Checkout:
     return Checkout(fact, fact)
 
 
-def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[Held], logical: Fact[tuple[Way, ...]]) -> Fact[bool]:
+def _follows(gunicorn: Gunicorn, plan: Fact[Plan], link: Fact[Held], logical: Fact[tuple[Way, ...]]) -> Fact[bool]:
     if isinstance(link, Unknown):
         return link
     if isinstance(link, Absent):
@@ -329,7 +328,7 @@ def _follows(gunicorn: Gunicorn, unit: Fact[Unit], link: Fact[Held], logical: Fa
     path = link.value.link.path
     directory = logical.value[0].path if isinstance(logical, Known) else ""
     outside = not is_below(directory, path)
-    return hup_follows(gunicorn, unit, path, outside)
+    return hup_follows(gunicorn, plan, path, outside)
 
 
 def _effective(gunicorn: Gunicorn, follows: Fact[bool]) -> Fact[bool]:
@@ -359,7 +358,7 @@ def _entry_file(host: Host, gunicorn: Gunicorn, root: str) -> str:
 def _other_copy(
     host: Host,
     gunicorn: Gunicorn,
-    unit: Fact[Unit],
+    plan: Fact[Plan],
     root: Fact[str],
     deleted: bool,
     folder: Folder | None,
@@ -375,6 +374,7 @@ def _other_copy(
     if not entry:
         return Absent(root.places)
     kept = (folder.path,) if folder else ()
+    unit = Known(plan.value.unit) if isinstance(plan, Known) else plan
     return other_copy(host, unit, root.value, entry, kept, tuple(s for s in served if s != root.value))
 
 

@@ -9,8 +9,7 @@ from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, comp
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, TargetKind, Unseen
 from doctor.hosts.paths import resolve
-from doctor.servers.gunicorn.model import Gunicorn
-from doctor.sources.systemd import Unit
+from doctor.servers.gunicorn import Gunicorn, Plan
 
 REPOSITORY = "a repository does not hold the machine's files"
 
@@ -24,7 +23,7 @@ class Way:
     working: bool
 
 
-def ways(gunicorn: Gunicorn, unit: Fact[Unit]) -> Fact[tuple[Way, ...]]:
+def ways(gunicorn: Gunicorn, plan: Fact[Plan]) -> Fact[tuple[Way, ...]]:
     """Every path as written that leads to the code: the directory, and what is searched for modules."""
     directory = gunicorn.logical_directory
     if isinstance(directory, Unknown):
@@ -36,7 +35,7 @@ def ways(gunicorn: Gunicorn, unit: Fact[Unit]) -> Fact[tuple[Way, ...]]:
     if isinstance(pythonpath, Known):
         entries = (entry.strip() for entry in pythonpath.value.split(","))
         ways += [Way(entry, pythonpath.places, False) for entry in entries if entry.startswith("/")]
-    ways += [Way(entry, (Place(note="PYTHONPATH"),), False) for entry in searched(gunicorn, unit)]
+    ways += [Way(entry, (Place(note="PYTHONPATH"),), False) for entry in searched(gunicorn, plan)]
     return Known(tuple(ways)) if ways else ABSENT
 
 
@@ -80,6 +79,6 @@ def configured_by(host: Host, logical: Fact[tuple[Way, ...]], gunicorn: Gunicorn
     return computed(found.physical, *working[-1].places)
 
 
-def configured(host: Host, gunicorn: Gunicorn, unit: Fact[Unit]) -> Fact[str]:
+def configured(host: Host, gunicorn: Gunicorn, plan: Fact[Plan]) -> Fact[str]:
     """The physical directory the next start would run in; Absent when it does not exist."""
-    return configured_by(host, ways(gunicorn, unit), gunicorn)
+    return configured_by(host, ways(gunicorn, plan), gunicorn)

@@ -13,14 +13,14 @@ from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.programs import is_shell
 from doctor.hosts.base import Content, Host, Stat
-from doctor.servers.gunicorn import Gunicorn
+from doctor.hosts.hidden import TOKEN
+from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.gunicorn.arguments import Arguments
 from doctor.servers.gunicorn.arguments import parse as parse_arguments
-from doctor.servers.gunicorn.launch import Launch, Setting, direct, parse
+from doctor.servers.gunicorn.launch import Launch, direct
 from doctor.sources.process import Process
 from doctor.sources.systemd import Unit, untouched
 
-_TOKEN = "<hidden:"
 _VARIABLE = ("$", "`")
 _FIRST_LINES = 256
 _CHANGES_USER = frozenset(("sudo", "su", "runuser", "setpriv", "gosu", "su-exec", "chpst", "setuidgid"))
@@ -28,19 +28,19 @@ _CHANGES_USER = frozenset(("sudo", "su", "runuser", "setpriv", "gosu", "su-exec"
 Changes = dict[str, Place]
 
 
-def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[tuple[str, ...]]:
+def collect(host: Host, plan: Fact[Plan], gunicorn: Gunicorn) -> Fact[tuple[str, ...]]:
     """Differences that only a restart brings into force, each a phrase such as "workers 5 (it runs with 3)".
 
     Settings are compared, not texts. Absent: none, or nothing runs. Unknown where the command line of the process
     cannot be compared (it is a title, comes from a script, or depends on variables) and the unit was touched since.
     """
-    if not isinstance(unit, Known) or not isinstance(gunicorn.master, Known):
+    if not isinstance(plan, Known) or not isinstance(gunicorn.master, Known):
         return Unknown(gunicorn.master.reason) if isinstance(gunicorn.master, Unknown) else ABSENT
-    of, master = unit.value, gunicorn.master.value
+    of, master = plan.value.unit, gunicorn.master.value
     if isinstance(of.need_daemon_reload, Known) and of.need_daemon_reload.value:
         return Unknown("systemd has not read the files of the unit yet", of.need_daemon_reload.places)
     changes: Changes = {}
-    command = _command(host, of, master, changes)
+    command = _command(host, plan.value, master, changes)
     accounts = Accounts(host)
     doubts = [command]
     # Another program may start it as whom it likes.
@@ -57,28 +57,27 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[tuple[str,
     return Unknown(doubt) if doubt else ABSENT
 
 
-def _command(host: Host, unit: Unit, master: Process, changes: Changes) -> str:
+def _command(host: Host, plan: Plan, master: Process, changes: Changes) -> str:
     """Compare the command lines; why that cannot be done, "" if it was."""
     if not isinstance(master.argv, Known):
         return master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
     running = direct(master.argv.value)
-    planned = _planned(host, unit)
-    if running is None or planned is None or planned.kind == "flask" or not _is_written(unit, planned):
+    planned = plan.written
+    if running is None or planned is None or planned.kind == "flask" or not _is_written(plan.unit, planned):
         return "the command line of the unit is not Gunicorn's own"
-    places = unit.exec_start.places
     was = parse_arguments(running.arguments)
     now = parse_arguments(planned.arguments, variables=True)
     for name in sorted(now.settings.keys() | was.settings.keys()):
-        _compare_setting(name, was, now, places, changes)
+        _compare_setting(name, was, now, plan.place, changes)
     if now.application and was.application and now.application.value != was.application.value:
         word = str(now.application.value)
         if not word.startswith(_VARIABLE):
-            changes[f"{word} (it runs {was.application.value})"] = _holding(word, places)
+            changes[f"{word} (it runs {was.application.value})"] = plan.place
     for new, old in ((planned.program, running.program), (planned.python, running.python)):
         if not (new.startswith("/") and old.startswith("/")) or new == old or any(sign in new for sign in _VARIABLE):
             continue
         if not _is_shell_script(host, new):
-            changes[f"{new} (it runs {old})"] = _holding(new, places)
+            changes[f"{new} (it runs {old})"] = plan.place
     return f"its command line depends on {now.opaque}" if now.opaque else ""
 
 
@@ -94,39 +93,29 @@ def _is_shell_script(host: Host, program: str) -> bool:
     return any(is_shell(word) for word in words[:2]) and not rest.startswith("'''exec'")
 
 
-def _planned(host: Host, unit: Unit) -> Launch | None:
-    """The launch with variables left as they are written: their values are the environment's affair."""
-    if not isinstance(unit.exec_start, Known):
-        return None
-    directory = unit.working_directory.or_("")
-    setting = Setting(host, {}, False, directory, Place(note=f"ExecStart= of {unit.name}"))
-    launches = (parse(command.argv, setting) for command in unit.exec_start.value)
-    return next((launch for launch in launches if launch is not None), None)
-
-
 def _is_written(unit: Unit, launch: Launch) -> bool:
     """The unit itself names the program; otherwise a script does, whose words are not the unit's."""
     commands = unit.exec_start.or_(())
     return any(launch.program in word for command in commands for word in command.argv)
 
 
-def _compare_setting(name: str, was: Arguments, now: Arguments, places: tuple[Place, ...], changes: Changes) -> None:
+def _compare_setting(name: str, was: Arguments, now: Arguments, place: Place, changes: Changes) -> None:
     before, after = was.settings.get(name), now.settings.get(name)
     if before is not None and after is not None and before.value == after.value:
         return
     if after is None:
         # What a variable in the command stands for may have brought it.
         if before is not None and not now.opaque:
-            changes[f"no {_option(before.word)} (it runs with {_shown(before.value)})"] = _holding("", places)
+            changes[f"no {_option(before.word)} (it runs with {_shown(before.value)})"] = place
         return
     shown = _shown(after.value)
     if any(sign in shown for sign in _VARIABLE):
         return
     running = f"it runs with {_shown(before.value)}" if before is not None else "it runs without"
-    if before is not None and (_TOKEN in shown or isinstance(after.value, bool)):
+    if before is not None and (TOKEN.search(shown) or isinstance(after.value, bool)):
         running = "it runs with another"
     label = _option(after.word) if isinstance(after.value, bool) else f"{_option(after.word)} {shown}"
-    changes[f"{label} ({running})"] = _holding(after.word, places)
+    changes[f"{label} ({running})"] = place
 
 
 def _option(word: str) -> str:
@@ -135,11 +124,6 @@ def _option(word: str) -> str:
 
 def _shown(value: str | bool | tuple[str, ...]) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _holding(word: str, places: tuple[Place, ...]) -> Place:
-    found = (place for place in places if word and word in place.text)
-    return next(found, places[0] if places else Place(note="ExecStart="))
 
 
 def _user(accounts: Accounts, unit: Unit, master: Process, changes: Changes) -> str:

@@ -1,24 +1,31 @@
 """Gunicorn: masters, workers and other children, and the settings in force, each with where it comes from.
 
-Order of settings (gunicorn/app/base.py, Application.load_config): defaults, some of which read the
-environment < config file < GUNICORN_CMD_ARGS < command line.
+How one is started is said once, each step by a module of its own:
+
+1. `launch`: a command line leads to Gunicorn, directly or through a shell, a script, a launcher.
+2. `plan`: what a unit says it starts: the first such command, with the environment of the start.
+3. `start`: what a master was started with, or a unit would start: `program` finds the installation.
+4. `settings`: the `values` in force, of several `layers`: `arguments`, `config` (with `expression`), the environment.
+5. `discover`: the process table (`tree`) and the plans come together as Gunicorns.
 """
 
 from __future__ import annotations
 
 from doctor.servers.gunicorn.discover import collect
 from doctor.servers.gunicorn.model import Gunicorn, Holder, Settings, Shadowed, Unwritable
+from doctor.servers.gunicorn.plan import Plan, plans
 from doctor.servers.gunicorn.tree import services
-from doctor.servers.gunicorn.variables import assumptions, pythonpath
+from doctor.servers.gunicorn.variables import assumptions
 
 __all__ = [
     "Gunicorn",
     "Holder",
+    "Plan",
     "Settings",
     "Shadowed",
     "Unwritable",
     "assumptions",
     "collect",
-    "pythonpath",
+    "plans",
     "services",
 ]

@@ -16,7 +16,7 @@ from doctor.grammar.paths import joined
 from doctor.hosts.base import Host, Missing, TargetKind, TextKind, Unseen
 from doctor.servers.gunicorn.arguments import SETTINGS
 from doctor.servers.gunicorn.expression import Scope, Unresolved, Value, evaluate
-from doctor.servers.gunicorn.variables import Variables
+from doctor.sources.variables import Variables
 
 DEFAULT_NAME = "gunicorn.conf.py"
 
@@ -30,6 +30,8 @@ class ConfigFile:
     values: Mapping[str, Fact[Value]]
     gap: str = ""
     """Why settings that are not in `values` may be set nevertheless, "" when they are not."""
+    expressions: frozenset[str] = frozenset()
+    """Settings whose values are not written out, but worked out."""
     misnamed: tuple[str, ...] = ()
     misnamed_places: tuple[Place, ...] = ()
 
@@ -168,8 +170,10 @@ def _evaluated(host: Host, path: str, known: Known[str], outline: Outline, varia
         gap = f"{path} is too large to be read whole"
     used = {word for item in outline.assignments for word in _words(item.value)}
     wrong = [item for item in outline.assignments if item.name not in SETTINGS | used and _close(item.name)]
+    worked_out = frozenset(item.name for item in outline.assignments if isinstance(item.value, Expression))
     return ConfigFile(
-        known, Absent(known.places), settings, gap, tuple(dict.fromkeys(item.name for item in wrong)),
+        known, Absent(known.places), settings, gap, worked_out & settings.keys(),
+        tuple(dict.fromkeys(item.name for item in wrong)),
         tuple(Place(path=path, line=item.line, text=lines.get(item.line, "")) for item in wrong),
     )  # fmt: skip
 

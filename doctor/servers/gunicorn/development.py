@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from doctor.facts.address import tcp
@@ -13,18 +13,18 @@ from doctor.hosts.base import Host, ProcessLine
 from doctor.servers.gunicorn import launch as shapes
 from doctor.servers.gunicorn.launch import Launch, Setting
 from doctor.servers.gunicorn.model import Gunicorn, Settings
-from doctor.servers.gunicorn.plan import Plan, finder
+from doctor.servers.gunicorn.plan import Plan
 from doctor.servers.gunicorn.program import locate
 from doctor.servers.gunicorn.tree import Table
-from doctor.servers.gunicorn.variables import Variables, of_process
 from doctor.sources import lending, process
 from doctor.sources.keeper import keeper_of
+from doctor.sources.variables import Variables, of_process
 
 _OPTIONS = {"-h": "host", "--host": "host", "-p": "port", "--port": "port"}
 _DEFAULTS = {"host": "127.0.0.1", "port": "5000"}
 
 
-def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicorn]:
+def running(host: Host, table: Table, plans: Collection[Plan]) -> Iterator[Gunicorn]:
     """Development servers of the process table; of a server with a reloader the parent."""
     for line in table.lines.values():
         parent = table.lines.get(line.ppid)
@@ -58,7 +58,7 @@ def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicor
             worker_count=Known(0, (place,)),
             other_children=(),
             changing=Known(False, (place,)),
-            settings=settings(launch, variables, finder((), place)),
+            settings=settings(launch, variables, place),
             program=program.program,
             python=program.python,
             venv=program.venv,
@@ -71,20 +71,18 @@ def running(host: Host, table: Table, plans: Sequence[Plan]) -> Iterator[Gunicor
         )
 
 
-def settings(launch: Launch, variables: Variables, place: Callable[[str], Place]) -> Settings:
+def settings(launch: Launch, variables: Variables, place: Place) -> Settings:
     """None of Gunicorn's; only the address, by --host and --port, FLASK_RUN_HOST and FLASK_RUN_PORT."""
     nothing = absent_all(Settings)
     if posixpath.basename(launch.program) != "flask":
-        return replace(
-            nothing, bind=Unknown(f"the address is in the code of {launch.program}", (place(launch.program),))
-        )
+        return replace(nothing, bind=Unknown(f"the address is in the code of {launch.program}", (place,)))
     given = _given(launch.arguments)
     values: dict[str, str] = {}
     places: list[Place] = []
     for name, default in _DEFAULTS.items():
         if name in given:
             values[name] = given[name]
-            places.append(place(given[name]))
+            places.append(place)
             continue
         match variables.get(f"FLASK_RUN_{name.upper()}"):
             case Unknown(reason):

@@ -27,9 +27,12 @@ from doctor.grammar.programs import (
     is_shell,
 )
 from doctor.hosts.base import Content, Host
+from doctor.sources.variables import Variable
 
 _MODULES = frozenset({"gunicorn", "gunicorn.app.wsgiapp"})
 _PYTHON_VALUE_OPTIONS = frozenset({"-W", "-X", "-Q"})
+_SETTERS = frozenset({"source", ".", "eval", "set"})
+"""Commands of a shell that may set any variable."""
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DEFAULTED = re.compile(r"\$\{(\w+):?-([^${}]*)\}")
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -51,12 +54,14 @@ class Launch:
     arguments: tuple[str, ...]
     python: str = ""
     """The interpreter, where it is written in front."""
-    assignments: Mapping[str, tuple[str, Place]] = field(default_factory=dict)
+    assignments: Mapping[str, Variable] = field(default_factory=dict)
     """Variables set in front of the command or in the script."""
     directory: str = ""
     """Where the shell changed to before."""
     venv: str = ""
     """What the shell activated before."""
+    opaque: str = ""
+    """What may set any variable before it: a script, a launcher, "`source` in its command"; "" for nothing."""
     shell: bool = False
     """The words come from a shell: `$` in them was not expanded."""
 
@@ -71,6 +76,11 @@ class Setting:
     """No other variables are set."""
     directory: str
     place: Place
+
+
+def names_gunicorn(word: str) -> bool:
+    """The word names Gunicorn's program, or one of its modules."""
+    return is_gunicorn(word) or word in _MODULES
 
 
 def direct(argv: Sequence[str]) -> Launch | None:
@@ -138,7 +148,8 @@ def parse(argv: Sequence[str], setting: Setting, depth: int = 0) -> Launch | Non
         files = [word for word in argv[1:] if not word.startswith("-")]
         return _in_file(files[0], setting, depth) if files else None
     if name in LAUNCHERS:
-        return _behind(name, list(argv[1:]), setting, depth)
+        found = _behind(name, list(argv[1:]), setting, depth)
+        return found if found is None or name == "env" else replace(found, opaque=argv[0])
     return _in_file(argv[0], setting, depth) or _misspelt(argv)
 
 
@@ -148,17 +159,17 @@ def _misspelt(argv: Sequence[str]) -> Launch | None:
 
     near = get_close_matches(posixpath.basename(argv[0]), ("gunicorn",), cutoff=_NEAR)
     if near and any(_APPLICATION.fullmatch(word) for word in argv[1:]):
-        return Launch("direct", argv[0], tuple(argv[1:]))
+        return Launch("direct", argv[0], tuple(argv[1:]), opaque=argv[0])
     return None
 
 
 def _behind(name: str, words: list[str], setting: Setting, depth: int) -> Launch | None:
     """Behind a launcher: the first word from where on it is a command we know."""
-    assignments: dict[str, tuple[str, Place]] = {}
+    assignments: dict[str, Variable] = {}
     for at, word in enumerate(words):
         given = _ASSIGNMENT.fullmatch(word)
         if given and name in ("env", "sudo"):
-            assignments[given[1]] = (given[2], setting.place)
+            assignments[given[1]] = Variable(given[1], given[2], setting.place)
             continue
         if posixpath.basename(word) in CONTAINER_CLIENTS:
             return None
@@ -195,7 +206,8 @@ def _in_file(path: str, setting: Setting, depth: int) -> Launch | None:
         return development((words[0], full), setting)
     if posixpath.basename(words[0]) not in SHELLS:
         return None
-    return _in_shell(_commands(content.text), replace(setting, place=Place(path=full)), "script", False, depth)
+    found = _in_shell(_commands(content.text), replace(setting, place=Place(path=full)), "script", False, depth)
+    return None if found is None else replace(found, opaque=path)
 
 
 def _commands(script: str) -> tuple[ShellCommand, ...]:
@@ -211,25 +223,28 @@ def _in_shell(
     `replaces`: a bash -c, which replaces itself by its last command.
     """
     variables = dict(setting.variables)
-    assignments: dict[str, tuple[str, Place]] = {}
-    directory, venv, piped = setting.directory, "", False
+    assignments: dict[str, Variable] = {}
+    directory, venv, opaque, piped = setting.directory, "", "", False
     for command in commands:
         words, execs = list(command.words), False
-        own: dict[str, tuple[str, Place]] = {}
+        own: dict[str, Variable] = {}
         while words:
             given = _ASSIGNMENT.fullmatch(words[0])
             if given:
-                own[given[1]] = (_expand(given[2], variables, setting.complete), setting.place)
+                value = _expand(given[2], variables, setting.complete)
+                own[given[1]] = Variable(given[1], value, setting.place)
             elif words[0] == "exec":
                 execs = True
             elif words[0] not in ("export", "command", "time", "if", "then", "do", "else", "!", "{"):
                 break
             words.pop(0)
         if not words:
-            variables.update((name, value) for name, (value, _) in own.items() if "$" not in value)
+            variables.update((name, v.value) for name, v in own.items() if "$" not in v.value)
             assignments.update(own)
             continue
-        words = _expanded(words, {**variables, **{n: v for n, (v, _) in own.items()}}, setting.complete)
+        words = _expanded(words, {**variables, **{n: v.value for n, v in own.items()}}, setting.complete)
+        if words[0] in _SETTERS:
+            opaque = opaque or f"`{words[0]}` in its command"
         if words[0] == "cd" and len(words) > 1:
             directory = joined(directory, words[-1])
         elif words[0] in ("source", ".") and len(words) > 1 and words[1].endswith("/bin/activate"):
@@ -248,6 +263,7 @@ def _in_shell(
                     assignments={**assignments, **own, **found.assignments},
                     directory=found.directory or (directory if directory != setting.directory else ""),
                     venv=found.venv or venv,
+                    opaque=opaque or found.opaque,
                     shell=True,
                 )
         piped = command.operator in ("|", "|&")

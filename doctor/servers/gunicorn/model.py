@@ -44,6 +44,8 @@ class Settings:
     """How many connections may wait to be accepted."""
     chdir: Fact[str]
     """Absolute. Absent: none given, the working directory at start is kept."""
+    chdir_relative: Fact[bool]
+    """It is written as a relative path, or worked out by an expression: each reload asks anew where that leads."""
     preload: Fact[bool]
     """The app is loaded in the master, before workers are forked (preload_app)."""
     reload: Fact[bool]

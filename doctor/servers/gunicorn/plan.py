@@ -1,10 +1,10 @@
-"""What a unit says it starts, before anybody looks at processes."""
+"""What a unit says it starts, before anybody looks at processes: read once, and handed to all who ask."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
@@ -12,9 +12,11 @@ from doctor.frozen import frozen
 from doctor.grammar.execline import substitute
 from doctor.hosts.base import Host
 from doctor.servers.gunicorn.launch import Launch, Setting, parse
-from doctor.servers.gunicorn.variables import Variables, of_unit
+from doctor.servers.gunicorn.variables import IMPLICIT
 from doctor.sources import lending
-from doctor.sources.systemd import Unit
+from doctor.sources.systemd import ExecCommand, Unit
+from doctor.sources.systemd.environment import StartEnvironment, start_environment
+from doctor.sources.variables import Variables
 
 _REFERENCE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
@@ -24,46 +26,57 @@ class Plan:
     """A unit's way to Gunicorn."""
 
     unit: Unit
+    environment: StartEnvironment
+    """What the unit and its files set."""
+    command: ExecCommand | None
+    """The one that leads to Gunicorn; None with `launch`."""
     launch: Launch | None
     """None: its commands start something else, or cannot be seen."""
+    written: Launch | None
+    """The same with variables left as they are written: their values are the environment's affair."""
     variables: Variables
+    """The environment with what the command line itself sets."""
     start: Fact[str]
     """The directory it starts in, links kept."""
-    place: Callable[[str], Place]
-    """Where a word of its command stands."""
+    place: Place
+    """Where the command stands that leads to Gunicorn, and so each of its words."""
+
+
+def plans(host: Host, units: Iterable[Unit]) -> Mapping[str, Plan]:
+    """The plan of each unit, by its name."""
+    return {unit.name: plan(host, unit) for unit in units}
 
 
 def plan(host: Host, unit: Unit) -> Plan:
     """Read the commands of a unit: the first one that leads to Gunicorn or to Flask's own server counts."""
-    variables = of_unit(host, unit)
+    environment = start_environment(lending.for_files_of(host, unit), unit)
+    variables = environment.variables
     start = _start(unit)
-    place = finder(unit.exec_start.places, Place(note=f"ExecStart= of {unit.name}"))
+    place = unit.exec_start.places[0] if unit.exec_start.places else Place(note=f"ExecStart= of {unit.name}")
+    command: ExecCommand | None = None
     launch: Launch | None = None
-    if isinstance(unit.exec_start, Known):
-        directory = start.or_("")
-        setting = Setting(lending.for_unit(host, unit), variables.plain(), not variables.gap, directory, place(""))
-        for command in unit.exec_start.value:
-            launch = parse(_substituted(command.argv, variables), setting)
-            if launch is not None:
-                break
+    written: Launch | None = None
+    setting = Setting(lending.for_unit(host, unit), variables.plain(), not variables.gaps, start.or_(""), place)
+    for each in unit.exec_start.or_(()):
+        around = replace(setting, place=each.place)
+        launch = parse(_substituted(each.argv, variables), around)
+        if launch is not None:
+            as_it_is = replace(around, variables={}, complete=False)
+            written = parse(each.argv, as_it_is) if _refers(each.argv, launch) else launch
+            command, place = each, each.place
+            break
     if launch is not None and not launch.shell and any("$" in word for word in launch.arguments):
         launch = replace(launch, shell=True)  # a variable that could not be put in
     if launch is not None:
         variables = variables.overlaid(launch.assignments)
         if launch.directory:
-            start = Known(launch.directory, (place(launch.directory),))
-    return Plan(unit, launch, variables, start, place)
+            start = Known(launch.directory, (place,))
+    return Plan(unit, environment, command, launch, written, variables, start, place)
 
 
-def finder(places: Sequence[Place], otherwise: Place) -> Callable[[str], Place]:
-    """Finds the place of a word: the first line that holds it, else the first line at all."""
-
-    def find(word: str) -> Place:
-        holding = (place for place in places if word and word in place.text)
-        parts = (place for place in places if word and word.rpartition(" ")[2] in place.text)
-        return next(holding, None) or next(parts, None) or (places[0] if places else otherwise)
-
-    return find
+def _refers(argv: tuple[str, ...], launch: Launch) -> bool:
+    """Variables may have been put into the command, or into the script that it runs."""
+    return launch.shell or any("$" in word for word in argv)
 
 
 def _substituted(argv: tuple[str, ...], variables: Variables) -> tuple[str, ...]:
@@ -83,7 +96,7 @@ def _substituted(argv: tuple[str, ...], variables: Variables) -> tuple[str, ...]
 
 def _is_told(name: str, variables: Variables) -> bool:
     """What the command line names is set somewhere: in a file that is not seen, unless Environment= sets it."""
-    found = variables.implicit(name) if name in variables.values else variables.get(name)
+    found = variables.implicit(name) if name in variables.values and name in IMPLICIT else variables.get(name)
     return not isinstance(found, Unknown)
 
 

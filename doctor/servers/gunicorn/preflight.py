@@ -6,30 +6,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from doctor.facts.value import Absent, Fact, Known, Origin, Unknown
-from doctor.servers.gunicorn.launch import direct
+from doctor.servers.gunicorn.launch import names_gunicorn
 from doctor.servers.gunicorn.model import Gunicorn
-from doctor.sources.systemd import Unit
+from doctor.servers.gunicorn.plan import Plan
 
 
-def with_preflight(gunicorn: Gunicorn, unit: Unit) -> Gunicorn:
+def with_preflight(gunicorn: Gunicorn, plan: Plan) -> Gunicorn:
     """The same with `preflight`."""
-    return replace(gunicorn, preflight=_preflight(unit))
+    return replace(gunicorn, preflight=_preflight(plan))
 
 
-def _preflight(unit: Unit) -> Fact[str]:
-    if not isinstance(unit.exec_start, Known):
-        return unit.exec_start
-    for command in unit.exec_start.value:
-        launch = direct(command.argv)
-        # Behind a shell or a launcher the place of the option is not certain.
-        if launch is None or not command.argv[0].startswith("/"):
-            continue
-        at = len(command.argv) - len(launch.arguments)
-        words = (*command.argv[:at], "--check-config", *command.argv[at:])
-        if not all(word.isprintable() for word in words):
-            return Unknown("the command line holds control characters", unit.exec_start.places)
-        return Known(_line(words), unit.exec_start.places, Origin.COMPUTED)
-    return Absent(unit.exec_start.places)
+def _preflight(plan: Plan) -> Fact[str]:
+    start, written = plan.unit.exec_start, plan.written
+    if not isinstance(start, Known):
+        return start
+    argv = plan.command.argv if plan.command is not None else ()
+    # Behind a shell or a launcher the place of the option is not certain.
+    if written is None or not names_gunicorn(written.program) or argv[0] not in (written.python, written.program):
+        return Absent(start.places)
+    if not argv[0].startswith("/"):
+        return Absent(start.places)
+    at = len(argv) - len(written.arguments)
+    words = (*argv[:at], "--check-config", *argv[at:])
+    if not all(word.isprintable() for word in words):
+        return Unknown("the command line holds control characters", start.places)
+    return Known(_line(words), start.places, Origin.COMPUTED)
 
 
 def _line(words: Sequence[str]) -> str:

@@ -11,13 +11,14 @@ from doctor.frozen import frozen
 from doctor.hosts.base import Host
 from doctor.servers.gunicorn.arguments import parse as parse_arguments
 from doctor.servers.gunicorn.launch import Launch, direct
+from doctor.servers.gunicorn.layers import CommandLine
 from doctor.servers.gunicorn.model import Settings
 from doctor.servers.gunicorn.plan import Plan
 from doctor.servers.gunicorn.program import Program, locate
-from doctor.servers.gunicorn.settings import CommandLine, compute, unknown
-from doctor.servers.gunicorn.variables import Variables, of_process
+from doctor.servers.gunicorn.settings import compute, unknown
 from doctor.sources import lending
 from doctor.sources.process import Process
+from doctor.sources.variables import Variables, of_process
 
 _ELSEWHERE = "it runs in a file system of its own, as in a container"
 
@@ -39,9 +40,8 @@ class Start:
 
 def planned(host: Host, item: Plan, launch: Launch) -> Start:
     """What a unit would start."""
-    command = CommandLine(launch.arguments, item.place, launch.shell)
     host = lending.for_unit(host, item.unit)
-    return _resolved(host, launch, command, item.variables, item.start, item.place(launch.program))
+    return _resolved(host, launch, _command_line(item, launch), item.variables, item.start, item.place)
 
 
 def started(host: Host, master: Process, item: Plan | None) -> Start:
@@ -58,7 +58,7 @@ def started(host: Host, master: Process, item: Plan | None) -> Start:
         command: CommandLine | Unknown = CommandLine(launch.arguments if launch else (), place)
     elif item is not None and item.launch is not None:
         launch, variables = item.launch, item.variables
-        command = CommandLine(launch.arguments, item.place, launch.shell)
+        command = _command_line(item, launch)
     else:
         launch, variables = None, of_process(master)
         reason = master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
@@ -115,13 +115,17 @@ def _contained(
     return Start(launch, nothing, program, settings)
 
 
+def _command_line(item: Plan, launch: Launch) -> CommandLine:
+    return CommandLine(launch.arguments, lambda _: item.place, launch.shell)
+
+
 def _shared(launch: Launch, item: Plan, noted: Place) -> Callable[[str], Place]:
     """Words that stand in the unit are shown there; the others only on the command line of the process."""
     written = parse_arguments(item.launch.arguments if item.launch else ()).settings
     words = {given.word for given in written.values()} | set(item.launch.arguments if item.launch else ())
 
     def find(word: str) -> Place:
-        return item.place(word) if word in words else replace(noted, text=word)
+        return item.place if word in words else replace(noted, text=word)
 
     return find
 

@@ -8,9 +8,9 @@ from math import inf
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import Address, parse_listen_stream
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
-from doctor.grammar.execline import ExecLine, LineError, parse_shown, split_exec, split_shown, split_words
-from doctor.grammar.unitfile import Assignment, boolean, duration, expand, integer, is_template, mode, signal_name
-from doctor.sources.systemd.model import EnvironmentFileRef, ExecCommand, LoadedUnit, SocketUnit
+from doctor.grammar.unitfile import Assignment, boolean, duration, integer, is_template, mode, signal_name
+from doctor.sources.systemd.lists import commands, environment, environment_files, words
+from doctor.sources.systemd.model import ExecCommand, LoadedUnit, SocketUnit
 from doctor.sources.systemd.problems import find_problems, second_start
 from doctor.sources.systemd.reload import classify
 from doctor.sources.systemd.settings import Settings, place_of
@@ -58,44 +58,12 @@ def _directory(text: str) -> str | None:
     return text.rstrip("/") or "/" if text.startswith("/") else text if text == "~" else None
 
 
-def _words(text: str) -> tuple[str, ...]:
-    try:
-        return split_words(text)
-    except LineError:
-        return tuple(text.split())
-
-
-def pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """NAME=value words of Environment=; words of another form are ignored, as systemd does."""
-    found = []
-    for word in _words(text):
-        name, equals, value = word.partition("=")
-        if equals and name.isidentifier() and name.isascii():
-            found.append((name, value))
-    return tuple(found)
-
-
-def _names(environment: tuple[tuple[str, str], ...]) -> frozenset[str]:
-    """A value with specifiers has another token in the file than in the manager: names tell if it is the same list."""
-    return frozenset(name for name, _ in environment)
-
-
-def _env_file(text: str) -> tuple[EnvironmentFileRef, ...]:
-    path = text.removeprefix("-")
-    return (EnvironmentFileRef(path, text.startswith("-")),) if path.startswith("/") else ()
-
-
-def _shown_env_file(text: str) -> tuple[EnvironmentFileRef, ...]:
-    path, _, flag = text.rpartition(" (ignore_errors=")
-    return (EnvironmentFileRef(path, flag == "yes)"),) if path else ()
-
-
 def _runtime_directories(text: str) -> tuple[str, ...]:
-    return tuple(f"/run/{word.partition(':')[0].rstrip('/')}" for word in _words(text) if not word.startswith("/"))
+    return tuple(f"/run/{word.partition(':')[0].rstrip('/')}" for word in words(text) if not word.startswith("/"))
 
 
 def _plain_paths(text: str) -> tuple[str, ...]:
-    return tuple(word.lstrip("-+") for word in _words(text))
+    return tuple(word.lstrip("-+") for word in words(text))
 
 
 def build_unit(
@@ -103,8 +71,8 @@ def build_unit(
 ) -> LoadedUnit:
     """One service unit by itself."""
     shown = settings.shown
-    exec_start = _commands(settings, "ExecStart")
-    exec_reload = _commands(settings, "ExecReload")
+    exec_start = commands(settings, "ExecStart")
+    exec_reload = commands(settings, "ExecReload")
     default_type = "dbus" if settings.merged.value("Service", "BusName") else "simple"
     if isinstance(exec_start, Known) and not exec_start.value:
         default_type = "oneshot"
@@ -170,14 +138,12 @@ def build_unit(
         working_directory=_working_directory(settings, user, accounts),
         working_directory_optional=_optional_directory(settings, optional),
         root_directory=settings.scalar(("RootDirectory",), _path, ABSENT),
-        environment=settings.sequence(("Environment",), pairs, normal=_names),
-        environment_files=settings.sequence(
-            ("EnvironmentFile",), _env_file, "EnvironmentFiles", shown_parse=_shown_env_file
-        ),
+        environment=environment(settings),
+        environment_files=environment_files(settings),
         exec_start=exec_start,
         exec_reload=exec_reload,
-        exec_start_pre=_commands(settings, "ExecStartPre"),
-        exec_stop=_commands(settings, "ExecStop"),
+        exec_start_pre=commands(settings, "ExecStartPre"),
+        exec_stop=commands(settings, "ExecStop"),
         pid_file=settings.scalar(("PIDFile",), _pid_file, ABSENT),
         runtime_directories=settings.sequence(("RuntimeDirectory",), _runtime_directories, normal=frozenset),
         runtime_directory_mode=settings.scalar(("RuntimeDirectoryMode",), mode, 0o755),
@@ -193,16 +159,16 @@ def build_unit(
         triggered_by=sockets,
         control_group=shown.text("ControlGroup"),
         invocation=shown.text("InvocationID"),
-        wanted_by=settings.sequence(("WantedBy",), _words, section="Install", normal=lambda _: None),
-        after=settings.sequence(("After",), _words, section="Unit", normal=lambda _: None),
+        wanted_by=settings.sequence(("WantedBy",), words, section="Install", normal=lambda _: None),
+        after=settings.sequence(("After",), words, section="Unit", normal=lambda _: None),
         problems=find_problems(settings, version),
         second_command=_second_command(settings),
         reload_kind=reload_kind,
         reload_preflight=reload_preflight,
         template=is_template(settings.name),
-        pass_environment=settings.sequence(("PassEnvironment",), _words),
+        pass_environment=settings.sequence(("PassEnvironment",), words),
         unset_environment=_unset(settings),
-        supplementary_groups=settings.sequence(("SupplementaryGroups",), _words),
+        supplementary_groups=settings.sequence(("SupplementaryGroups",), words),
     )
 
 
@@ -229,7 +195,7 @@ def _unset(settings: Settings) -> Fact[tuple[str, ...]]:
     """Not among the properties that are asked for: only files tell."""
     assignments = settings.merged.values("Service", "UnsetEnvironment")
     return settings.written_list(
-        assignments, tuple(word for item in assignments for word in _words(settings.expanded(item)))
+        assignments, tuple(word for item in assignments for word in words(settings.expanded(item)))
     )
 
 
@@ -310,57 +276,23 @@ def _need_reload(settings: Settings) -> Fact[bool]:
     return settings.shown.flag("NeedDaemonReload")
 
 
-def _can_reload(settings: Settings, commands: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> Fact[bool]:
+def _can_reload(settings: Settings, given: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> Fact[bool]:
     if settings.asked:
         fact = settings.shown.flag("CanReload")
-        if isinstance(fact, Known) and fact.value and isinstance(commands, Known) and commands.value:
-            return Known(True, commands.places)
+        if isinstance(fact, Known) and fact.value and isinstance(given, Known) and given.value:
+            return Known(True, given.places)
         return fact
-    if isinstance(commands, Known):
+    if isinstance(given, Known):
         notify = type_.is_("notify-reload")
-        return Known(bool(commands.value) or notify, commands.places, Origin.COMPUTED)
-    return commands
+        return Known(bool(given.value) or notify, given.places, Origin.COMPUTED)
+    return given
 
 
-def _reload(commands: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> tuple[Fact[str], Fact[bool]]:
-    if not isinstance(commands, Known):
-        return commands, commands
-    kind, preflight = classify(commands.value, type_.or_("simple"))
-    return Known(kind, commands.places, Origin.COMPUTED), Known(preflight, commands.places, Origin.COMPUTED)
-
-
-def _commands(settings: Settings, key: str) -> Fact[tuple[ExecCommand, ...]]:
-    """Commands of an Exec*= setting.
-
-    `systemctl show` joins the words by blanks and loses the quotes, so the files' reading is taken where it
-    is the same command; a definition that was not reloaded yet is read from what the manager printed.
-    """
-    if settings.gone:
-        return Absent(settings.gone)
-    assignments = settings.merged.values("Service", key)
-    written: list[ExecLine] = []
-    for assignment in assignments:
-        try:
-            written += split_exec(assignment.value, lambda word: expand(word, settings.known))
-        except LineError:
-            continue
-    places = tuple(map(place_of, assignments))
-    from_files = tuple(ExecCommand(line.argv, line.prefixes) for line in written)
-    if not settings.asked or (settings.shown.raw(key) is None and not settings.merged.files):
-        return settings.written_list(assignments, from_files)
-    shown = [parsed for line in settings.shown.lines(key) if (parsed := parse_shown(line)) is not None]
-    same = len(shown) == len(written) and all(
-        one.path == other.argv[0] and ("@" in other.prefixes or one.arguments == " ".join(other.argv))
-        for one, other in zip(shown, written, strict=True)
-    )
-    outdated = settings.unread or settings.shown.raw("NeedDaemonReload") != "no"
-    current = not outdated and len(shown) == len(written)
-    if assignments and (same or current):
-        return Known(from_files, places, settings.origin(assignments[0]))
-    if not shown and not assignments:
-        return Known((), (settings.default_place(),), Origin.DEFAULT)
-    manager = tuple(ExecCommand(line.argv, line.prefixes) for line in map(split_shown, shown))
-    return Known(manager, (settings.shown.place(key), *places), Origin.OBSERVED)
+def _reload(given: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> tuple[Fact[str], Fact[bool]]:
+    if not isinstance(given, Known):
+        return given, given
+    kind, preflight = classify(given.value, type_.or_("simple"))
+    return Known(kind, given.places, Origin.COMPUTED), Known(preflight, given.places, Origin.COMPUTED)
 
 
 def build_socket(settings: Settings) -> SocketUnit:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from doctor.facts.address import Address
-from doctor.facts.value import Fact
+from doctor.facts.value import Fact, Place
 from doctor.frozen import frozen
+from doctor.sources.variables import Variable
 
 
 @frozen
@@ -15,16 +16,20 @@ class ExecCommand:
     """The program and its arguments, quotes and specifiers resolved."""
     prefixes: str = ""
     """The special characters before the program, such as "-" or "+!"; "" without any."""
+    place: Place = Place()
+    """The line that holds it, and so each of its words."""
 
 
 @frozen
 class EnvironmentFileRef:
-    """EnvironmentFile=; `optional` when written with a leading `-`."""
+    """EnvironmentFile=; `optional` when written with a leading `-`. `place`: the line that names it."""
 
     path: str
     """The file, without the leading `-`."""
     optional: bool
     """It is written with a leading `-`: systemd starts the service without it."""
+    place: Place = Place()
+    """The line that names it."""
 
 
 @frozen
@@ -143,8 +148,8 @@ class LoadedUnit:
     """WorkingDirectory= is written with a leading `-`: a missing one is no failure."""
     root_directory: Fact[str]
     """RootDirectory=, in which its paths are looked up; Absent without one."""
-    environment: Fact[tuple[tuple[str, str], ...]]
-    """Of Environment=; values are tokens. A later pair of one name wins."""
+    environment: Fact[tuple[Variable, ...]]
+    """Of Environment=; values are tokens. A later one of the same name wins."""
     environment_files: Fact[tuple[EnvironmentFileRef, ...]]
     """Its EnvironmentFile= lines, in order."""
     exec_start: Fact[tuple[ExecCommand, ...]]
