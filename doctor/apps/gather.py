@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from doctor.apps.unjudged import left_out, unjudged
 from doctor.apps.world import World
 from doctor.errors import where
 from doctor.facts.address import Address
+from doctor.facts.broken import BrokenFile, Flaw, Reader
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
@@ -189,15 +190,16 @@ def _ask_for_journals(host: Host, units: Sequence[Unit], gunicorns: Sequence[Gun
                 Later(partial(logs.ask_ahead, host, unit, _since(host, options)))
 
 
-def _fault(error: ConfigError) -> Fact[str]:
+def _broken(error: ConfigError) -> Fact[BrokenFile]:
     place = Place(path=error.path, line=error.line)
-    return Unknown(error.message, (place,)) if error.unseen else computed(error.message, place)
+    if error.flaw is Flaw.UNSEEN:
+        return Unknown(error.message, (place,))
+    return computed(BrokenFile(Reader.NGINX, error.flaw, error.message), place)
 
 
-def _unreadable(web: Nginx, gunicorns: Iterable[Gunicorn]) -> tuple[Fact[str], ...]:
+def _unreadable(web: Nginx, gunicorns: Iterable[Gunicorn]) -> Iterator[Fact[BrokenFile]]:
     """Configuration files that could not be parsed; what `nginx -t` would refuse is nginx's own affair."""
-    found = [_fault(error) for error in web.errors if not error.fatal]
+    yield from (_broken(error) for error in web.errors if not error.fatal)
     for g in gunicorns:
-        if isinstance(g.settings.config_error, Known):
-            found.append(g.settings.config_error)
-    return tuple(found)
+        if isinstance(error := g.settings.config_error, Known):
+            yield Known(BrokenFile(Reader.GUNICORN, Flaw.REFUSED, error.value), error.places, error.origin)

@@ -13,8 +13,10 @@ from doctor.conclusions.release import Release
 from doctor.conclusions.service.placement import Placement
 from doctor.conclusions.service.reread import UnreadConfig
 from doctor.conclusions.service.runtimedir import DoomedSocket
+from doctor.conclusions.service.supervision import Starter
 from doctor.conclusions.static import StaticPath
 from doctor.facts.address import Address
+from doctor.facts.broken import BrokenFile
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.edit import Edit
 from doctor.facts.value import Fact
@@ -118,7 +120,7 @@ class App:
     """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""
     placement: Placement
     """What stands in the way of its next start: a directory, a program or a right that is missing."""
-    unsupervised: Fact[str]
+    unsupervised: Fact[Starter]
     """What it was started from, when nobody starts it again from there: a login session, cron. Absent otherwise."""
     stalled: Fact[str]
     """Why none of its workers takes a request though its master runs, one phrase; Absent when nothing shows."""
@@ -180,8 +182,8 @@ class Facts:
     """Every Flask app that was found."""
     strays: tuple[Gunicorn, ...]
     """Gunicorns that belong to no unit."""
-    unreadable: tuple[Fact[str], ...]
-    """Files that could not be parsed, each with place and reason."""
+    unreadable: tuple[Fact[BrokenFile], ...]
+    """Files that could not be parsed, and lines of units that systemd does not take, each with its place."""
     templates: tuple[str, ...]
     """Files of a repository that need rendering before anybody could judge them."""
     broken: tuple[Broken, ...]

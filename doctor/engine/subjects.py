@@ -12,7 +12,8 @@ from typing import Any
 
 from doctor.apps.topology import App, Facts, Route
 from doctor.conclusions.static import StaticPath
-from doctor.engine.types import STR, Kind, Type
+from doctor.engine.types import Kind, Type
+from doctor.facts.broken import BrokenFile
 from doctor.facts.value import Absent, Fact, Known, Place
 from doctor.frozen import frozen
 from doctor.servers.gunicorn import Gunicorn
@@ -117,7 +118,7 @@ def _files(facts: Facts) -> Iterator[Instance]:
         yield Instance(_file_name(file), "", {"host": facts, "file": file})
 
 
-def _file_name(file: Fact[str]) -> str:
+def _file_name(file: Fact[BrokenFile]) -> str:
     return file.places[0].path if file.places else "file"
 
 
@@ -155,5 +156,5 @@ SUBJECTS: Mapping[str, Subject] = {
     "static": _subject(_of_apps("static", lambda app: app.static, lambda path: path.url), static=_object(StaticPath)),
     "server": _subject(_servers, server=_object(Server)),
     "site": _subject(_sites, of_app=False, site=_object(SiteFile)),
-    "file": _subject(_files, of_app=False, file=STR),
+    "file": _subject(_files, of_app=False, file=_object(BrokenFile)),
 }

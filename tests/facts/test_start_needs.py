@@ -186,7 +186,7 @@ def running(owner: str, **more: Any) -> Gunicorn:
 def test_what_starts_nothing_again(owner: str) -> None:
     found = supervision.collect(FakeHost(), Absent(), running(owner))  # type: ignore[arg-type]
     assert isinstance(found, Known)
-    assert owner in found.value
+    assert owner == found.value.name
 
 
 @pytest.mark.parametrize("owner", ["supervisor.service", "docker-4f.scope", "run-r1.scope", ""])
@@ -204,7 +204,8 @@ def test_services_of_a_user_need_lingering() -> None:
     own = running("user@999.service")
     found = supervision.collect(FakeHost(), Absent(), own)  # type: ignore[arg-type]
     assert isinstance(found, Known)
-    assert "shop" in found.value
+    assert found.value == supervision.Starter(supervision.StarterKind.USER, "shop")
+    assert str(found.value) == "the services of shop, who does not linger"
     lingers = FakeHost({**BASE, "/var/lib/systemd/linger/shop": ""})
     assert isinstance(supervision.collect(lingers, Absent(), own), Absent)  # type: ignore[arg-type]
     assert isinstance(supervision.collect(FakeHost(), Absent(), running("user@5.service")), Unknown)  # type: ignore[arg-type]

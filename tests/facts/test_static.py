@@ -7,6 +7,7 @@ from facts.nginx_machine import BOOT, MemoryHost, machine
 
 from doctor.conclusions.static import StaticPath, collect
 from doctor.conclusions.static.assets import names_its_content
+from doctor.conclusions.static.mapping import MappingKind, MappingProblem
 from doctor.facts.access import obstacle, physical
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
@@ -83,7 +84,7 @@ def test_a_root_has_the_url_behind_it() -> None:
 def test_wrong_mappings(config: str, words: str) -> None:
     path = look(site(config))[0]
     assert isinstance(path.mapping_problem, Known)
-    assert words in path.mapping_problem.value
+    assert words in str(path.mapping_problem.value)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,9 @@ def test_a_directory_that_is_not_there_while_the_app_has_files() -> None:
     config = "location /static/ { alias /srv/shop/current/static/; }"
     problem = folder(site(config, files=("shop/static/app.css",))).mapping_problem
     assert isinstance(problem, Known)
-    assert problem.value.endswith(f"which does not exist; the app has {RUNNING}/shop/static")
+    looked, instead = "/srv/shop/current/static/", f"{RUNNING}/shop/static"
+    assert problem.value == MappingProblem(MappingKind.ELSEWHERE, "/static/", looked, instead)
+    assert str(problem.value) == f"/static/ is looked for in {looked}, which does not exist; the app has {instead}"
     assert isinstance(folder(site(config, files=("shop/views.py",))).mapping_problem, Absent)
     media = site("location /media/ { alias /srv/shop/media/; }", files=("shop/static/app.css",))
     assert isinstance(folder(media).mapping_problem, Absent)

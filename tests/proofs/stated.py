@@ -55,8 +55,12 @@ def subject(kind: str, stated: Mapping[str, Stated]) -> Instance:
 
 
 def _named(cls: type | None, stated: Any, name: str) -> Any:
-    """What a name of the subject stands for: an object, or where it has no class a plain fact."""
-    return build(cls, stated, name) if cls is not None else _fact((Known[str],), stated, name)
+    """What a name of the subject stands for: an object, or a fact of one where that is stated."""
+    if isinstance(stated, Mapping) and (
+        ("value" in stated and stated.keys() <= _FACT_KEYS) or stated.keys() == {"unknown"}
+    ):
+        return _fact((Known[cls],), stated, name)  # type: ignore[valid-type]
+    return build(cls, stated, name)
 
 
 def build(hint: Any, stated: Any, path: str) -> Any:

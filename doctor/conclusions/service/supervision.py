@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
+from doctor.frozen import frozen
 from doctor.hosts.base import Host, Missing, Stat
 from doctor.servers.gunicorn import Gunicorn
 from doctor.sources.process import Process
@@ -15,8 +18,32 @@ _LINGER = "/var/lib/systemd/linger"
 """One empty file for each user whose services run without a login (loginctl(1), enable-linger)."""
 
 
-def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
-    """What it was started from, when that starts nothing again: "the login session session-3.scope".
+class StarterKind(str, Enum):
+    """What starts a process, and never again."""
+
+    LOGIN = "login"
+    """A session of somebody, which may take it along when it ends."""
+    USER = "user"
+    """The manager of a user without lingering, which ends with his last session."""
+    SERVICE = "service"
+    """A service that starts things for people, such as cron."""
+
+
+@frozen
+class Starter:
+    """What a Gunicorn was started from. `name`: of a session or service its unit, else the user."""
+
+    kind: StarterKind
+    name: str
+
+    def __str__(self) -> str:
+        if self.kind is StarterKind.LOGIN:
+            return f"the login session {self.name}"
+        return f"the services of {self.name}, who does not linger" if self.kind is StarterKind.USER else self.name
+
+
+def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[Starter]:
+    """What it was started from, when that starts nothing again.
 
     Absent: a unit, a supervisor or a container starts it, or it does not run. By the control group of the master
     (pam_systemd(8): a login is a scope of its own).
@@ -30,13 +57,13 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
         return master.unit
     name, places = master.unit.value, master.unit.places
     if name.startswith("session-") and name.endswith(".scope"):
-        return computed(f"the login session {name}", *places)
+        return computed(Starter(StarterKind.LOGIN, name), *places)
     if name.startswith("user@"):
         return _of_user(host, name, master)
-    return computed(name, *places) if name in _STARTERS else Absent(places)
+    return computed(Starter(StarterKind.SERVICE, name), *places) if name in _STARTERS else Absent(places)
 
 
-def _of_user(host: Host, name: str, master: Process) -> Fact[str]:
+def _of_user(host: Host, name: str, master: Process) -> Fact[Starter]:
     """A service of a user's own manager, which ends with the last session unless the user lingers."""
     uid = name.removeprefix("user@").partition(".")[0]
     user = Accounts(host).name_of(uid).or_("")
@@ -48,6 +75,5 @@ def _of_user(host: Host, name: str, master: Process) -> Fact[str]:
         return Absent((Place(path=path),))
     if not isinstance(mark, Missing):
         return Unknown(mark.reason, (Place(path=path),))
-    return computed(
-        f"the services of {user}, who does not linger", *master.unit.places, Place(path=path, text="not there")
-    )
+    starter = Starter(StarterKind.USER, user)
+    return computed(starter, *master.unit.places, Place(path=path, text="not there"))

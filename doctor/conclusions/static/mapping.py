@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from enum import Enum
 
 from doctor.facts.access import physical
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown
+from doctor.frozen import frozen
 from doctor.hosts.base import FileType, Host, Stat
 from doctor.servers.nginx.model import Location, Server
 from doctor.servers.nginx.select import location_for
@@ -14,6 +16,42 @@ from doctor.servers.nginx.select import location_for
 SAMPLE = 200
 """Files of one directory that are looked at."""
 _DEPTH = 3
+
+
+class MappingKind(str, Enum):
+    """What sends nginx to a wrong path."""
+
+    NO_SLASH = "no-slash"
+    """An alias without the slash that its location has."""
+    REPEATED = "repeated"
+    """A root that ends with what the URL begins with."""
+    ELSEWHERE = "elsewhere"
+    """A directory that does not exist, while the app has the files in another one."""
+    EXPRESSION = "expression"
+    """A location with a regular expression, which wins over this one."""
+
+
+@frozen
+class MappingProblem:
+    """Why the URLs of static files lead to wrong paths.
+
+    `url` is asked for, and nginx looks at `looked` for it. `instead`: of ELSEWHERE the app's own directory, of
+    EXPRESSION the location that answers.
+    """
+
+    kind: MappingKind
+    url: str
+    looked: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        if self.kind is MappingKind.NO_SLASH:
+            return f"alias {self.looked} has no slash at its end: {self.url}app.css becomes {self.looked}app.css"
+        if self.kind is MappingKind.REPEATED:
+            return f"root repeats the URL: {self.url} is looked for in {self.looked}"
+        if self.kind is MappingKind.ELSEWHERE:
+            return f"{self.url} is looked for in {self.looked}, which does not exist; the app has {self.instead}"
+        return f"{self.url} is answered by location {self.instead}, which looks for {self.looked}"
 
 
 def directory_of(location: Location) -> Fact[str]:
@@ -54,7 +92,7 @@ def mapping_problem(
     files: Sequence[tuple[str, str]],
     static_folder: Fact[str],
     static_url: Fact[str],
-) -> Fact[str]:
+) -> Fact[MappingProblem]:
     """Why its URLs lead to wrong paths; Absent when they lead to right ones.
 
     Args:
@@ -78,12 +116,12 @@ def mapping_problem(
     return ABSENT
 
 
-def written_wrong(location: Location, static_folder: Fact[str]) -> Fact[str]:
+def written_wrong(location: Location, static_folder: Fact[str]) -> Fact[MappingProblem]:
     """The same as far as the configuration alone tells, in a repository."""
     return _slash_problem(location) or _written_twice(location, static_folder) or ABSENT
 
 
-def _slash_problem(location: Location) -> Known[str] | None:
+def _slash_problem(location: Location) -> Known[MappingProblem] | None:
     """`location /static/ { alias /p/static; }` makes nginx open /p/staticapp.css."""
     if (
         isinstance(location.alias, Known)
@@ -91,9 +129,8 @@ def _slash_problem(location: Location) -> Known[str] | None:
         and location.pattern.endswith("/")
         and not location.alias.value.endswith("/")
     ):
-        alias = location.alias.value
-        sentence = f"alias {alias} has no slash at its end: {location.pattern}app.css becomes {alias}app.css"
-        return Known(sentence, (*location.alias.places, location.place), Origin.COMPUTED)
+        problem = MappingProblem(MappingKind.NO_SLASH, location.pattern, location.alias.value)
+        return Known(problem, (*location.alias.places, location.place), Origin.COMPUTED)
     return None
 
 
@@ -107,12 +144,12 @@ def _repeats(location: Location) -> str:
     return ""
 
 
-def _repetition(location: Location, looked: str) -> Known[str]:
-    sentence = f"root repeats the URL: {location.pattern} is looked for in {looked}"
-    return Known(sentence, (*location.root.places, location.place), Origin.COMPUTED)
+def _repetition(location: Location, looked: str) -> Known[MappingProblem]:
+    problem = MappingProblem(MappingKind.REPEATED, location.pattern, looked)
+    return Known(problem, (*location.root.places, location.place), Origin.COMPUTED)
 
 
-def _written_twice(location: Location, static_folder: Fact[str]) -> Known[str] | None:
+def _written_twice(location: Location, static_folder: Fact[str]) -> Known[MappingProblem] | None:
     """In a repository: root repeats the URL, and the app's own static folder has the same name."""
     looked = _repeats(location)
     if not looked or not isinstance(static_folder, Known):
@@ -123,7 +160,7 @@ def _written_twice(location: Location, static_folder: Fact[str]) -> Known[str] |
 
 def _unserved(
     host: Host, location: Location, where: Fact[str], static_folder: Fact[str], static_url: Fact[str]
-) -> Known[str] | None:
+) -> Known[MappingProblem] | None:
     """The URL of the app's own static files, and a directory that does not exist, while the app's has files."""
     if not isinstance(where, Absent) or not isinstance(static_folder, Known) or not isinstance(static_url, Known):
         return None
@@ -132,12 +169,11 @@ def _unserved(
     if _slash_problem(location) or _repeats(location) or not next(sample(host, static_folder.value), None):
         return None
     directory = directory_of(location)
-    looked = directory.or_("")
-    sentence = f"{location.pattern} is looked for in {looked}, which does not exist; the app has {static_folder.value}"
-    return Known(sentence, (*directory.places, *static_folder.places), Origin.COMPUTED)
+    problem = MappingProblem(MappingKind.ELSEWHERE, location.pattern, directory.or_(""), static_folder.value)
+    return Known(problem, (*directory.places, *static_folder.places), Origin.COMPUTED)
 
 
-def _caught(host: Host, server: Server, location: Location, files: Sequence[tuple[str, str]]) -> Fact[str]:
+def _caught(host: Host, server: Server, location: Location, files: Sequence[tuple[str, str]]) -> Fact[MappingProblem]:
     """A regular expression that answers for files that lie here, and looks for them where they are not."""
     if not any(x.modifier in ("~", "~*") for x in server.locations):
         return ABSENT
@@ -153,9 +189,7 @@ def _caught(host: Host, server: Server, location: Location, files: Sequence[tupl
             continue
         if isinstance(winner.root, Known) and isinstance(physical(host, winner.root.value.rstrip("/") + url), Absent):
             opened = winner.root.value.rstrip("/") + url
-            sentence = (
-                f"{url} is answered by location {winner.modifier} {winner.pattern} "
-                f"({winner.place.path}:{winner.place.line}), which looks for {opened}"
-            )
-            return Known(sentence, (location.place, winner.place), Origin.COMPUTED)
+            rival = f"{winner.modifier} {winner.pattern} ({winner.place.path}:{winner.place.line})"
+            problem = MappingProblem(MappingKind.EXPRESSION, url, opened, rival)
+            return Known(problem, (location.place, winner.place), Origin.COMPUTED)
     return ABSENT

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from doctor.conclusions.release.layout import named_release
 from doctor.conclusions.static.assets import cached_for, long_cache, manifest_in, missing_build, stale_build
-from doctor.conclusions.static.mapping import SAMPLE, directory_of, mapping_problem, sample, written_wrong
+from doctor.conclusions.static.mapping import (
+    SAMPLE,
+    MappingProblem,
+    directory_of,
+    mapping_problem,
+    sample,
+    written_wrong,
+)
 from doctor.facts.access import Grant, Obstacle, grant, obstacle, physical
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
@@ -33,7 +40,7 @@ class StaticPath:
     """What stops nginx's user from reading there; Absent when it may."""
     grant: Fact[Grant]
     """The mode that would let it, where the obstacle is the only one and opening it gives nothing else away."""
-    mapping_problem: Fact[str]
+    mapping_problem: Fact[MappingProblem]
     """Why a URL maps to a wrong path; Absent when it is right.
 
     An alias without slash, a root that repeats the URL, a regular expression that wins."""

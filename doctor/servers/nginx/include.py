@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from doctor.facts.broken import Flaw
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.grammar.paths import joined
@@ -172,18 +173,17 @@ class _Loader:
         if isinstance(stat, Stat) and stat.type is FileType.DIRECTORY:
             self._error(at, f'"{path}" is a directory, which nginx cannot read as a file')
         elif reason and isinstance(stat, Stat):
-            self._error(at, f'"{path}" could not be read: {reason}', fatal=False)  # seen to be there
+            # The host says so in words alone.
+            flaw = Flaw.DENIED if "permission denied" in reason.lower() else Flaw.UNPARSABLE
+            self._error(at, f'"{path}" could not be read: {reason}', fatal=False, flaw=flaw)
         elif reason:
-            self._unseen(at, f'"{path}" could not be read: {reason}')
+            self._error(at, f'"{path}" could not be read: {reason}', fatal=False, flaw=Flaw.UNSEEN)
         else:
             what = "a link to nothing" if isinstance(stat, Stat) and stat.type is FileType.LINK else "no such file"
             self._error(at, f'open() "{path}" failed: {what}')
 
-    def _error(self, at: Place, message: str, *, fatal: bool = True) -> None:
-        self._errors.append(ConfigError(at.path, at.line, message, fatal))
-
-    def _unseen(self, at: Place, message: str) -> None:
-        self._errors.append(ConfigError(at.path, at.line, message, fatal=False, unseen=True))
+    def _error(self, at: Place, message: str, *, fatal: bool = True, flaw: Flaw = Flaw.UNPARSABLE) -> None:
+        self._errors.append(ConfigError(at.path, at.line, message, fatal, flaw))
 
     def _nodes(
         self, host: Host, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
@@ -278,7 +278,8 @@ class _Loader:
         if isinstance(names, Missing):
             return
         if not isinstance(names, tuple):
-            self._unseen(Place(path=directory), f'"{directory}" could not be listed: {names.reason}')
+            message = f'"{directory}" could not be listed: {names.reason}'
+            self._error(Place(path=directory), message, fatal=False, flaw=Flaw.UNSEEN)
             return
         self._directories[directory] = None
         for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from doctor.facts.address import Address
+from doctor.facts.broken import Flaw
 from doctor.facts.value import Fact, Place
 from doctor.frozen import frozen
 from doctor.sources.process import Process
@@ -13,7 +14,7 @@ from doctor.sources.systemd import Unit
 class ConfigError:
     """A file that could not be read or parsed, or a directive nginx refuses.
 
-    `fatal`: `nginx -t` would fail. `unseen`: nobody could look, which is no fault of the file.
+    `fatal`: `nginx -t` would fail.
     """
 
     path: str
@@ -24,8 +25,8 @@ class ConfigError:
     """What is wrong, in the words of nginx where it has some."""
     fatal: bool
     """`nginx -t` would fail."""
-    unseen: bool = False
-    """Nobody could look, which is no fault of the file."""
+    flaw: Flaw = Flaw.UNPARSABLE
+    """What kind of fault it is; `unseen` is none of the file's."""
 
 
 @frozen

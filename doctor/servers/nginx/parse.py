@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from doctor.facts.broken import Flaw
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.grammar.nginx import LUA_BLOCK, Kind, Token, tokens
@@ -91,8 +92,8 @@ class _Builder:
         self._stack: list[_Open] = []
         self._words: list[Token] = []
 
-    def error(self, line: int, message: str, *, fatal: bool = True) -> None:
-        self.errors.append(ConfigError(self.source.path, line, message, fatal))
+    def error(self, line: int, message: str, *, fatal: bool = True, flaw: Flaw = Flaw.UNPARSABLE) -> None:
+        self.errors.append(ConfigError(self.source.path, line, message, fatal, flaw))
 
     def take(self, token: Token) -> None:
         match token.kind:
@@ -111,7 +112,7 @@ class _Builder:
         last = len(self.source.lines)
         if truncated:
             self._words.clear()
-            self.error(last, "only the beginning of the file was read", fatal=False)
+            self.error(last, "only the beginning of the file was read", fatal=False, flaw=Flaw.CUT)
         if self._words:
             self.error(last, f'unexpected end of file, expecting ";" after "{self._words[0].text}"')
             self._flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from doctor.facts.broken import BrokenFile, Flaw, Reader
 from doctor.facts.value import Fact, Known, computed
 from doctor.hosts.base import TargetKind
 from doctor.sources.systemd.model import Unit, UnitProblem
@@ -12,12 +13,14 @@ _OWN = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/")
 """What a package brings along may speak to another version of systemd, and is nobody's slip of the pen."""
 
 
-def faulty_lines(units: Iterable[Unit], kind: TargetKind) -> Iterator[Fact[str]]:
+def faulty_lines(units: Iterable[Unit], kind: TargetKind) -> Iterator[Fact[BrokenFile]]:
     """Each as "shop.service: what is wrong with it", with its place; some have a rule of their own."""
     for unit in units:
         for problem in unit.problems:
             if isinstance(problem, Known) and _counts(unit, problem, kind):
-                yield computed(f"{unit.name}: {problem.value.message}", *problem.places)
+                flaw = Flaw.REFUSED if problem.value.fatal else Flaw.IGNORED
+                message = f"{unit.name}: {problem.value.message}"
+                yield computed(BrokenFile(Reader.SYSTEMD, flaw, message), *problem.places)
 
 
 def _counts(unit: Unit, problem: Known[UnitProblem], kind: TargetKind) -> bool:
