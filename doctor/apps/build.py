@@ -19,7 +19,7 @@ from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.environment.compare import Comparison
 from doctor.conclusions.release import Release
-from doctor.conclusions.service import drift, pidfile, placement, reread, runtimedir, stalled, supervision
+from doctor.conclusions.service import drift, pidfile, placement, reload, reread, runtimedir, stalled, supervision
 from doctor.conclusions.static import StaticPath
 from doctor.facts.value import ABSENT, Fact, Known, absent_all, computed
 from doctor.hosts.base import Host, TargetKind
@@ -76,6 +76,7 @@ class AppBuilder:
             log=log,
             nginx_log=nginx_log,
             limits=limits.collect([(a.target.server, a.target.location) for a in self._assigned], nginx_log),
+            reload=reload.collect(self._unit, own, self._release, code, variables),
             unread_config=reread.collect(self._mine, own),
             resting=False,
             doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, self._neighbours),

@@ -11,7 +11,7 @@ from doctor.apps.topology import App
 from doctor.apps.ways import route
 from doctor.apps.world import World
 from doctor.conclusions import appcode, environment, release
-from doctor.conclusions.service import placement
+from doctor.conclusions.service import placement, reload
 from doctor.facts.value import ABSENT, absent_all
 from doctor.servers.nginx import limits
 from doctor.sources.logs import UnitLog
@@ -70,6 +70,7 @@ def _app(world: World, assigned: Sequence[Assigned], name: str) -> App:
         resting=False,
         doomed_socket=ABSENT,
         limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
+        reload=reload.NO_RELOAD,
     )
 
 

@@ -11,6 +11,7 @@ from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.release import Release
 from doctor.conclusions.service.placement import Placement
+from doctor.conclusions.service.reload import ReloadOutlook
 from doctor.conclusions.service.reread import UnreadConfig
 from doctor.conclusions.service.runtimedir import DoomedSocket
 from doctor.conclusions.service.supervision import Starter
@@ -142,6 +143,8 @@ class App:
     """What nginx's error logs say about requests to it."""
     limits: Limits
     """The locations whose time-outs and size limits its requests meet."""
+    reload: ReloadOutlook
+    """What `systemctl reload` of its unit would do."""
     unread_config: Fact[UnreadConfig]
     """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
     resting: bool

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from doctor.apps.topology import App, Facts
+from doctor.conclusions.service.reload import load_objection
 from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview
 from doctor.engine.rule import Safety
 from doctor.facts.value import ABSENT, Absent, Known, Unknown
 from doctor.fixes.plan import NGINX
-from doctor.grammar.programs import MAIN_IS_GUNICORN
-from doctor.servers.gunicorn.handover import LOSSLESS_FROM
 from doctor.sources.systemd import Unit
-
-_GRACEFUL = frozenset({"hup", "graceful"})
 
 
 def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
@@ -28,10 +25,9 @@ def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
 
 
 def _never(action: BoundAction, app: App | None, facts: Facts) -> str:
-    if action.name == "systemd.dropin" and action.text("key") == "ExecReload":
-        launcher = app.gunicorn.value.launcher if app and isinstance(app.gunicorn, Known) else ABSENT
-        if not isinstance(launcher, Known) or launcher.value not in MAIN_IS_GUNICORN:
-            return "the main process may be a wrapper, which a HUP would end"
+    of_a_reload = action.name == "systemd.dropin" and action.text("key") == "ExecReload"
+    if of_a_reload and (app is None or not app.reload.reaches_master.is_(True)):
+        return "the main process may be a wrapper, which a HUP would end"
     if action.name.startswith("nginx.") and not _nginx_is_a_service(facts):
         return f"the running Nginx does not belong to {NGINX}: systemctl would not reach it"
     return ""
@@ -60,30 +56,9 @@ def _unsafe(action: BoundAction, app: App | None, facts: Facts) -> str:
 
 
 def _reload_objection(unit: str, app: App | None) -> str:
-    own = _own(unit, app)
-    if app is None or own is None:
+    if app is None or app.reload.unit != unit:
         return f"{unit} was not examined"
-    kind = own.reload_kind
-    if not isinstance(kind, Known) or kind.value not in _GRACEFUL:
-        return "its reload is not known to be graceful"
-    effective = app.release.hup_effective
-    if not isinstance(effective, Known) or not effective.value:
-        return "a reload is not known to bring the new code"
-    return _loss_objection(unit, app) or _boot_objection(app)
-
-
-def _loss_objection(unit: str, app: App) -> str:
-    """Some workers drop connections when they are replaced."""
-    kept = next((gunicorn.reload_keeps_requests for gunicorn in app.gunicorns if gunicorn.name == unit), ABSENT)
-    match kept:
-        case Known(True):
-            return ""
-        case Known():
-            return f"a reload of such workers loses requests (none of sync ones, none from Gunicorn {LOSSLESS_FROM} on)"
-        case Unknown(reason):
-            return reason
-        case Absent():
-            return f"no Gunicorn of {unit} runs"
+    return app.reload.objection.or_("")
 
 
 def _start_objection(unit: str, app: App | None) -> str:
@@ -94,7 +69,7 @@ def _start_objection(unit: str, app: App | None) -> str:
         return f"{unit} is not enabled: it may be stopped on purpose"
     if not app.routes:
         return f"Nginx sends nothing to {app.name}"
-    return _boot_objection(app) or _failure_objection(own, app)
+    return load_objection(app.code, app.environment) or _failure_objection(own, app)
 
 
 def _failure_objection(unit: Unit, app: App) -> str:
@@ -130,19 +105,6 @@ def _nginx_start_objection(facts: Facts) -> str:
 
 def _own(unit: str, app: App | None) -> Unit | None:
     return next((own for own in app.units if own.name == unit), None) if app else None
-
-
-def _boot_objection(app: App) -> str:
-    """The code must be known to load: files, entry point, imports, and the variables it cannot do without."""
-    blocker, missing = app.code.boot_blocker, app.environment.missing_required
-    for fact in (blocker, missing):
-        if isinstance(fact, Unknown):
-            return f"whether the app would start could not be told: {fact.reason}"
-    if isinstance(blocker, Known):
-        return f"the code on disk does not load: {blocker.value}"
-    if isinstance(missing, Known) and missing.value:
-        return f"the code needs variables that are set nowhere: {', '.join(missing.value)}"
-    return ""
 
 
 def _enabled(name: str, facts: Facts) -> bool:

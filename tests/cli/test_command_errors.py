@@ -191,7 +191,7 @@ def test_recording_cut_in_half(doctor, tmp_path: Path) -> None:  # type: ignore[
     ("old", "new", "what", "hint"),
     [
         ("severity: error", "severity: eror", "unknown severity 'eror'", "did you mean 'error'?"),
-        ("expect: ", "expct: ", "unknown key 'expct'", "did you mean 'expect'?"),
+        ("fault: ", "falt: ", "unknown key 'falt'", "did you mean 'fault'?"),
         ("exists(app.unit) and", "exists(app.unitt) and", "App has no attribute 'unitt'", "did you mean 'unit'?"),
         ("subject: app", "subject: app\nsubject: app", "subject", ""),
         ("why: |", "why: [", "", ""),

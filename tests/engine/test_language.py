@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine.builders import app, machine, make, rule, rule_text, running, unit
 
-from doctor.engine.directory import CURES
+from doctor.engine.directory import CURES, rule_files, rules_directory
 from doctor.engine.expression import parse, substituted
 from doctor.engine.finding import FixPreview
 from doctor.engine.impossible import never_passes
@@ -161,3 +161,18 @@ def test_a_case_that_can_never_pass(given: str, expect: str, never: bool) -> Non
 def test_a_case_that_can_never_pass_is_refused() -> None:
     with pytest.raises(RuleError, match="can never pass"):
         rule(given="app.socket_activated", expect="not app.socket_activated")
+
+
+LONG = 80
+"""Lines. What needs more holds several causes, or thinking that belongs into a fact."""
+
+
+@pytest.mark.parametrize("path", rule_files(rules_directory()), ids=lambda path: path.stem)
+def test_a_rule_can_be_read_on_one_page(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONG
+
+
+def test_a_shared_cure_is_used() -> None:
+    named = "".join(path.read_text() for path in rule_files(rules_directory()))
+    for cure in (rules_directory() / CURES).glob("*.yaml"):
+        assert cure.stem in named, f"no rule names {cure.name}"

@@ -114,7 +114,7 @@ def test_what_is_refused(
         ("evidence: ['app.name:size']", (15, 13), "this format needs a number, this is a string", ""),
         ("cases: [{expect: 'true'}]", (1, 1), "a rule has either 'expect', 'fault' or 'cases'", CASES),
         ("fix:\n  title: x", (16, 3), "fix must be a list, or the name of a cure", ""),
-        ("fix:\n  - x", (16, 5), "no cure is named 'x'", None),
+        ("fix:\n  - send-hop", (16, 5), "no cure is named 'send-hop'", "did you mean 'send-hup'?"),
         ("fix:\n  - title: x\n    safety: save", (17, 13), "unknown safety 'save'", "did you mean 'safe'?"),
         ("fix:\n  - title: x\n    safety: safe\n    steps: [y]", (16, 12), "a safe fix needs actions", KINDS),
         (

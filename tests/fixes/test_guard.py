@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,7 @@ from doctor.apps.topology import App, Facts, Route
 from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.release import Release
+from doctor.conclusions.service import reload
 from doctor.engine.actions import ACTIONS, BoundAction
 from doctor.engine.finding import Finding, FixPreview, SubjectRef
 from doctor.engine.rule import Safety, Severity
@@ -49,7 +51,9 @@ def shop(**given: Any) -> App:
         "code": make(AppCode),
         "environment": make(Environment),
     }
-    return app(**{**values, **given})
+    its = app(**{**values, **given})
+    own = its.gunicorns[0] if its.gunicorns else make(Gunicorn)
+    return replace(its, reload=reload.collect(its.unit, own, its.release, its.code, its.environment))
 
 
 def nginx(pid: Any = 50, master: int | None = 50, **given: Any) -> dict[str, Any]:
