@@ -6,7 +6,7 @@ How one is started is said once, each step by a module of its own:
 2. `plan`: what a unit says it starts: the first such command, with the environment of the start.
 3. `start`: what a master was started with, or a unit would start: `program` finds the installation.
 4. `settings`: the `values` in force, of several `layers`: `arguments`, `config` (with `expression`), the environment.
-5. `discover`: the process table (`tree`) and the plans come together as Gunicorns.
+5. `discover`: a `look` at the process table (`tree`), who is `running` there, and the plans, come together.
 """
 
 from __future__ import annotations
