@@ -70,7 +70,7 @@ def _recordings(folder: Path) -> dict[str, Path]:
     sys.path[:0] = [str(TREE), str(TREE / "tests")]
     from lab import recording
 
-    found = {}
+    found: dict[str, Path] = {}
     for path in recording.saved():
         name = f"{path.parent.name}/{recording.name_of(path)}"
         found[name] = folder / f"{len(found)}.snapshot.json"

@@ -1,7 +1,7 @@
 """Kinds of secrets, and where people put them: one line each. `{}` in the text is the secret.
 
-Looked for by the plain suite in what the redactor and a check of files tell (tests/hosts/test_planted.py), and on a
-real machine in everything the doctor writes (tests/lab/test_promises.py).
+Looked for by the plain suite in what the redactor and a check of files tell (tests/hosts/scenarios/test_planted.py),
+and on a real machine in everything the doctor writes (tests/lab/test_promises.py).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lab import fixing, recording, shapes
 from lab.machine import Machine
-from lab.recipe import Recipe, load, release
+from lab.recipe import FIXTURES, Recipe, load, release
 from lab.replays import Replays
 
 from doctor.engine.actions import ACTIONS
@@ -42,7 +42,7 @@ def test_a_fix_without_a_record_is_not_proven() -> None:
 
 
 def test_only_the_first_fix_of_a_finding_is_credited(replays: Replays) -> None:
-    found = replays(recording.FIXTURES / "daemon-reload-missing" / f"restarted{recording.SUFFIX}").offered
+    found = replays(FIXTURES / "daemon-reload-missing" / f"restarted{recording.SUFFIX}").offered
     half, restart = [item for item in found if item.rule == "daemon-reload-missing"]
     assert (half.safety, half.half, restart.safety) == (Safety.SAFE, True, Safety.UNSAFE)
     assert fixes_page.made([half, restart], Safety.UNSAFE) == {(restart.title, Safety.UNSAFE)}

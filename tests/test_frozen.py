@@ -26,7 +26,7 @@ class Nothing:
 
 
 def both(cls: type) -> tuple[Any, Any]:
-    standard = dataclass(frozen=True, slots=True)(type(cls.__name__, (), dict(vars(cls))))
+    standard: type = dataclass(frozen=True, slots=True)(type(cls.__name__, (), dict(vars(cls))))
     return standard, frozen(type(cls.__name__, (), dict(vars(cls))))
 
 
@@ -38,7 +38,7 @@ STANDARD, OURS = both(Point)
     [((1,), {}), ((1, "there"), {}), ((), {"x": 1, "tags": ["a"]}), ((), {}), ((1, "a", [], 4), {}), ((1,), {"y": 2})],
 )
 def test_instances_are_made_alike(arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-    made = []
+    made: list[object] = []
     for cls in (STANDARD, OURS):
         try:
             instance = cls(*arguments, **named)
@@ -71,12 +71,12 @@ def test_each_instance_has_its_own_default() -> None:
 
 
 def test_the_tools_for_dataclasses_work() -> None:
-    assert is_dataclass(OURS)
     assert [item.name for item in fields(OURS)] == ["x", "name", "tags"]
     assert replace(OURS(1), x=2).x == 2
     match OURS(3, "a"):
         case OURS(x, name):
             assert (x, name) == (3, "a")
+    assert is_dataclass(OURS)
 
 
 def test_a_class_may_inherit_and_say_things_itself() -> None:

@@ -116,7 +116,7 @@ def test_bug_tells_no_secret(variable, doctor, finds, monkeypatch) -> None:  # t
 
 
 def test_interrupt_is_130(doctor, finds) -> None:  # type: ignore[no-untyped-def]
-    finds(KeyboardInterrupt())  # type: ignore[arg-type]
+    finds(KeyboardInterrupt())
     assert doctor("check").code == 130
 
 

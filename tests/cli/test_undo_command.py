@@ -18,7 +18,7 @@ from doctor import mend, run
 from doctor.cli.ask import ask
 from doctor.engine.finding import FixPreview
 from doctor.engine.rule import Safety
-from doctor.fixes import rehearsal, steps, store
+from doctor.fixes import rehearsal, steps, store, transaction
 from doctor.fixes import undo as undoing
 from doctor.fixes.disk import Attributes
 from doctor.fixes.plan import Rewrite
@@ -182,7 +182,7 @@ def test_a_signal_ends_undo_and_what_stands_is_said(
 ) -> None:
     case.run(FIRST, "1")
     case.run(FIRST, "2")
-    real = undoing.revert
+    real = transaction.revert
 
     def revert(*given: Any, **more: Any) -> list[str]:
         for _ in range(times):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.builders import app, machine, make, rule, running, unit
+from engine.builders import rule
+from factories import app, machine, make, running, unit
 
 from doctor.engine import answers
 from doctor.engine.answers import Role

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -23,7 +24,7 @@ def finding(
     hop: Hop | None = Hop.UNIT,
     severity: Severity = Severity.ERROR,
 ) -> Finding:
-    made = type(BASE)(**{f: getattr(BASE, f) for f in BASE.__slots__} | {"name": name, "id": id, "hop": hop})
+    made = replace(BASE, name=name, id=id, hop=hop)
     return Finding(made, severity, SubjectRef("app", app), app, name, (), (), f"{name}-{app}", explains)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine.builders import app, known, machine, make, tcp, unit
+from factories import app, known, machine, make, tcp, unit
 from hypothesis import given
 from hypothesis import strategies as st
 

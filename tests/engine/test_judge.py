@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from engine.builders import app, known, machine, make, rule, tcp, unit
+from engine.builders import rule
+from factories import app, known, machine, make, tcp, unit
 from shown import BLIND
 
 from doctor.apps.topology import App, Facts, Route

@@ -99,6 +99,11 @@ def test_no_fix_of_theirs_is_safe(folder: Path) -> None:
     assert names(folder) == ["own-rule"]
 
 
+def with_pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "gunicorn" / "fifo.yaml")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("made", "words"),
     [
@@ -109,7 +114,7 @@ def test_no_fix_of_theirs_is_safe(folder: Path) -> None:
             lambda folder: write(folder / "gunicron" / "x.yaml", rule_text(name="x")).parents[1],
             "'gunicron' is no layer",
         ),
-        (lambda folder: os.mkfifo(folder / "gunicorn" / "fifo.yaml") or folder, "cannot be read (no regular file)"),
+        (with_pipe, "cannot be read (no regular file)"),
         (lambda folder: (folder / "gunicorn" / "d.yaml").mkdir() or folder, "cannot be read"),
     ],
 )
@@ -128,6 +133,11 @@ def theirs(path: Path) -> None:
     os.chown(path, OTHER, OTHER)
 
 
+def of_a_group(path: Path) -> None:
+    os.chown(path, 0, OTHER)
+    path.chmod(path.stat().st_mode | 0o020)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 @pytest.mark.parametrize("of", ["..", ".", "gunicorn", "gunicorn/own-rule.yaml", "_cures/shared.yaml"])
 @pytest.mark.parametrize(
@@ -135,7 +145,7 @@ def theirs(path: Path) -> None:
     [
         (theirs, f"user {OTHER} may change"),
         (lambda path: path.chmod(path.stat().st_mode | 0o002), "everybody may change"),
-        (lambda path: (os.chown(path, 0, OTHER), path.chmod(path.stat().st_mode | 0o020)), f"group {OTHER} may change"),
+        (of_a_group, f"group {OTHER} may change"),
     ],
 )
 def test_root_goes_by_no_rule_that_others_write(

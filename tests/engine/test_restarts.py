@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from engine.builders import unit
+from factories import unit
 
 from doctor.engine.actions import BoundAction
 from doctor.engine.finding import BoundFix

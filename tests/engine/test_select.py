@@ -54,7 +54,8 @@ def test_the_narrower_word_wins(wanted: list[str], ignore: list[str], extend: li
     ],
 )
 def test_a_word_that_selects_nothing(word: str, hint: str) -> None:
-    for arguments in ([word], [], []), ([], [word], []), ([], [], [word]):
+    ways: tuple[list[list[str]], ...] = ([[word], [], []], [[], [word], []], [[], [], [word]])
+    for arguments in ways:
         with pytest.raises(SelectorError) as caught:
             select(MANY, *arguments)
         assert (caught.value.word, caught.value.hint) == (word, hint)

@@ -5,7 +5,7 @@ import shlex
 from typing import Any
 
 import pytest
-from engine.builders import app, known, make, unix
+from factories import app, known, make, unix
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -27,14 +27,14 @@ def refuse(text: str) -> ExpressionError:
 @pytest.mark.parametrize(
     ("annotation", "expected"),
     [
-        (Fact[str], STR),
+        (Fact[str], STR),  # type: ignore[misc]
         (Known[int], NUMBER),
-        (Fact[str] | None, STR),
+        (Fact[str] | None, STR),  # type: ignore[misc]
         (float, NUMBER),
         (bool, BOOL),
         (PeerState, Type(Kind.ENUM, PeerState)),
         (tuple[Fact[str], ...], Type(Kind.LIST, None, (STR,))),
-        (Fact[frozenset[int]], Type(Kind.LIST, None, (NUMBER,))),
+        (Fact[frozenset[int]], Type(Kind.LIST, None, (NUMBER,))),  # type: ignore[misc]
         (tuple[str, int], Type(Kind.TUPLE, None, (STR, NUMBER))),
         (dict[str, int], Type(Kind.LIST, None, (STR,))),
         (int | str, Type(Kind.OPAQUE)),

@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from engine.builders import make, rule
+from engine.builders import rule
+from factories import make
 
 from doctor.apps.topology import App, Facts, Hop, Route
 from doctor.engine import unexplained as module
@@ -27,9 +28,13 @@ def event(count: int = 12, ago: float = 60, text: str = "the newest line") -> Kn
     return Known(LogEvent(count, NOW - 900, NOW - ago, text), (Place(path="/var/log/x", text=text),))
 
 
+def names(cls: Any) -> set[str]:
+    return {field.name for field in fields(cls)}
+
+
 def app(name: str = "shop", peers: int = 1, started: float = 7000, **found: Known[LogEvent]) -> App:
-    in_nginx = {key: value for key, value in found.items() if key in NginxLog.__slots__}
-    in_unit = {key: value for key, value in found.items() if key in UnitLog.__slots__}
+    in_nginx = {key: value for key, value in found.items() if key in names(NginxLog)}
+    in_unit = {key: value for key, value in found.items() if key in names(UnitLog)}
     route = make(Route, upstream=make(Upstream, peers=(make(Peer),) * peers))
     master = make(Process, started=NOW - started)
     return make(
@@ -66,7 +71,7 @@ def test_every_sign_is_a_fact_of_a_log() -> None:
     ("fact", "hop"), [("refused", "socket"), ("closed", "workers"), ("failed", "upstream"), ("request_errors", "code")]
 )
 def test_what_nothing_explains_is_told_with_its_newest_line(fact: str, hop: str) -> None:
-    seen = facts(app(**{fact: event()}))
+    seen = facts(app(**dict[str, Any]({fact: event()})))
     assert told(seen) == [("shop", hop, 12)]
     one = unexplained(seen, ())[0]
     assert (one.text, one.place.path) == ("the newest line", "/var/log/x")

@@ -131,7 +131,8 @@ def test_a_huge_file_is_refused_unread(place: Path) -> None:
 
 def _while_opened(monkeypatch: pytest.MonkeyPatch, name: str, then: Callable[[], object]) -> None:
     """Do something right after the file was opened and before its last byte is read."""
-    real, done = disk._xattrs, []
+    real = disk._xattrs
+    done: list[object] = []
 
     def meanwhile(file: int) -> Any:
         if not done:
@@ -311,7 +312,8 @@ def test_the_second_link_of_a_chain_is_judged_too(place: Path, site: Path) -> No
 
 
 def _swapped_after_resolving(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], object]) -> None:
-    real, done = disk.physical, []
+    real = disk.physical
+    done: list[object] = []
 
     def physical(path: str, **named: Any) -> str:
         found = real(path, **named)
@@ -343,11 +345,12 @@ def test_a_directory_swapped_for_a_link_before_the_write_is_not_entered(place: P
     seen = disk.look(str(place / "d/f"))
     (place / "d").rmdir()
     (place / "d").symlink_to("secret")
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: disk.write(seen, b"x", attributes(), ".new"),
         lambda: disk.link(seen, "x", attributes(), ".new"),
         lambda: disk.make_directory(str(place / "d/f")),
-    ):
+    )
+    for change in changes:
         with pytest.raises(Refused, match="not a directory any more"):
             change()
     assert names(place / "secret") == []
@@ -358,11 +361,12 @@ def test_a_file_swapped_for_a_link_is_not_written_through(place: Path, site: Pat
     seen = disk.look(str(site))
     site.unlink()
     site.symlink_to("victim")
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: disk.write(seen, b"x", attributes(), ".new"),
         lambda: disk.set_attributes(seen, attributes(0o777)),
         lambda: disk.remove(seen),
-    ):
+    )
+    for change in changes:
         with pytest.raises(Refused, match="changed meanwhile"):
             change()
     assert (place / "victim").read_text() == "victim"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from doctor.fixes import disk
+from doctor.fixes import disk, exchange
 from doctor.fixes.disk import Attributes
 
 
@@ -136,7 +136,7 @@ def test_what_is_saved_in_the_last_moment_is_not_lost(
 ) -> None:
     """Between the last look at the file and the change of its name."""
     seen = disk.look(str(site))
-    real = disk.exchange
+    real = exchange.exchange
 
     def late(directory: int, one: str, other: str) -> bool:
         if how == "another file":

@@ -15,7 +15,12 @@ HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\
 
 
 def setting(key: str, *values: str, section: str = "Service") -> BoundAction:
-    arguments = {"unit": "shop.service", "section": section, "key": key, "values": values}
+    arguments: dict[str, str | tuple[str, ...]] = {
+        "unit": "shop.service",
+        "section": section,
+        "key": key,
+        "values": values,
+    }
     return BoundAction("systemd.dropin", MappingProxyType(arguments))
 
 

@@ -11,7 +11,8 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
-from engine.builders import app, machine, make, rule, unit
+from engine.builders import rule
+from factories import app, machine, make, unit
 from shown import Shown
 
 from doctor.apps.topology import Facts
@@ -508,7 +509,12 @@ DAEMON_RELOAD = act("systemd.daemon-reload")
 def halves(world: World) -> None:
     """A fault of two halves; reading the files reveals another one."""
     world.fault("fault", a_fix(DAEMON_RELOAD, title="half"), a_fix(DAEMON_RELOAD, RESTART, safety=Safety.UNSAFE))
-    world.then[Verb.DAEMON_RELOAD] = lambda: (world.cure("fault")(), world.fault("revealed"))
+
+    def revealing() -> None:
+        world.cure("fault")()
+        world.fault("revealed")
+
+    world.then[Verb.DAEMON_RELOAD] = revealing
 
 
 def test_what_reading_reveals_is_not_its_fault(world: World) -> None:

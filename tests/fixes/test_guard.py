@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from engine.builders import app, machine, make, rule, running, unit
+from engine.builders import rule
+from factories import app, machine, make, running, unit
 
 from doctor.apps.topology import App, Facts, Route
 from doctor.conclusions.appcode import AppCode
@@ -52,8 +53,8 @@ def shop(**given: Any) -> App:
         "environment": make(Environment),
     }
     its = app(**{**values, **given})
-    own = its.gunicorns[0] if its.gunicorns else make(Gunicorn)
-    return replace(its, reload=reload.collect(its.unit, own, its.release, its.code, its.environment))
+    master = its.gunicorns[0] if its.gunicorns else make(Gunicorn)
+    return replace(its, reload=reload.collect(its.unit, master, its.release, its.code, its.environment))
 
 
 def nginx(pid: Any = 50, master: int | None = 50, **given: Any) -> dict[str, Any]:

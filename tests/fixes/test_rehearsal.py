@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.builders import unit
+from factories import unit
 
 from doctor.fixes import dropin, operate, rehearsal
 from doctor.fixes.operate import Failed

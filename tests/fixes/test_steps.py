@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doctor.fixes import steps
-from doctor.fixes.disk import Attributes, Kind, Refused
+from doctor.fixes.disk import Attributes, Entry, Kind, Refused
 from doctor.fixes.plan import Change, Permit, Relink, Rewrite, Uncompile
 from doctor.fixes.record import Form, Step
 from doctor.fixes.steps import Conflict, prepare, take, take_back
@@ -232,6 +232,7 @@ def _run_to_its_end(act: Callable[[], None], after: bool, check: Callable[[str],
 @pytest.mark.parametrize("after", [False, True])
 def test_wherever_it_is_killed_it_can_be_taken_back(folder: Path, change: Change, after: bool) -> None:
     before = state(folder)
+    kept, made = Kept(), list[tuple[Step, bytes]]()
 
     def act() -> None:
         nonlocal kept, made
@@ -243,7 +244,6 @@ def test_wherever_it_is_killed_it_can_be_taken_back(folder: Path, change: Change
         kept.back(made)
         assert state(folder) == before, where
 
-    kept, made = Kept(), []  # type: ignore[var-annotated]
     assert _run_to_its_end(act, after, check) >= 2
 
 
@@ -509,7 +509,7 @@ def test_several_changes_of_one_fix_can_meet(folder: Path) -> None:
 
 def test_a_form_without_attributes_is_compared_by_its_kind() -> None:
     # As in a manifest of a link or a directory that was made.
-    assert not steps._matches(steps.disk.Entry("/x", Kind.MISSING), Form(Kind.DIRECTORY))
+    assert not steps._matches(Entry("/x", Kind.MISSING), Form(Kind.DIRECTORY))
 
 
 names = st.sampled_from([name for name in CHANGES if os.geteuid() == 0 or not name.startswith("group")])

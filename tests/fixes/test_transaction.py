@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.builders import unit
+from factories import unit
 
-from doctor.fixes import steps, transaction
+from doctor.fixes import rehearsal, steps, transaction
 from doctor.fixes.disk import Attributes, Kind, Refused
 from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Rewrite, Verb
@@ -282,12 +282,19 @@ def test_it_is_written_down_before_anything_is_changed(
     assert its.path.exists()
 
 
-def test_every_operation_is_written_down_before_it_is_run(fix: Callable[..., Fix]) -> None:
+def test_every_operation_is_written_down_before_it_is_run(
+    fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine = Machine()
     its = fix(machine, "daemon-reload", "reload", "restart")
     begun: list[int] = []
     real = machine.do
-    machine.do = lambda operation: (begun.append(its.written().begun), real(operation))[1]  # type: ignore[method-assign, assignment]
+
+    def do(operation: Operation) -> None:
+        begun.append(its.written().begun)
+        real(operation)
+
+    monkeypatch.setattr(machine, "do", do)
     its.apply()
     assert begun == [1, 2, 3]
     its.transaction.commit()
@@ -318,7 +325,7 @@ def test_code_that_does_not_load_is_never_loaded_in_earnest(
     def unready(*_: Any) -> bool:
         raise Unready("no module")
 
-    monkeypatch.setattr(transaction.rehearsal, "rehearse", unready)
+    monkeypatch.setattr(rehearsal, "rehearse", unready)
     machine = Machine()
     its = fix(machine, "daemon-reload", "restart")
     with pytest.raises(Unready):
@@ -333,7 +340,7 @@ def test_code_that_does_not_load_is_never_loaded_in_earnest(
 def test_a_safe_reload_keeps_nobody_waiting_for_longer_than_nginx_does(
     fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch, seconds: float, waits: float
 ) -> None:
-    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda *_: seconds)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: seconds)
     machine = Machine()
     its, runner = fix(machine, "reload"), Runner(unit(SHOP), "gunicorn --check-config", waits)
     if seconds < waits:
@@ -347,7 +354,7 @@ def test_a_safe_reload_keeps_nobody_waiting_for_longer_than_nginx_does(
 def test_a_restart_is_asked_for_knowing_that_requests_wait(
     fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda *_: 7.0)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: 7.0)
     machine = Machine()
     fix(machine, "restart").apply(shop=Runner(unit(SHOP), "gunicorn --check-config", 4.0))
     assert machine.done == ["restart"]
@@ -355,7 +362,7 @@ def test_a_restart_is_asked_for_knowing_that_requests_wait(
 
 def test_only_what_loads_code_is_rehearsed(fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsed: list[str] = []
-    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))
+    monkeypatch.setattr(rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))
     fix(Machine(), "daemon-reload", "enable", "reset-failed").apply(shop=Runner(unit(SHOP), "x"))
     assert rehearsed == []
 
@@ -365,7 +372,7 @@ def test_a_service_without_a_known_command_is_not_rehearsed(
     fix: Callable[..., Fix], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     rehearsed: list[str] = []
-    monkeypatch.setattr(transaction.rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))
+    monkeypatch.setattr(rehearsal, "rehearse", lambda unit, command, _: rehearsed.append(command))
     fix(Machine(), verb).apply(shop=Runner(unit(SHOP), ""), blog=Runner(unit("blog.service"), "x"))
     assert rehearsed == []
 

@@ -16,6 +16,7 @@ from doctor.fixes.operate import Failed
 from doctor.fixes.plan import Operation, Relink, Rewrite, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, UnitState
 from doctor.fixes.store import Store
+from doctor.fixes.undo import TakenBack, Undone
 
 SHOP = "shop.service"
 FIRST, SECOND, THIRD = (f"2026112{day}T101500Z-7" for day in (1, 2, 3))
@@ -87,14 +88,14 @@ class Case:
         with self.store.locked():
             self.store.save(run)
 
-    def undo(self, name: str = "") -> list[undo.TakenBack]:
+    def undo(self, name: str = "") -> list[TakenBack]:
         return list(self.undone(name).items)
 
-    def undone(self, name: str = "") -> undo.Undone:
+    def undone(self, name: str = "") -> Undone:
         with self.store.locked():
             return undo.undo(self.store, self.operator, self.stop, name)
 
-    def recover(self) -> list[undo.TakenBack]:
+    def recover(self) -> list[TakenBack]:
         with self.store.locked():
             return undo.recover(self.store, self.operator, self.stop)
 
@@ -286,7 +287,7 @@ def test_a_store_that_is_full_keeps_nothing_from_going_back(
 ) -> None:
     case.run(FIRST, "1", state=state)
 
-    def act() -> list[undo.TakenBack]:
+    def act() -> list[TakenBack]:
         return case.undo(FIRST) if state is State.APPLIED else case.recover()
 
     with monkeypatch.context() as patched:

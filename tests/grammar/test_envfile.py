@@ -141,7 +141,10 @@ def test_agrees_with_systemd(tmp_path_factory: pytest.TempPathFactory, text: str
 def test_any_bytes(data: bytes) -> None:
     parsed = parse_env_file(data, clear)
     lines = data.count(b"\n") + 1
-    assert all(1 <= item.line <= lines for item in (*parsed.assignments, *parsed.oddities))
+    assert all(
+        1 <= line <= lines
+        for line in [item.line for item in parsed.assignments] + [item.line for item in parsed.oddities]
+    )
 
 
 def test_file_from_disk_is_the_same(tmp_path: Path) -> None:

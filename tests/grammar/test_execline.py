@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.grammar.execline import (
-    SHELLS,
     LineError,
     ShellCommand,
     ShownExec,
@@ -20,6 +19,7 @@ from doctor.grammar.execline import (
     substitute,
     unescape,
 )
+from doctor.grammar.programs import SHELLS
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,9 @@ def test_names_of_settings() -> None:
 def test_any_text_is_read(text: str) -> None:
     lines = text.count("\n") + 1
     file = parse(text, "/u")
-    assert all(1 <= item.line <= lines for item in (*file.assignments, *file.oddities))
+    assert all(
+        1 <= line <= lines for line in [item.line for item in file.assignments] + [item.line for item in file.oddities]
+    )
 
 
 @given(st.floats(0, 1e6).map(lambda number: round(number, 3)))

@@ -583,8 +583,8 @@ def test_time_that_runs_out_in_the_middle_leaves_a_report(monkeypatch: pytest.Mo
     from doctor.hosts import live
 
     for allowed in (0, 1, 2, 3, 5, 10, 20):
-        asked = itertools.count()
-        slow = partial(live.LiveHost, budget=allowed, clock=lambda asked=asked: float(next(asked)))
+        ticks = map(float, itertools.count())
+        slow = partial(live.LiveHost, budget=allowed, clock=ticks.__next__)
         monkeypatch.setattr(live, "LiveHost", slow)
         report = run.check(run.Options())
         monkeypatch.undo()

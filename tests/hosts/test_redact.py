@@ -428,7 +428,12 @@ def test_a_log_is_not_searched_for_each_known_value(monkeypatch: pytest.MonkeyPa
     text = "[2026-11-22 10:00:00 +0000] [123] [INFO] Booting worker with pid: 123\n" * 40 + "got Zq00007919xK\n"
     searched: list[str] = []
     escape = re.escape
-    monkeypatch.setattr(re, "escape", lambda secret: searched.append(secret) or escape(secret))
+
+    def escaping(secret: str) -> str:
+        searched.append(secret)
+        return escape(secret)
+
+    monkeypatch.setattr(re, "escape", escaping)
     assert redactor.text(TextKind.LOG, text).splitlines()[-1].startswith("got <hidden:")
     assert len(searched) == 1
 

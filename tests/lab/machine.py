@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -347,7 +348,7 @@ def _cgroups() -> Path:
 def _remove_tree(group: Path) -> None:
     """Remove a control group that has no process left, with those below it."""
     for folder, _, _ in os.walk(group, topdown=False):
-        _until(lambda path=folder: _rmdir(path), timeout=2, pause=0.02)
+        _until(partial(_rmdir, folder), timeout=2, pause=0.02)
 
 
 def _rmdir(path: str) -> bool:

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import tomllib
+import tomllib  # type: ignore[import-not-found, unused-ignore] # from 3.11 on
 
 from lab.machine import LAB, TREE
 

@@ -27,7 +27,7 @@ from lab.chaos import (
 )
 from lab.machine import Machine
 
-pytestmark = pytest.mark.usefixtures("lab")
+pytestmark = [pytest.mark.usefixtures("lab"), pytest.mark.slow]
 
 ALL = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
 FEWEST = {True: 5, False: 2}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ import pytest
 from lab import fixing, shapes
 from lab.chaos import DROPIN, HOME, LINK, NGINX, Outcomes, Scenario, World, drive, driver, made
 from lab.machine import Machine
-from lab.recipe import Step, brief, load
+from lab.recipe import brief, load
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -70,7 +70,7 @@ class Patient:
 
 
 @contextmanager
-def patient(scenario: Scenario, prepare: Step | None = None) -> Iterator[Patient]:
+def patient(scenario: Scenario, prepare: Callable[[Machine], object] | None = None) -> Iterator[Patient]:
     with Machine() as m:
         scenario.ready(m)
         if prepare:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from planted import MARK
 
 from lab import canaries, shapes
 from lab.asking import ask
@@ -66,14 +67,14 @@ def test_no_secret_is_told() -> None:
     with Machine() as m:
         canaries.deploy(m)
         for place, look in canaries.PLANTED.items():
-            assert canaries.MARK in m.sh(look), f"no secret lies in {place}: the test proves nothing"
+            assert MARK in m.sh(look), f"no secret lies in {place}: the test proves nothing"
         leaks = _leaks(m)
         canaries.break_it(m)
-        assert canaries.MARK in m.read("/var/log/nginx/error.log")
+        assert MARK in m.read("/var/log/nginx/error.log")
         assert findings(m.check())
         leaks += _leaks(m)
         done = ask(m, "check", "--fix", "--unsafe-fixes")
-        leaks += [f"--fix: {line}" for line in (done.stdout + done.stderr).splitlines() if canaries.MARK in line]
+        leaks += [f"--fix: {line}" for line in (done.stdout + done.stderr).splitlines() if MARK in line]
         held = m.sh("grep -rl canary /var/lib/flaskdoctor 2>/dev/null || true").split()
         # The store of `undo` holds the bytes of the files that were changed, and is root's alone.
         leaks += [f"the store: {path}" for path in held if path.endswith(".json")]

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import UnionType
-from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, Union, get_args, get_origin
+
+from factories import empty, hints_of
 
 from doctor.apps.topology import App
 from doctor.engine.subjects import SUBJECTS, Instance
@@ -122,11 +123,6 @@ def _plain(hint: Any, stated: Any, path: str) -> Any:
     raise StatedError(f"{path}: {stated!r} is no {getattr(hint, '__name__', hint)}")
 
 
-@cache
-def _hints(cls: type) -> Mapping[str, Any]:
-    return get_type_hints(cls)
-
-
 def _object(cls: type, stated: Mapping[str, Any], path: str) -> Any:
     stated = {**stated}
     if cls is App:
@@ -139,23 +135,9 @@ def _object(cls: type, stated: Mapping[str, Any], path: str) -> Any:
         raise StatedError(f"{path}: {cls.__name__} has no {', '.join(sorted(unheard_of))}")
     return cls(
         **{
-            name: build(_hints(cls)[name], stated[name], f"{path}.{name}")
+            name: build(hints_of(cls)[name], stated[name], f"{path}.{name}")
             if name in stated
-            else _empty(_hints(cls)[name])
+            else empty(hints_of(cls)[name])
             for name in names
         }
     )
-
-
-def _empty(hint: Any) -> Any:
-    """Absent, empty, zero or false; of a choice its first value."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return Absent() if Absent in arguments else None if type(None) in arguments else _empty(arguments[0])
-    if origin is tuple and arguments[-1] is not Ellipsis:
-        return tuple(map(_empty, arguments))
-    if origin is not None:
-        return {} if issubclass(origin, Mapping) else origin()
-    if issubclass(hint, Enum):
-        return next(iter(hint))
-    return _object(hint, {}, hint.__name__) if is_dataclass(hint) else hint()

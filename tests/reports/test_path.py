@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine.builders import app, make, tcp
+from factories import app, make, tcp
 
 from doctor.apps.topology import App, PeerState, Route
 from doctor.facts.value import Known

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from engine.builders import app, known, machine, make, rule, running
+from engine.builders import rule
+from factories import app, known, machine, make, running
 
 from doctor.engine import answers
 from doctor.facts.value import Unknown

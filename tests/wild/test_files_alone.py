@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine.builders import app, machine, make, rule, unit
+from engine.builders import rule
+from factories import app, machine, make, unit
 from shown import BLIND
 
 from doctor.engine.judge import Outcome, judge

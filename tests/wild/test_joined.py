@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wild.trees import CODE, Judge, Tree, faults, site, unit
@@ -113,7 +114,7 @@ def test_a_large_repository_is_looked_through(judged: Judge, tmp_path: Path, mon
 def test_a_file_that_may_not_be_read_is_told(judged: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     real = files.read_bytes
 
-    def denied(path: str, *given: int, **more: bool) -> object:
+    def denied(path: str, *given: Any, **more: Any) -> object:
         return Unseen(f"permission denied reading {path}") if path.endswith("b.service") else real(path, *given, **more)
 
     monkeypatch.setattr(files, "read_bytes", denied)

@@ -23,9 +23,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 TRACE = "/tmp/steps"
+LOOKING = tuple(
+    f"doctor.{room}" for room in ("facts", "sources", "servers", "conclusions", "apps", "engine", "reports", "cli")
+)
+"""Rooms that change nothing."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 PLAIN = (
@@ -81,12 +86,12 @@ class Steps:
 
 def of_a_fix() -> bool:
     """The nearest room of the doctor that the call comes from is `fixes`; what only looks is no step."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         room = frame.f_globals.get("__name__", "")
         if room.startswith("doctor.fixes"):
             return True
-        if room.startswith(("doctor.facts", "doctor.engine", "doctor.reports", "doctor.cli")):
+        if room.startswith(LOOKING):
             return False
         frame = frame.f_back
     return False
@@ -99,7 +104,7 @@ def watch(steps: Steps) -> None:
             setattr(os, name, plain(steps, name, getattr(os, name)))
     os.open = opening(steps, os.open)
     builtins.open = io.open = opening_file(steps, io.open)
-    subprocess.Popen.__init__ = starting(steps, subprocess.Popen.__init__)
+    setattr(subprocess.Popen, "__init__", starting(steps, subprocess.Popen.__init__))  # noqa: B010
 
 
 def plain(steps: Steps, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,7 +131,8 @@ def opening(steps: Steps, real: Callable[..., int]) -> Callable[..., int]:
     def call(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
         if not flags & WRITING or path == os.devnull:
             return real(path, flags, *arguments, **options)
-        return steps.step("open", path, lambda: real(path, flags, *arguments, **options))
+        descriptor: int = steps.step("open", path, lambda: real(path, flags, *arguments, **options))
+        return descriptor
 
     return call
 
@@ -158,14 +164,14 @@ def main() -> None:
     number, action, argument = sys.argv[1:end]
     sys.argv = ["flaskdoctor", *sys.argv[end + 1 :]]
     from doctor.cli import main as doctor
-    from doctor.fixes import disk
+    from doctor.fixes import disk, exchange
 
     steps = Steps(int(number), action, str(getattr(errno, argument, argument)))
     watch(steps)
     # A job in the background of a shell ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A system call that Python does not offer.
-    disk.exchange = plain(steps, "exchange", disk.exchange)
+    setattr(disk, "exchange", plain(steps, "exchange", exchange.exchange))  # noqa: B010
     sys.exit(doctor())
 
 
