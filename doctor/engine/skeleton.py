@@ -19,7 +19,7 @@ _HOPS = {
 _TESTED = {
     "host": "host.name", "app": "app.name", "unit": "unit.name", "gunicorn": "gunicorn.name",
     "location": "location.pattern", "route": "route.peer.host", "static": "static.url", "server": "server.names",
-    "site": "site.path", "file": "file",
+    "site": "site.path", "file": "file.message",
 }  # fmt: skip
 """For each subject a fact that a first condition can be about."""
 

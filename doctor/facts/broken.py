@@ -37,8 +37,11 @@ class BrokenFile:
     """One flaw of one file; its fact has the line. `message`: a sentence without a full stop."""
 
     reader: Reader
+    """The program that the file is written for."""
     flaw: Flaw
+    """What is wrong with it."""
     message: str
+    """The same in words, a sentence without a full stop."""
 
     def __str__(self) -> str:
         return self.message

@@ -17,8 +17,11 @@ class Variable:
     """One that is set, and where. `value` is a token, or clear for a harmless name, or what a template leaves open."""
 
     name: str
+    """Its name."""
     value: str
+    """A token; in clear for a harmless name."""
     place: Place
+    """The line that sets it."""
 
 
 @frozen

@@ -34,7 +34,9 @@ class Starter:
     """What a Gunicorn was started from. `name`: of a session or service its unit, else the user."""
 
     kind: StarterKind
+    """What sort of thing it is."""
     name: str
+    """The unit of a session or service; of a user the user."""
 
     def __str__(self) -> str:
         if self.kind is StarterKind.LOGIN:

@@ -40,9 +40,13 @@ class MappingProblem:
     """
 
     kind: MappingKind
+    """Which of the known mistakes it is."""
     url: str
+    """The URL that is asked for."""
     looked: str
+    """The path at which nginx looks."""
     instead: str = ""
+    """The directory of the app, or the location that answers; "" for other kinds."""
 
     def __str__(self) -> str:
         if self.kind is MappingKind.NO_SLASH:
