@@ -31,7 +31,7 @@ from doctor.reports.text import lines
 from doctor.reports.verdict import unknown_lines
 from lab import layer
 from lab.normal import normal
-from lab.recipe import FIXTURES
+from lab.recipe import FIXTURES as FIXTURES
 
 SUFFIX = ".snapshot.json"
 LOOKALIKE = "lookalike-"

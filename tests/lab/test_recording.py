@@ -16,7 +16,6 @@ from doctor.hosts.snapshot import SnapshotHost
 from doctor.hosts.snapshotfile import SnapshotError
 from lab import layer, normal, recording
 from lab.machine import TREE
-from lab.recipe import FIXTURES
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab\n", max_size=8),
@@ -56,8 +55,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keep(rule: str, name: str, kept: dict[str, Any], base: str = "") -> Path:
-    recording.save(FIXTURES / rule, name, json.dumps(kept), base)
-    return FIXTURES / rule / f"{name}{recording.SUFFIX}"
+    recording.save(recording.FIXTURES / rule, name, json.dumps(kept), base)
+    return recording.FIXTURES / rule / f"{name}{recording.SUFFIX}"
 
 
 def test_a_fault_is_kept_as_what_it_changed(folder: Path) -> None:
@@ -142,6 +141,6 @@ def test_every_layer_lies_over_a_healthy_machine_and_is_written_the_shortest_way
         kept = json.loads(path.read_text())
         if path.parent == recording.HEALTHY:
             continue
-        below = FIXTURES / f"{kept['base']}{recording.SUFFIX}"
+        below = recording.FIXTURES / f"{kept['base']}{recording.SUFFIX}"
         assert below.parent == recording.HEALTHY
         assert recording.written(recording.split(below, json.loads(recording.load(path)))) == path.read_text()
