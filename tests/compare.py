@@ -1,6 +1,7 @@
 """Whether two commits say the same of every recording: what a change of the inside must leave as it is.
 
-    python tests/compare.py OLD [NEW]     # NEW: a commit, or the working tree where it is left out
+    python tests/compare.py OLD [NEW]               # NEW: a commit, or the working tree where it is left out
+    python tests/compare.py --findings OLD [NEW]    # which findings in which order, and what is unknown; no words
 
 Both judge the recordings of the working tree. JSON reports are compared in the fields that both have, without what
 counts checks (`summary`) and the program's version. Prints each difference as a unified diff and exits with 1 where
@@ -35,12 +36,16 @@ for path in sys.stdin.read().split():
 
 def main(arguments: list[str]) -> int:
     """Compare, and print what differs; the exit status says whether anything does."""
+    wordless = arguments[:1] == ["--findings"]
+    arguments = arguments[wordless:]
     if len(arguments) not in (1, 2):
         print(__doc__)
         return 2
     with tempfile.TemporaryDirectory() as folder, _tree(arguments[0]) as old, _tree(*arguments[1:]) as new:
         recordings = _recordings(Path(folder))
         before, after = (_reports(tree, recordings) for tree in (old, new))
+    if wordless:
+        before, after = ({name: _findings(report) for name, report in each.items()} for each in (before, after))
     differing = 0
     for name in recordings:
         shared = (before[name].keys() & after[name].keys()).difference(COUNTED)
@@ -83,6 +88,18 @@ def _reports(tree: Path, recordings: dict[str, Path]) -> dict[str, dict[str, Any
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", JUDGE], cwd=tree, env=environment, input=names, text=True, check=True)
     return {name: json.loads(Path(f"{path}.report").read_text()) for name, path in recordings.items()}
+
+
+def _findings(report: dict[str, Any]) -> dict[str, Any]:
+    """A line for each finding, with what it follows from, and one for each rule that could not tell."""
+    return {
+        "verdict": report["verdict"],
+        "findings": [
+            f"{each['rule']} {each['severity']} {each['subject']['name']} {each['explained_by']}"
+            for each in report["findings"]
+        ],
+        "unknown": sorted({each["rule"] for each in report["unknown"]}),
+    }
 
 
 def _lines(report: dict[str, Any], fields: set[str]) -> list[str]:
