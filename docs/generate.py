@@ -133,33 +133,11 @@ def with_actions(path: Path) -> str:
     """A page with the table of actions."""
     rows = [
         f"| `{name}` | {' '.join(f'`{parameter}`' for parameter in action.parameters)} "
-        f"| {'unsafe' if action.drops_requests else 'safe or unsafe'} | {ABOUT[name]} |\n"
+        f"| {'unsafe' if action.drops_requests else 'safe or unsafe'} | {action.about} |\n"
         for name, action in ACTIONS.items()
     ]
     table = "".join(["| action | arguments | class of its fix | what it does |\n", "|---|---|---|---|\n", *rows])
     return TABLE.sub(lambda match: match[1] + table + match[2], path.read_text())
-
-
-ABOUT = {
-    "systemd.dropin": "adds assignments to `zz-flaskdoctor.conf` of the unit, one for each of `values`; `Exec*=` is "
-    "reset first",
-    "systemd.daemon-reload": "lets systemd read its files",
-    "systemd.start": "`systemctl start`",
-    "systemd.restart": "`systemctl restart`",
-    "systemd.reload": "`systemctl reload`",
-    "systemd.enable": "`systemctl enable`",
-    "systemd.reset-failed": "lets a unit be started again that failed too often",
-    "nginx.set": "`place` is a fact: the directive that stands there is replaced, else one is added to the block that "
-    "opens there",
-    "nginx.replace": "`edit` is a fact of type `Edit`, a whole line",
-    "nginx.remove": "`place` is a fact: the `directive` that begins there is taken out, a block with all it holds",
-    "nginx.enable-site": "links `sites-enabled/NAME` to the file in `sites-available`",
-    "nginx.reload": "tests the configuration, then reloads",
-    "fs.mode": "gives a file or directory these permission bits",
-    "fs.group": "gives a file or directory this group",
-    "fs.link": "points a link to `target`",
-    "fs.remove-bytecode": "takes away the `*.pyc` of a directory and of those below it",
-}
 
 
 def proof(results: Replays) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 
 class UserError(Exception):
     """Wrong usage, configuration or rule file; ends the process with code 2.
@@ -21,6 +23,11 @@ class UserError(Exception):
         where = self.where.replace("\r", "\\r").replace("\n", "\\n")
         first = f"{self.what}: {where}" if where else self.what
         return f"{first}\n  {self.advice}" if self.advice else first
+
+
+def unhandled(value: NoReturn) -> NoReturn:
+    """The end of a `match` over a closed set: mypy knows that nothing comes here (`assert_never` of Python 3.11)."""
+    raise AssertionError(f"not handled: {value!r}")
 
 
 def where(error: BaseException) -> str:

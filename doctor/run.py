@@ -1,4 +1,4 @@
-"""The way of the data: host → facts → judgement → diagnosis → report. The way back, to the machine, is `mend`."""
+"""The way of the data: host → facts → judgement → diagnosis → report. The way back, to the machine, is `apply`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from doctor.frozen import frozen
 if TYPE_CHECKING:
     from doctor.apps.topology import Facts
     from doctor.engine.rule import Rule
-    from doctor.fixes.look import Look
+    from doctor.examination import Examination
     from doctor.hosts.base import Host
     from doctor.hosts.recording import RecordingHost
     from doctor.hosts.snapshotfile import SnapshotError
@@ -50,22 +50,21 @@ def check(options: Options) -> Report:
     host = open_host(options)
     if not (options.targets or options.demo or options.root):
         _ask_ahead(host)
-    return report(look(options, host), options)
+    return report(examine(options, host), options)
 
 
-def look(options: Options, host: Host) -> Look:
-    """Look once, judge and conclude."""
+def examine(options: Options, host: Host) -> Examination:
+    """Examination once, judge and conclude."""
     from doctor.apps import gather
-    from doctor.later import Later
+    from doctor.parallel import begin
 
-    looking = Later(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
+    looking = begin(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
     # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
     from doctor.engine.diagnosis import diagnose
     from doctor.engine.judge import judge, narrowed
     from doctor.engine.rule import Severity
     from doctor.engine.select import causes
-    from doctor.fixes.look import Look
-    from doctor.fixes.preview import previewer
+    from doctor.examination import Examination
 
     everything = every_rule(options.rules)
     rules = _selected(everything, options)
@@ -73,11 +72,11 @@ def look(options: Options, host: Host) -> Look:
     facts = looking.result()
     if options.app and not (facts.apps or facts.broken):
         raise _no_such_app(options.app, host)
-    judgement = judge([rule for rule in everything if rule.id in asked], facts, preview=previewer(host))
+    judgement = judge([rule for rule in everything if rule.id in asked], facts)
     judgement = narrowed(judgement, rules, len(everything))
     least = Severity(options.min_severity).rank
     shown = [finding for finding in judgement.findings if finding.severity.rank <= least]
-    return Look(host, facts, judgement, diagnose(shown))
+    return Examination(host, facts, judgement, diagnose(shown))
 
 
 def facts(options: Options) -> Facts:
@@ -109,24 +108,24 @@ def _selected(rules: Sequence[Rule], options: Options) -> tuple[Rule, ...]:
     return select(rules, options.select, options.ignore, options.extend_select)
 
 
-def report(seen: Look, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:
-    """The report of a look, with what was fixed before it."""
+def report(seen: Examination, options: Options, fixes: Sequence[AppliedFixReport] = ()) -> Report:
+    """The report of an examination, with what was fixed before it."""
     from doctor.engine.unexplained import RECENT, unexplained
     from doctor.reports.build import build
 
     probes = _probes(seen.facts) if options.probe else ()
     window = options.since if options.since is not None else RECENT
     failed = unexplained(seen.facts, seen.judgement.findings, window)
-    return build(seen.facts, seen.judgement, seen.diagnosis, probes, fixes, failed)
+    return build(seen, probes, fixes, failed)
 
 
 def _ask_ahead(host: Host) -> None:
     """Ask the machine what every look begins with; it answers while the collectors are imported."""
     from doctor.hosts.commands import list_units, nginx_version
-    from doctor.later import Later
+    from doctor.parallel import ahead
 
-    Later(lambda: host.run(list_units()))
-    Later(lambda: host.run(nginx_version()))
+    ahead(lambda: host.run(list_units()))
+    ahead(lambda: host.run(nginx_version()))
 
 
 def exit_code(report: Report, *, fail_on: str = "warning", strict: bool = False) -> int:

@@ -73,7 +73,8 @@ COVERED: dict[str, tuple[str, ...]] = {
     "hosts/test_tree.py": ("hosts/ documents",),
     "hosts/scenarios/test_redact.py": ("hosts/redact/ commandline hider log nginx plain process secrets text unit",),
     "hosts/test_snapshot.py": ("hosts/ recording snapshotfile",),
-    "fixes/test_fixer.py": ("fixes/ interrupt look operate plan store",),
+    "fixes/test_fixer.py": ("fixes/ interrupt operate store",),
+    "edits/test_preview.py": ("edits/ changes plan",),
     "reports/scenarios/test_front_page.py": ("reports/ catalogue finding model picture text verdict words",),
     "reports/scenarios/test_report_forms.py": ("reports/ build schema",),
     "reports/scenarios/test_published_schemas.py": ("reports/ snapshot_schema",),
@@ -81,7 +82,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "cli/test_check_command.py": ("cli/ options output",),
     "cli/scenarios/test_small_things.py": ("cli/ app explain",),
     "cli/test_check_repository.py": ("run",),
-    "cli/test_undo_command.py": ("mend",),
+    "cli/test_undo_command.py": ("apply", "examination"),
     "engine/test_evaluate.py": ("facts/ value",),
     "engine/test_dictionary.py": ("reports/ dictionary",),
 }

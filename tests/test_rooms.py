@@ -14,19 +14,24 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(ROOT.glob("doctor/**/*.py"))
 
 ROOMS = (
-    "grammar", "hosts", "facts", "sources", "servers", "conclusions", "apps", "engine", "fixes", "reports", "cli",
+    "grammar", "hosts", "facts", "sources", "servers", "conclusions", "apps", "engine", "examination", "edits",
+    "fixes", "reports", "cli",
 )  # fmt: skip
-"""From left to right."""
+"""From left to right. `examination` is a single module."""
 
 PARTED = {"sources", "servers", "conclusions"}
 """Rooms of several packages, one a program or a question."""
 
-EVERYWHERE = {"doctor", "doctor.frozen", "doctor.later", "doctor.errors"}
+EVERYWHERE = {"doctor", "doctor.frozen", "doctor.parallel", "doctor.errors"}
 """The version, and tools that know nothing of the rooms."""
 
 
 def _name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[1].removesuffix(".py")
 
 
 def _imports(path: Path, *, types: bool = True) -> Iterator[str]:
@@ -48,9 +53,9 @@ def _for_types(tree: ast.Module) -> Iterator[ast.If]:
             yield node
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if len(p.relative_to(ROOT).parts) > 2], ids=_name)
+@pytest.mark.parametrize("path", [p for p in MODULES if _room(p) in ROOMS], ids=_name)
 def test_a_room_looks_to_its_left(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[1]
+    room = _room(path)
     if room == "cli":
         return
     may = {*ROOMS[: ROOMS.index(room) + 1]}
@@ -60,10 +65,15 @@ def test_a_room_looks_to_its_left(path: Path) -> None:
 
 
 def test_the_table_of_fixes_is_in_order() -> None:
-    """Each module of `doctor/fixes/` imports only from those above it in docs/architecture.md."""
+    """Each module of `doctor/edits/` and `doctor/fixes/` imports only from those above it in docs/architecture.md."""
     rows = [line for line in (ROOT / "docs/architecture.md").read_text().splitlines() if line.startswith("| `")]
-    order = [f"doctor.fixes.{name}" for row in rows for name in re.findall(r"`(\w+)\.py`", row.split(" | ")[0])]
-    assert set(order) == {_name(path) for path in MODULES if path.parent.name == "fixes"} - {"doctor.fixes"}
+    order = [
+        f"doctor.{room}.{name}".replace("/", ".")
+        for row in rows
+        for room, name in re.findall(r"`(edits|fixes)/([\w/]+)\.py`", row.split(" | ")[0])
+    ]
+    there = {_name(path) for path in MODULES if _room(path) in ("edits", "fixes")}
+    assert set(order) == {name for name in there if not any(other.startswith(f"{name}.") for other in there)}
     for path in MODULES:
         if (own := _name(path)) in order:
             below = set(order[order.index(own) :])

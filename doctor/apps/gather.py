@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
@@ -26,7 +27,7 @@ from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.hosts.base import DocumentKind, Host, Repository, TargetKind, Unseen
-from doctor.later import Later
+from doctor.parallel import ahead, begin
 from doctor.servers import gunicorn, nginx
 from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.nginx.model import ConfigError, Nginx
@@ -49,13 +50,13 @@ _EVERYTHING = Options()
 
 def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     """Look at everything once and join it. Independent observations run at the same time."""
-    table = Later(lambda: _sockets(host))
+    table = begin(lambda: _sockets(host))
     manager = systemd.collect(host)
     unfamiliar = gunicorn.services(host).difference(unit.name for unit in manager.units)
     if unfamiliar:
         manager = systemd.collect(host, unfamiliar)
     nginx_unit = _nginx_unit(manager.units)
-    web_server = Later(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT, table.result()))
+    web_server = begin(lambda: nginx.collect(host, computed(nginx_unit) if nginx_unit else ABSENT, table.result()))
     plans = gunicorn.plans(host, manager.units)
     repository = in_place(host, plans.values())
     if repository is not None:  # where the first plans say that files lie, they are found now
@@ -75,7 +76,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
     wanted = [c for c in found if not options.app or c.name == options.app or options.app in unit_names(c)]
     at_once = host.kind is TargetKind.TREE  # files are at hand, and there may be a thousand apps
     builders = (AppBuilder(world, c, routes[c.name], beside(apart, manager.units, c)) for c in wanted)
-    building = [Later(builder.build, now=at_once) for builder in builders]
+    building = [begin(builder.build, now=at_once) for builder in builders]
     apps, broken = _built(wanted, building)
     if not options.app:
         nobody = [Assigned(t, computed(PeerState.NOBODY, t.peer.place), ABSENT, ABSENT, ABSENT) for t in orphans]
@@ -131,13 +132,13 @@ def _assumed(plans: Mapping[str, Plan], gunicorns: Sequence[Gunicorn]) -> tuple[
     return tuple(found.values())
 
 
-def _built(wanted: Sequence[Candidate], building: Sequence[Later[App]]) -> tuple[list[App], tuple[Broken, ...]]:
+def _built(wanted: Sequence[Candidate], building: Sequence[Future[App]]) -> tuple[list[App], tuple[Broken, ...]]:
     """The apps, and those that one of our own bugs kept from being looked at: the others are reported all the same."""
     apps: list[App] = []
     broken: list[Broken] = []
-    for candidate, later in zip(wanted, building, strict=True):
+    for candidate, future in zip(wanted, building, strict=True):
         try:
-            apps.append(later.result())
+            apps.append(future.result())
         except Exception as error:
             broken.append(Broken(candidate.name, type(error).__name__, where(error)))
     return apps, tuple(broken)
@@ -187,7 +188,7 @@ def _ask_for_journals(host: Host, units: Sequence[Unit], gunicorns: Sequence[Gun
     if host.kind is TargetKind.LIVE and not options.app:
         for unit in units:
             if unit.name in own:
-                Later(partial(logs.ask_ahead, host, unit, _since(host, options)))
+                ahead(partial(logs.ask_ahead, host, unit, _since(host, options)))
 
 
 def _broken(error: ConfigError) -> Fact[BrokenFile]:

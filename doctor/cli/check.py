@@ -187,26 +187,26 @@ def _examined(options: Options, how: _Mending) -> Report:
     if not how.fix or how.diff:
         with progress("flaskdoctor is looking …"):
             return run.check(options)
-    from doctor import mend
+    from doctor import apply
 
     if how.interactive:
         from doctor.cli.ask import ask
 
-        return mend.fix(options, unsafe=how.unsafe, ask=ask)
+        return apply.apply(options, unsafe=how.unsafe, ask=ask)
     with progress("flaskdoctor is looking, fixing, and looking again …"):
-        return mend.fix(options, unsafe=how.unsafe)
+        return apply.apply(options, unsafe=how.unsafe)
 
 
 def _show_plan(options: Options, how: _Mending) -> tuple[Report, bool]:
     """The diffs and commands in the place of the report."""
-    from doctor import mend
+    from doctor import apply
     from doctor.cli.output import emit_lines
     from doctor.cli.progress import progress
     from doctor.engine.rule import Safety
     from doctor.reports.changes import planned_lines
 
     with progress("flaskdoctor is looking …"):
-        report, planned = mend.plan(options, unsafe=how.unsafe)
+        report, planned = apply.plan(options, unsafe=how.unsafe)
     shown = [item for item in planned if how.unsafe or item.fix.safety is Safety.SAFE]
     more = sum(1 for item in planned if item not in shown and not item.objection)
     return report, _tried(lambda: emit_lines(planned_lines(shown, unsafe=how.unsafe, more=more)))

@@ -21,7 +21,7 @@ def undo(
     """
     import sys
 
-    from doctor import mend
+    from doctor import apply
     from doctor.cli.output import emit_lines, width
     from doctor.errors import UserError
     from doctor.reports.changes import run_lines, undone_lines
@@ -29,8 +29,8 @@ def undo(
     if show and run:
         raise UserError("--list lists all runs", run, "Leave out one of them.")
     if show:
-        emit_lines(run_lines(mend.runs()))
+        emit_lines(run_lines(apply.runs()))
         return
-    done = mend.undo(run)
+    done = apply.undo(run)
     emit_lines(undone_lines(done, width(sys.stdout)))
     raise typer.Exit(0 if done.whole else 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from doctor.engine.evaluate import Names, evaluate, look
 from doctor.engine.expression import Expression
@@ -13,6 +13,8 @@ from doctor.engine.template import Template
 from doctor.facts.edit import Edit
 from doctor.facts.value import Known, Place
 from doctor.frozen import frozen
+
+T = TypeVar("T")
 
 
 class Parameter(Enum):
@@ -34,39 +36,102 @@ class Parameter(Enum):
     """A path to a fact that stands in a file; its first Place there."""
 
 
+ActionName: TypeAlias = Literal[
+    "systemd.dropin",
+    "systemd.daemon-reload",
+    "systemd.start",
+    "systemd.restart",
+    "systemd.reload",
+    "systemd.enable",
+    "systemd.reset-failed",
+    "nginx.set",
+    "nginx.replace",
+    "nginx.remove",
+    "nginx.enable-site",
+    "nginx.reload",
+    "fs.mode",
+    "fs.group",
+    "fs.link",
+    "fs.remove-bytecode",
+]
+
+
 @frozen
 class Action:
-    """A signature. `drops_requests`: it can, or it changes behaviour, so that no fix with it is safe."""
+    """A signature. `drops_requests`: it can, or it changes behaviour, so that no fix with it is safe.
 
-    name: str
+    `about`: what it does, for the page about the language of rules.
+    """
+
+    name: ActionName
+    about: str
     parameters: Mapping[str, Parameter]
     drops_requests: bool = False
 
 
-def _action(name: str, *, drops: bool = False, **parameters: Parameter) -> Action:
-    return Action(name, MappingProxyType(parameters), drops)
+def _action(name: ActionName, about: str, *, drops: bool = False, **parameters: Parameter) -> Action:
+    return Action(name, about, MappingProxyType(parameters), drops)
 
 
 _UNIT = Parameter.UNIT
 ACTIONS: Mapping[str, Action] = {
     action.name: action
     for action in (
-        _action("systemd.dropin", unit=_UNIT, section=Parameter.TEXT, key=Parameter.TEXT, values=Parameter.TEXTS),
-        _action("systemd.daemon-reload"),
-        _action("systemd.start", unit=_UNIT),
-        _action("systemd.restart", drops=True, unit=_UNIT),
-        _action("systemd.reload", unit=_UNIT),
-        _action("systemd.enable", unit=_UNIT),
-        _action("systemd.reset-failed", unit=_UNIT),
-        _action("nginx.set", drops=True, place=Parameter.PLACE, directive=Parameter.TEXT, value=Parameter.TEXT),
-        _action("nginx.replace", drops=True, edit=Parameter.EDIT),
-        _action("nginx.remove", drops=True, place=Parameter.PLACE, directive=Parameter.TEXT),
-        _action("nginx.enable-site", drops=True, path=Parameter.PATH),
-        _action("nginx.reload"),
-        _action("fs.mode", drops=True, path=Parameter.PATH, mode=Parameter.MODE),
-        _action("fs.group", drops=True, path=Parameter.PATH, group=Parameter.TEXT),
-        _action("fs.link", drops=True, path=Parameter.PATH, target=Parameter.PATH),
-        _action("fs.remove-bytecode", drops=True, path=Parameter.PATH),
+        _action(
+            "systemd.dropin",
+            "adds assignments to `zz-flaskdoctor.conf` of the unit, one for each of `values`; `Exec*=` is reset first",
+            unit=_UNIT,
+            section=Parameter.TEXT,
+            key=Parameter.TEXT,
+            values=Parameter.TEXTS,
+        ),
+        _action("systemd.daemon-reload", "lets systemd read its files"),
+        _action("systemd.start", "`systemctl start`", unit=_UNIT),
+        _action("systemd.restart", "`systemctl restart`", drops=True, unit=_UNIT),
+        _action("systemd.reload", "`systemctl reload`", unit=_UNIT),
+        _action("systemd.enable", "`systemctl enable`", unit=_UNIT),
+        _action("systemd.reset-failed", "lets a unit be started again that failed too often", unit=_UNIT),
+        _action(
+            "nginx.set",
+            "`place` is a fact: the directive that stands there is replaced, else one is added to the block that "
+            "opens there",
+            drops=True,
+            place=Parameter.PLACE,
+            directive=Parameter.TEXT,
+            value=Parameter.TEXT,
+        ),
+        _action("nginx.replace", "`edit` is a fact of type `Edit`, a whole line", drops=True, edit=Parameter.EDIT),
+        _action(
+            "nginx.remove",
+            "`place` is a fact: the `directive` that begins there is taken out, a block with all it holds",
+            drops=True,
+            place=Parameter.PLACE,
+            directive=Parameter.TEXT,
+        ),
+        _action(
+            "nginx.enable-site",
+            "links `sites-enabled/NAME` to the file in `sites-available`",
+            drops=True,
+            path=Parameter.PATH,
+        ),
+        _action("nginx.reload", "tests the configuration, then reloads"),
+        _action(
+            "fs.mode",
+            "gives a file or directory these permission bits",
+            drops=True,
+            path=Parameter.PATH,
+            mode=Parameter.MODE,
+        ),
+        _action(
+            "fs.group", "gives a file or directory this group", drops=True, path=Parameter.PATH, group=Parameter.TEXT
+        ),
+        _action("fs.link", "points a link to `target`", drops=True, path=Parameter.PATH, target=Parameter.PATH),
+        _action(
+            "fs.remove-bytecode",
+            "takes away the `*.pyc` of a directory and of those below it",
+            drops=True,
+            path=Parameter.PATH,
+        ),
     )
 }
 
@@ -88,14 +153,29 @@ class ActionCall:
 class BoundAction:
     """An action ready to be previewed or applied. Arguments are as `Parameter` says, checked for their form."""
 
-    name: str
+    name: ActionName
     arguments: Mapping[str, Bound]
 
     def text(self, parameter: str) -> str:
         """A string argument."""
+        return self._typed(parameter, str)
+
+    def texts(self, parameter: str) -> tuple[str, ...]:
+        """A list of strings."""
+        return self._typed(parameter, tuple)
+
+    def place(self, parameter: str) -> Place:
+        """A place in a file."""
+        return self._typed(parameter, Place)
+
+    def edit(self, parameter: str) -> Edit:
+        """A change of a line."""
+        return self._typed(parameter, Edit)
+
+    def _typed(self, parameter: str, kind: type[T]) -> T:
         value = self.arguments[parameter]
-        if not isinstance(value, str):
-            raise TypeError(f"{self.name}: {parameter} is no string")
+        if not isinstance(value, kind):
+            raise TypeError(f"{self.name}: {parameter} is no {kind.__name__}")
         return value
 
 

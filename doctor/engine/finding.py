@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from typing import TypeAlias
 
 from doctor.apps.topology import Hop
 from doctor.engine.actions import BoundAction
@@ -55,22 +53,6 @@ class BoundFix:
 
 
 @frozen
-class FixPreview:
-    """What a fix would do. `commands` are complete and in order, `diff` is unified or "", `steps` are sentences."""
-
-    title: str
-    safety: Safety
-    commands: tuple[str, ...]
-    diff: str
-    steps: tuple[str, ...]
-    actions: tuple[BoundAction, ...]
-    """For whoever applies it; empty for a manual fix."""
-
-
-Previewer: TypeAlias = Callable[[BoundFix], FixPreview]
-
-
-@frozen
 class Finding:
     """One fault of one subject. `app` is "" for what belongs to the host as a whole.
 
@@ -84,7 +66,7 @@ class Finding:
     app: str
     message: str
     evidence: tuple[Evidence, ...]
-    fixes: tuple[FixPreview, ...]
+    fixes: tuple[BoundFix, ...]
     fingerprint: str
     explains: tuple[str, ...]
     explained_by: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from doctor.apps.topology import Facts
 from doctor.engine.actions import bind_action
 from doctor.engine.diagnosis import leading_to
 from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, look
-from doctor.engine.finding import BoundFix, Finding, FixPreview, Previewer, SubjectRef, evidence, fingerprint
+from doctor.engine.finding import BoundFix, Finding, SubjectRef, evidence, fingerprint
 from doctor.engine.restarts import failing, with_resets
 from doctor.engine.rule import Case, Fix, Rule
 from doctor.engine.subjects import SUBJECTS, Instance
@@ -68,14 +68,11 @@ class Judgement:
         return tuple(result for result in self.results if result.outcome is outcome)
 
 
-def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgement:
-    """Judge every subject by every rule. `preview` (doctor.fixes.preview) says what a fix would do."""
+def judge(rules: Iterable[Rule], facts: Facts) -> Judgement:
+    """Judge every subject by every rule. A pure function of the facts: nothing is read."""
     instances: dict[str, tuple[Instance, ...] | str] = {}
     results: list[Result] = []
     down = failing(facts.systemd.units)
-
-    def shown(fix: BoundFix) -> FixPreview:
-        return preview(with_resets(fix, down))
 
     for rule in rules:
         if rule.subject not in instances:
@@ -84,7 +81,7 @@ def judge(rules: Iterable[Rule], facts: Facts, *, preview: Previewer) -> Judgeme
         if isinstance(subjects, str):
             results.append(Result(rule, SubjectRef(rule.subject, ""), "", Outcome.ERROR, subjects))
         else:
-            results += [judge_subject(rule, instance, shown) for instance in subjects]
+            results += [judge_subject(rule, instance, down) for instance in subjects]
     return Judgement(tuple(results))
 
 
@@ -103,10 +100,11 @@ def _expand(subject: str, facts: Facts) -> tuple[Instance, ...] | str:
     try:
         return tuple(SUBJECTS[subject].expand(facts))
     except Exception as error:
-        return _bug(error)
+        return bug(error)
 
 
-def _bug(error: Exception) -> str:
+def bug(error: Exception) -> str:
+    """An error of ours in a line: its type, where it was raised, its message."""
     trace, where = error.__traceback__, ""
     while trace is not None:
         where = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
@@ -114,8 +112,8 @@ def _bug(error: Exception) -> str:
     return f"{type(error).__name__} at {where}: {error}"
 
 
-def judge_subject(rule: Rule, instance: Instance, preview: Previewer) -> Result:
-    """Judge one subject by one rule."""
+def judge_subject(rule: Rule, instance: Instance, down: frozenset[str] = frozenset()) -> Result:
+    """Judge one subject by one rule. `down`: the units whose count of failures a fix resets first."""
     subject = SubjectRef(rule.subject, instance.name)
     try:
         names = bind(instance.names)
@@ -123,7 +121,7 @@ def judge_subject(rule: Rule, instance: Instance, preview: Previewer) -> Result:
         for case in rule.cases:
             outcome, decided = verdict(case, names)
             if outcome is Outcome.FAIL:
-                finding = _finding(rule, case, subject, instance.app, names, decided, preview)
+                finding = _finding(rule, case, subject, instance.app, names, decided, down)
                 return Result(rule, subject, instance.app, outcome, finding=finding)
             verdicts.append((outcome, decided))
         for outcome in (Outcome.UNKNOWN, Outcome.PASS):
@@ -133,7 +131,7 @@ def judge_subject(rule: Rule, instance: Instance, preview: Previewer) -> Result:
                 return Result(rule, subject, instance.app, outcome, reason)
         return Result(rule, subject, instance.app, Outcome.NOT_APPLICABLE)
     except Exception as error:
-        return Result(rule, subject, instance.app, Outcome.ERROR, f"{rule.name}: {_bug(error)}")
+        return Result(rule, subject, instance.app, Outcome.ERROR, f"{rule.name}: {bug(error)}")
 
 
 def verdict(case: Case, names: Names) -> tuple[Outcome, Evaluation]:
@@ -174,7 +172,7 @@ def _finding(
     app: str,
     names: Names,
     decided: Evaluation,
-    preview: Previewer,
+    down: frozenset[str],
 ) -> Finding:
     proof = tuple(evidence(look(field.node, names), field) for field in case.evidence)
     proof = proof or tuple(evidence(seen) for seen in decided.seen)
@@ -185,7 +183,7 @@ def _finding(
         app=app,
         message=case.message.render(names),
         evidence=proof,
-        fixes=tuple(map(preview, offered(case.fixes, names))),
+        fixes=tuple(with_resets(fix, down) for fix in offered(case.fixes, names)),
         fingerprint=fingerprint(rule, subject, proof),
         explains=tuple(sorted(case.explains)),
     )

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
-from doctor.engine.actions import BoundAction
+from doctor.engine.actions import ActionName, BoundAction
 from doctor.engine.finding import BoundFix
 from doctor.sources.systemd import Unit
 
-_STARTING_ACTIONS = frozenset({"systemd.start", "systemd.restart"})
+_STARTING_ACTIONS: frozenset[ActionName] = frozenset({"systemd.start", "systemd.restart"})
 _STARTING_WORDS = frozenset({"start", "restart", "--now"})
-_RESET = "systemd.reset-failed"
+_RESET: ActionName = "systemd.reset-failed"
 
 
 def failing(units: Iterable[Unit]) -> frozenset[str]:

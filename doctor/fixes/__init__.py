@@ -1,1 +1,1 @@
-"""What can be done about a finding: the closed set of actions, and how each is previewed."""
+"""How a fix is made, tested and taken back: the only room that changes the machine."""

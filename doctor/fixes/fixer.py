@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
 from doctor.apps.topology import App
-from doctor.engine.finding import Finding, FixPreview
+from doctor.edits.changes import Rewrite, Verb
+from doctor.edits.plan import CannotPlan, Plan, plan
+from doctor.edits.preview import FixPreview, in_full, preview, text_kind
+from doctor.engine.finding import BoundFix, Finding
 from doctor.engine.rule import Safety
+from doctor.examination import Examination, Key, follows, is_gone, is_unsure, key, new_failures
 from doctor.facts.value import Absent, Known
 from doctor.fixes import disk, guard
 from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.interrupt import Interruptions
-from doctor.fixes.look import Key, Look, follows, is_gone, is_unsure, key, new_failures
 from doctor.fixes.operate import Failed, Operator
-from doctor.fixes.plan import CannotPlan, Plan, Rewrite, Verb, plan
-from doctor.fixes.preview import in_full, text_kind
 from doctor.fixes.record import FixRecord, RunRecord
 from doctor.fixes.rehearsal import Unready
 from doctor.fixes.steps import prepare
@@ -73,7 +74,7 @@ class Fixer:
 
     def __init__(
         self,
-        look: Callable[[], Look],
+        look: Callable[[], Examination],
         fresh: Callable[[], Host],
         store: Store,
         operator: Operator,
@@ -99,7 +100,7 @@ class Fixer:
         """Every fix that was tried so far, in order."""
         return tuple(self._tried.values())
 
-    def fix(self, first: Look) -> tuple[Look, tuple[Attempt, ...]]:
+    def fix(self, first: Examination) -> tuple[Examination, tuple[Attempt, ...]]:
         """Fix what may be fixed, and return the last look with every fix that was tried or left alone, in order."""
         look = first
         chosen, left_alone = self._next(look)
@@ -109,7 +110,7 @@ class Fixer:
             chosen, left_alone = self._next(look)
         return look, (*self._tried.values(), *left_alone)
 
-    def _next(self, look: Look) -> tuple[tuple[Finding, FixPreview] | None, list[Attempt]]:
+    def _next(self, look: Examination) -> tuple[tuple[Finding, FixPreview] | None, list[Attempt]]:
         """The first fix, causes first, that was not tried yet and that nothing speaks against; those passed over."""
         left_alone: list[Attempt] = []
         for finding, fix in candidates(look, unsafe=self._unsafe):
@@ -127,7 +128,7 @@ class Fixer:
                 return (finding, fix), left_alone
         return None, left_alone
 
-    def _attempt(self, finding: Finding, fix: FixPreview, look: Look) -> Look:
+    def _attempt(self, finding: Finding, fix: FixPreview, look: Examination) -> Examination:
         """Make one fix, whole or not at all, and write down what became of it; the look afterwards."""
 
         def ended(result: Result, detail: str = "", run: str = "") -> None:
@@ -168,7 +169,7 @@ class Fixer:
             return Result.FAILED, reason, ""
         return Result.ROLLED_BACK, reason, ""
 
-    def _begin(self, finding: Finding, fix: FixPreview, look: Look) -> tuple[Transaction, Plan]:
+    def _begin(self, finding: Finding, fix: FixPreview, look: Examination) -> tuple[Transaction, Plan]:
         planned = plan(fix.actions, _raw)
         _as_seen(planned, look.host, self._fresh())
         steps = prepare(planned.changes, self._run.run, lambda content: self._store.keep(self._run, content))
@@ -185,7 +186,7 @@ class Fixer:
         contents = [content for _, content in steps]
         return Transaction(self._store, self._run, record, contents, self._operator), planned
 
-    def _settled(self, finding: Finding, before: Look, planned: Plan) -> Look:
+    def _settled(self, finding: Finding, before: Examination, planned: Plan) -> Examination:
         """The look in which it is cured for good. Raises Failed when it is not in time, or something else breaks."""
         moving = [operation for operation in planned.operations if operation.verb in _MOVES_PROCESSES]
         deadline = time.monotonic() + PATIENCE
@@ -212,7 +213,7 @@ class Fixer:
             time.sleep(_PAUSE)
 
 
-def planned_fixes(look: Look, *, unsafe: bool) -> tuple[Planned, ...]:
+def planned_fixes(look: Examination, *, unsafe: bool) -> tuple[Planned, ...]:
     """What could be made after this look, in order, and what would be left alone. `unsafe`: with --unsafe-fixes."""
     return tuple(
         Planned(finding, in_full(fix, look.host), objection(finding, fix, look))
@@ -220,35 +221,42 @@ def planned_fixes(look: Look, *, unsafe: bool) -> tuple[Planned, ...]:
     )
 
 
-def candidates(look: Look, *, unsafe: bool) -> list[tuple[Finding, FixPreview]]:
+def candidates(look: Examination, *, unsafe: bool) -> list[tuple[Finding, FixPreview]]:
     """Every fix that a machine can make, in the order of the diagnosis; of each finding the safe ones first.
 
     A safe fix that is but the first half of an unsafe one is left out where the whole may be made.
     """
     return [
-        (finding, fix)
-        for finding in look.diagnosis.findings
-        for fix in sorted(finding.fixes, key=lambda fix: fix.safety is not Safety.SAFE)
-        if fix.actions and not (unsafe and is_half(fix, finding))
+        (finding, fix) for finding in look.diagnosis.findings for fix in _makeable(finding, look.host, unsafe=unsafe)
     ]
 
 
-def is_half(fix: FixPreview, finding: Finding) -> bool:
-    """A safe fix that another one of the finding begins with."""
+def _makeable(finding: Finding, host: Host, *, unsafe: bool) -> list[FixPreview]:
+    """A fix that does not fit the files is left to a person: it has no actions."""
+    previews = [preview(fix, host) for fix in finding.fixes if fix.actions]
+    return [
+        fix
+        for fix in sorted(previews, key=lambda fix: fix.safety is not Safety.SAFE)
+        if fix.actions and not (unsafe and is_half(fix, previews))
+    ]
+
+
+def is_half(fix: FixPreview, fixes: Iterable[BoundFix] | Iterable[FixPreview]) -> bool:
+    """A safe fix that another one of these, of the same finding, begins with."""
     return fix.safety is Safety.SAFE and any(
         len(other.actions) > len(fix.actions) and all(action in other.actions for action in fix.actions)
-        for other in finding.fixes
+        for other in fixes
     )
 
 
-def objection(finding: Finding, fix: FixPreview, look: Look) -> str:
+def objection(finding: Finding, fix: FixPreview, look: Examination) -> str:
     """Why a fix is not to be made in this state of the machine; "" when nothing speaks against it."""
     if follows(finding, look):
         return f"it follows from {', '.join(finding.explained_by)}, which has to be cured first"
     return guard.objection(finding, fix, look.facts)
 
 
-def _trouble(finding: Finding, before: Look, now: Look, planned: Plan) -> str:
+def _trouble(finding: Finding, before: Examination, now: Examination, planned: Plan) -> str:
     # What systemd reads anew touches nothing that runs: it reveals what was written before, and that is not its doing.
     reads = not planned.changes and all(operation.verb is Verb.DAEMON_RELOAD for operation in planned.operations)
     new = () if reads else new_failures(before, now)
@@ -259,7 +267,7 @@ def _trouble(finding: Finding, before: Look, now: Look, planned: Plan) -> str:
     return "" if is_gone(finding, now) else "it did not help: it is not seen to be cured"
 
 
-def _runners(look: Look) -> Mapping[str, Runner]:
+def _runners(look: Examination) -> Mapping[str, Runner]:
     return {
         unit.name: Runner(unit, _preflight(unit, gunicorn), _patience(app))
         for app in look.facts.apps

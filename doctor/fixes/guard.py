@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from doctor.apps.topology import App, Facts
 from doctor.conclusions.service.reload import load_objection
+from doctor.edits.changes import NGINX
+from doctor.edits.preview import FixPreview
 from doctor.engine.actions import ACTIONS, BoundAction
-from doctor.engine.finding import Finding, FixPreview
+from doctor.engine.finding import Finding
 from doctor.engine.rule import Safety
+from doctor.errors import unhandled
 from doctor.facts.value import ABSENT, Absent, Known, Unknown
-from doctor.fixes.plan import NGINX
 from doctor.sources.systemd import Unit
 
 
@@ -28,9 +30,24 @@ def _never(action: BoundAction, app: App | None, facts: Facts) -> str:
     of_a_reload = action.name == "systemd.dropin" and action.text("key") == "ExecReload"
     if of_a_reload and (app is None or not app.reload.reaches_master.is_(True)):
         return "the main process may be a wrapper, which a HUP would end"
-    if action.name.startswith("nginx.") and not _nginx_is_a_service(facts):
+    if _of_nginx(action) and not _nginx_is_a_service(facts):
         return f"the running Nginx does not belong to {NGINX}: systemctl would not reach it"
     return ""
+
+
+def _of_nginx(action: BoundAction) -> bool:
+    """Nginx is reloaded for it."""
+    match action.name:
+        case "nginx.set" | "nginx.replace" | "nginx.remove" | "nginx.enable-site" | "nginx.reload":
+            return True
+        case (
+            "systemd.dropin" | "systemd.daemon-reload" | "systemd.start" | "systemd.restart" | "systemd.reload"
+            | "systemd.enable" | "systemd.reset-failed"
+            | "fs.mode" | "fs.group" | "fs.link" | "fs.remove-bytecode"
+        ):  # fmt: skip
+            return False
+        case _:
+            return unhandled(action.name)
 
 
 def _nginx_is_a_service(facts: Facts) -> bool:
@@ -51,8 +68,10 @@ def _unsafe(action: BoundAction, app: App | None, facts: Facts) -> str:
             return _nginx_start_objection(facts)
         case "systemd.start":
             return _start_objection(action.text("unit"), app)
-        case _:
+        case "systemd.dropin" | "systemd.daemon-reload" | "systemd.enable" | "systemd.reset-failed" | "nginx.reload":
             return ""
+        case _:
+            return f"nothing shows that {action.name} is safe"
 
 
 def _reload_objection(unit: str, app: App | None) -> str:

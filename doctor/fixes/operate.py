@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doctor.fixes.plan import NGINX, Operation, Verb
+from doctor.edits.changes import NGINX, Operation, Verb
 from doctor.fixes.record import UnitState
 from doctor.hosts.base import Missing, Output, Unseen
 from doctor.hosts.commands import Command, journal

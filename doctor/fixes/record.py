@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from doctor.edits.changes import Operation, Verb
 from doctor.fixes.disk import Attributes, Kind
-from doctor.fixes.plan import Operation, Verb
 from doctor.frozen import frozen
 
 SCHEMA = "flaskdoctor.run/1"

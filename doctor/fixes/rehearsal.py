@@ -14,10 +14,10 @@ import re
 import time
 from contextlib import suppress
 
+from doctor.edits import dropin
+from doctor.edits.changes import Operation, Verb
 from doctor.facts.value import Known
-from doctor.fixes import dropin
 from doctor.fixes.operate import Failed, Operator
-from doctor.fixes.plan import Operation, Verb
 from doctor.grammar.ours import REHEARSAL
 from doctor.grammar.unitfile import parse
 from doctor.hosts.hidden import TOKEN

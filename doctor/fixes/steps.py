@@ -8,9 +8,9 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from doctor.edits.changes import Change, Permit, Relink, Rewrite, Uncompile
 from doctor.fixes import disk
 from doctor.fixes.disk import Attributes, Entry, Kind, Refused
-from doctor.fixes.plan import Change, Permit, Relink, Rewrite, Uncompile
 from doctor.fixes.record import Form, Step, digest
 
 _PLAIN = Attributes(0o644, 0, 0, 0)

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from doctor.edits.changes import NGINX, Operation, Verb
 from doctor.engine.rule import Safety
 from doctor.fixes import rehearsal
 from doctor.fixes.disk import Kind, Refused
 from doctor.fixes.operate import Failed, Operator
-from doctor.fixes.plan import NGINX, Operation, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, Step, UnitState
 from doctor.fixes.steps import Conflict, take, take_back
 from doctor.fixes.store import Store

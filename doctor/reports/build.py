@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
 from doctor import __version__
-from doctor.apps.topology import App, Facts
+from doctor.apps.path import request_path, url
+from doctor.apps.topology import App, Facts, Hop
+from doctor.edits.preview import preview
 from doctor.engine.diagnosis import Diagnosis
-from doctor.engine.finding import Evidence, Finding, FixPreview
-from doctor.engine.judge import Judgement, Outcome, Result
+from doctor.engine.finding import BoundFix, Evidence, Finding
+from doctor.engine.judge import Judgement, Outcome, Result, bug
 from doctor.engine.rule import Severity
+from doctor.examination import Examination
 from doctor.facts.coverage import Unexplained
 from doctor.facts.value import Known, Place
+from doctor.hosts.base import Host, TargetKind
 from doctor.reports.model import (
     SCHEMA,
     AppliedFixReport,
@@ -35,22 +39,21 @@ from doctor.reports.model import (
     UnknownReport,
     Verdict,
 )
-from doctor.reports.path import Mark, request_path, url
+from doctor.reports.path import Mark, rows
 
 _LONGEST = 1000
 """Characters of a line that is shown as a proof."""
 
 
 def build(
-    facts: Facts,
-    judgement: Judgement,
-    diagnosis: Diagnosis,
+    seen: Examination,
     probes: Sequence[ProbeReport] = (),
     fixes: Sequence[AppliedFixReport] = (),
     unexplained: Sequence[Unexplained] = (),
 ) -> Report:
-    """The report of one run. `diagnosis` holds the findings to show, which may be fewer than were judged."""
-    findings = diagnosis.findings
+    """The report of one run. The diagnosis holds the findings to show, which may be fewer than were judged."""
+    facts, judgement, diagnosis = seen.facts, seen.judgement, seen.diagnosis
+    shown, broken = _findings(diagnosis, seen.host)
     by_app: dict[str, list[Finding]] = {}
     for finding in judgement.findings:
         by_app.setdefault(finding.app, []).append(finding)
@@ -65,6 +68,7 @@ def build(
     bugs += tuple(
         BugReport("", "look", SubjectReport("app", each.app), f"{each.error} at {each.place}") for each in facts.broken
     )
+    bugs += broken
     summary = _summary(judgement)
     covered = not (unknown or bugs or facts.not_judged or facts.assumed or unexplained or judgement.not_run)
     return Report(
@@ -74,7 +78,7 @@ def build(
         verdict=_verdict(summary, complete=bool(facts.apps) and covered),
         summary=summary,
         apps=tuple(_app(app, facts, by_app.get(app.name, ()), diagnosis) for app in facts.apps),
-        findings=tuple(_finding(finding) for finding in findings),
+        findings=shown,
         unknown=unknown,
         fixes=tuple(fixes),
         probes=tuple(probes),
@@ -88,7 +92,7 @@ def build(
             UnexplainedReport(each.hop, each.count, _clipped(each.text), each.app or None, each.place.path or None)
             for each in unexplained
         ),
-        hidden=_hidden(findings, judgement),
+        hidden=_hidden(diagnosis.findings, judgement),
     )
 
 
@@ -125,26 +129,27 @@ def _hidden(shown: Sequence[Finding], judgement: Judgement) -> HiddenReport:
 
 def _app(app: App, facts: Facts, findings: Sequence[Finding], diagnosis: Diagnosis) -> AppReport:
     """`findings` are all that were made of it, shown or not."""
-    worst: dict[str, Severity] = {}
+    worst: dict[Hop, Severity] = {}
     for finding in findings:
         if finding.hop is not None:
-            known = worst.get(finding.hop.value, finding.severity)
-            worst[finding.hop.value] = min(known, finding.severity, key=lambda severity: severity.rank)
+            known = worst.get(finding.hop, finding.severity)
+            worst[finding.hop] = min(known, finding.severity, key=lambda severity: severity.rank)
     unit = app.unit.value.name if isinstance(app.unit, Known) else None
     gravest = min((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)
     if app.resting:
         return AppReport(app.name, unit, (), resting=True, worst=gravest)
-    path = request_path(app, facts, worst, _marks(diagnosis, app.name))
-    return AppReport(app.name, unit, path, url(app), worst=gravest)
+    files_alone = facts.kind is TargetKind.TREE
+    path = rows(request_path(app, facts), worst, _marks(diagnosis, app.name), files_alone=files_alone)
+    return AppReport(app.name, unit, tuple(path), url(app), worst=gravest)
 
 
-def _marks(diagnosis: Diagnosis, app: str) -> dict[str, Mark]:
+def _marks(diagnosis: Diagnosis, app: str) -> dict[Hop, Mark]:
     """The first cause at each hop of the app that is a fault: that is where the chain breaks."""
-    marks: dict[str, Mark] = {}
+    marks: dict[Hop, Mark] = {}
     for cause in diagnosis.causes:
         finding = cause.finding
         if finding.app == app and finding.hop is not None and finding.severity is not Severity.INFO:
-            marks.setdefault(finding.hop.value, Mark(finding.id, finding.rule.title))
+            marks.setdefault(finding.hop, Mark(finding.id, finding.rule.title))
     return marks
 
 
@@ -152,7 +157,22 @@ def _subject(result: Result) -> SubjectReport:
     return SubjectReport(result.subject.kind, result.subject.name)
 
 
-def _finding(finding: Finding) -> FindingReport:
+def _findings(diagnosis: Diagnosis, host: Host) -> tuple[tuple[FindingReport, ...], tuple[BugReport, ...]]:
+    """Those to show, with what their fixes would do. A fix whose preview breaks is a bug of ours, and is left out."""
+    bugs: list[BugReport] = []
+
+    def fixes(finding: Finding) -> Iterator[FixReport]:
+        for fix in finding.fixes:
+            try:
+                yield _fix(fix, host)
+            except Exception as error:
+                subject = SubjectReport(finding.subject.kind, finding.subject.name)
+                bugs.append(BugReport(finding.id, finding.name, subject, f"{fix.title}: {bug(error)}"))
+
+    return tuple(_finding(finding, tuple(fixes(finding))) for finding in diagnosis.findings), tuple(bugs)
+
+
+def _finding(finding: Finding, fixes: tuple[FixReport, ...]) -> FindingReport:
     return FindingReport(
         rule=finding.id,
         name=finding.name,
@@ -168,7 +188,7 @@ def _finding(finding: Finding) -> FindingReport:
         explains=finding.explains,
         explained_by=finding.explained_by,
         fingerprint=finding.fingerprint,
-        fixes=tuple(_fix(fix) for fix in finding.fixes),
+        fixes=fixes,
         sources=tuple(SourceReport(source.title, source.url) for source in finding.rule.sources),
         app=finding.app or None,
     )
@@ -196,5 +216,6 @@ def _clipped(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _fix(fix: FixPreview) -> FixReport:
-    return FixReport(fix.title, fix.safety, fix.commands, fix.diff or None, fix.steps)
+def _fix(fix: BoundFix, host: Host) -> FixReport:
+    seen = preview(fix, host)
+    return FixReport(seen.title, seen.safety, seen.commands, seen.diff or None, seen.steps)

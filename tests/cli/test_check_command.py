@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from reports.report_samples import BUG, FAULT, HEALTHY, HOSTILE, INCOMPLETE, INFO, NOTHING, SEVERAL
 
-from doctor import mend, run
+from doctor import apply, run
 from doctor.cli import output, progress
 from doctor.errors import UserError
 from doctor.reports.model import Report
@@ -222,7 +222,7 @@ def test_every_option_has_a_variable(command: str, prefix: str, doctor) -> None:
 @pytest.mark.parametrize("option", ["--fix", "--unsafe-fixes", "--interactive"])
 def test_no_variable_changes_the_machine(option: str, doctor, finds, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     finds(FAULT)
-    monkeypatch.setattr(mend, "fix", lambda *_, **__: pytest.fail("it fixed"))
+    monkeypatch.setattr(apply, "apply", lambda *_, **__: pytest.fail("it fixed"))
     usual = doctor("check")
     name = f"FLASKDOCTOR_{option[2:].upper().replace('-', '_')}"
     monkeypatch.setenv(name, "1")

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from doctor import mend, run
+from doctor import apply, run
 from doctor.cli.ask import ask
-from doctor.engine.finding import FixPreview
+from doctor.edits.changes import Rewrite
+from doctor.edits.preview import FixPreview
 from doctor.engine.rule import Safety
 from doctor.fixes import rehearsal, steps, store, transaction
 from doctor.fixes import undo as undoing
 from doctor.fixes.disk import Attributes
-from doctor.fixes.plan import Rewrite
 from doctor.fixes.record import FixRecord, RunRecord, State
 from doctor.fixes.store import Store
 
@@ -59,7 +59,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     home = tmp_path / "flaskdoctor"
     monkeypatch.setattr(store, "HOME", home)
     monkeypatch.setattr(Store.__init__, "__defaults__", (home,))
-    monkeypatch.setattr(mend, "_needs_root", lambda what: None)
+    monkeypatch.setattr(apply, "_needs_root", lambda what: None)
     monkeypatch.setattr(steps, "_PLAIN", Attributes(0o644, os.geteuid(), os.getegid(), 0))
     monkeypatch.setattr(rehearsal, "_FOLDER", str(tmp_path / "run"))
     return Case(tmp_path)
@@ -221,7 +221,7 @@ def test_without_root_nothing_is_even_looked_at(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(Store, "locked", lambda *_: pytest.fail("the store was touched"))
-    monkeypatch.setattr(run, "look", lambda *_: pytest.fail("it looked"))
+    monkeypatch.setattr(run, "examine", lambda *_: pytest.fail("it looked"))
     done = doctor(*arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("flaskdoctor: only root can change this machine")

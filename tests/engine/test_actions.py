@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
 import pytest
 
-from doctor.engine.actions import ACTIONS, ActionCall, Parameter, bind_action, well_formed
+from doctor.engine.actions import ACTIONS, ActionCall, ActionName, BoundAction, Parameter, bind_action, well_formed
 from doctor.engine.evaluate import bind
 from doctor.engine.expression import Expression
 from doctor.facts.edit import Edit
@@ -20,6 +21,18 @@ def test_what_can_drop_requests_or_change_behaviour_is_never_safe() -> None:
 
 def test_no_action_takes_a_command_line() -> None:
     assert not {"command", "shell", "argv", "exec"} & {p for action in ACTIONS.values() for p in action.parameters}
+
+
+def test_every_name_has_a_signature() -> None:
+    assert tuple(ACTIONS) == get_args(ActionName)
+
+
+def test_an_argument_of_another_type_is_a_bug() -> None:
+    action = BoundAction("systemd.dropin", MappingProxyType({"values": "x", "unit": ("a.service",)}))
+    with pytest.raises(TypeError, match="values"):
+        action.texts("values")
+    with pytest.raises(TypeError, match="unit"):
+        action.text("unit")
 
 
 NO_UNITS = ["a", ".service", "-a.service", "a b.service", "a/b.service", "a.service\n", ""]

@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 from engine.builders import rule
 from factories import app, known, machine, make, tcp, unit
-from shown import BLIND
 
 from doctor.apps.topology import App, Facts, Route
 from doctor.conclusions.static import StaticPath
-from doctor.engine.finding import Finding, FixPreview
+from doctor.engine.finding import Finding
 from doctor.engine.judge import Judgement, Outcome, judge
 from doctor.engine.rule import Rule, Severity
 from doctor.engine.subjects import SUBJECTS, route_name
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
-from doctor.fixes.preview import previewer
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings
 from doctor.servers.nginx.model import Listen, Location, Nginx, Peer, Server, SiteFile, Upstream
@@ -30,7 +28,7 @@ def shop(name: str = "shop", **settings: Any) -> App:
 
 
 def verdict(rules: Rule | tuple[Rule, ...], *apps: App) -> Judgement:
-    return judge(rules if isinstance(rules, tuple) else (rules,), machine(*apps), preview=previewer(BLIND))
+    return judge(rules if isinstance(rules, tuple) else (rules,), machine(*apps))
 
 
 def only(judgement: Judgement) -> Finding:
@@ -152,18 +150,9 @@ def test_a_broken_rule_does_not_stop_the_others() -> None:
 def test_subjects_that_cannot_be_listed_are_an_error_of_each_rule() -> None:
     facts = replace(machine(), nginx=None)  # type: ignore[arg-type]
     about = rule(subject="location", expect="location.internal", message="x")
-    [result] = judge((about,), facts, preview=previewer(BLIND)).results
+    [result] = judge((about,), facts).results
     assert (result.outcome, result.subject.kind) == (Outcome.ERROR, "location")
     assert "AttributeError" in result.reason
-
-
-def test_a_broken_preview_is_an_error_not_a_crash() -> None:
-    def fail(_: object) -> FixPreview:
-        raise ValueError("no")
-
-    fixing = rule("fix:\n  - title: x\n    safety: manual\n    steps: [y]\n")
-    [result] = judge((fixing,), machine(shop(workers=1)), preview=fail).results
-    assert result.outcome is Outcome.ERROR
 
 
 FIXES = """
@@ -303,7 +292,7 @@ def test_without_any_app_every_proxied_location_is_a_subject() -> None:
     about = rule(
         subject="location", expect='location.pattern == "/" or exists(app.unit)', message="'{location.pattern}'"
     )
-    assert [r.outcome for r in judge((about,), facts, preview=previewer(BLIND)).results] == [
+    assert [r.outcome for r in judge((about,), facts).results] == [
         Outcome.PASS,
         Outcome.FAIL,
         Outcome.PASS,
@@ -329,7 +318,7 @@ def test_the_name_of_a_route_says_where_it_goes() -> None:
 
 def test_an_unreadable_file_is_unknown_to_the_rule_that_asks_for_it() -> None:
     about = rule(subject="file", expect="known(file)", message="'{file:place} cannot be read'", hop=None)
-    found = only(judge((about,), whole(), preview=previewer(BLIND)))
+    found = only(judge((about,), whole()))
     assert found.message == "/etc/nginx/x:3 cannot be read"
     assert found.evidence[0].value == Unknown("bad", (Place("/etc/nginx/x", 3),))
 
@@ -337,4 +326,4 @@ def test_an_unreadable_file_is_unknown_to_the_rule_that_asks_for_it() -> None:
 def test_known_facts_of_the_host() -> None:
     about = rule(subject="host", expect="host.kind != 'live' or len(host.apps) > 1", message="'{host.name}'", hop=None)
     facts = machine(shop(), nginx=make(Nginx, user=Known("www-data")))
-    assert only(judge((about,), facts, preview=previewer(BLIND))).message == "box"
+    assert only(judge((about,), facts)).message == "box"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from factories import unit
 
-from doctor.engine.actions import BoundAction
+from doctor.engine.actions import ActionName, BoundAction
 from doctor.engine.finding import BoundFix
 from doctor.engine.load import load_rules
 from doctor.engine.restarts import failing, with_resets
@@ -21,8 +21,9 @@ SHOP = "shop.service"
 DOWN = frozenset({SHOP, "nginx.service"})
 
 
-def act(name: str) -> BoundAction:
-    return BoundAction(f"systemd.{name}", MappingProxyType({"unit": SHOP}))
+def act(verb: str) -> BoundAction:
+    name = next(name for name in get_args(ActionName) if name == f"systemd.{verb}")
+    return BoundAction(name, MappingProxyType({"unit": SHOP}))
 
 
 def shown(*commands: str, down: frozenset[str] = DOWN) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.release import Release
 from doctor.conclusions.service import reload
-from doctor.engine.actions import ACTIONS, BoundAction
-from doctor.engine.finding import Finding, FixPreview, SubjectRef
+from doctor.edits.preview import FixPreview
+from doctor.engine.actions import ACTIONS, ActionName, BoundAction
+from doctor.engine.finding import Finding, SubjectRef
 from doctor.engine.rule import Safety, Severity
 from doctor.facts.value import Absent, Unknown
 from doctor.fixes.guard import objection
@@ -30,14 +31,14 @@ UNKNOWN = Unknown("permission denied")
 RULE = rule()
 
 
-def act(name: str, **arguments: Any) -> BoundAction:
+def act(name: ActionName, **arguments: Any) -> BoundAction:
     assert set(arguments) == set(ACTIONS[name].parameters)
     return BoundAction(name, MappingProxyType(arguments))
 
 
 def asked(facts: Facts, *actions: BoundAction, safety: Safety = Safety.SAFE, about: str = "shop") -> str:
     fix = FixPreview("Do it", safety, (), "", (), actions)
-    finding = Finding(RULE, Severity.ERROR, SubjectRef("app", "shop"), about, "m", (), (fix,), "", ())
+    finding = Finding(RULE, Severity.ERROR, SubjectRef("app", "shop"), about, "m", (), (), "", ())
     return objection(finding, fix, facts)
 
 
@@ -227,7 +228,7 @@ def test_who_asks_for_unsafe_fixes_gets_them(action: BoundAction) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, action in ACTIONS.items() if action.drops_requests])
-def test_what_drops_requests_is_never_safe(name: str) -> None:
+def test_what_drops_requests_is_never_safe(name: ActionName) -> None:
     action = BoundAction(name, MappingProxyType({"unit": "shop.service"}))
     assert "drop requests" in asked(machine(shop(), **nginx()), action)
     assert asked(machine(shop(), **nginx()), action, safety=Safety.UNSAFE) == ""
@@ -239,9 +240,15 @@ def test_the_first_objection_of_any_action_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["systemd.daemon-reload", "systemd.reset-failed", "systemd.enable"])
-def test_nothing_speaks_against_what_moves_no_process(name: str) -> None:
+def test_nothing_speaks_against_what_moves_no_process(name: ActionName) -> None:
     action = act(name, **({"unit": "shop.service"} if ACTIONS[name].parameters else {}))
     assert asked(machine(shop()), action) == ""
+
+
+def test_an_action_that_nobody_knows_is_refused() -> None:
+    unknown: Any = "nginx.append"
+    with pytest.raises(AssertionError, match=unknown):
+        asked(machine(shop(), **nginx()), BoundAction(unknown, MappingProxyType({})), safety=Safety.UNSAFE)
 
 
 # What the last start failed of.

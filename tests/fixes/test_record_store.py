@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doctor.edits.changes import Operation, Verb
 from doctor.errors import UserError
 from doctor.fixes import store as stores
 from doctor.fixes.disk import Attributes, Kind
-from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.record import FixRecord, Form, RunRecord, State, Step, UnitState, digest, from_json, to_json
 from doctor.fixes.store import Store
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from factories import unit
 
-from doctor.fixes import dropin, operate, rehearsal
+from doctor.edits import dropin
+from doctor.edits.changes import Operation, Verb
+from doctor.fixes import operate, rehearsal
 from doctor.fixes.operate import Failed
-from doctor.fixes.plan import Operation, Verb
 from doctor.fixes.rehearsal import Unready, rehearse
 from doctor.grammar.ours import DROP_IN
 from doctor.sources.systemd import Unit

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doctor.edits.changes import Change, Permit, Relink, Rewrite, Uncompile
 from doctor.fixes import steps
 from doctor.fixes.disk import Attributes, Entry, Kind, Refused
-from doctor.fixes.plan import Change, Permit, Relink, Rewrite, Uncompile
 from doctor.fixes.record import Form, Step
 from doctor.fixes.steps import Conflict, prepare, take, take_back
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from factories import unit
 
+from doctor.edits.changes import Operation, Rewrite, Verb
 from doctor.fixes import rehearsal, steps, transaction
 from doctor.fixes.disk import Attributes, Kind, Refused
 from doctor.fixes.operate import Failed
-from doctor.fixes.plan import Operation, Rewrite, Verb
 from doctor.fixes.record import FixRecord, Form, RunRecord, State, Step, UnitState
 from doctor.fixes.rehearsal import Unready
 from doctor.fixes.store import Store

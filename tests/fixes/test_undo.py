@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from doctor.edits.changes import Operation, Relink, Rewrite, Verb
 from doctor.fixes import rehearsal, steps, undo
 from doctor.fixes.disk import Attributes
 from doctor.fixes.interrupt import Interruption, Interruptions
 from doctor.fixes.operate import Failed
-from doctor.fixes.plan import Operation, Relink, Rewrite, Verb
 from doctor.fixes.record import FixRecord, RunRecord, State, UnitState
 from doctor.fixes.store import Store
 from doctor.fixes.undo import TakenBack, Undone

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from doctor import mend
+from doctor import apply
 from doctor.engine.rule import Safety
 from doctor.fixes.fixer import Planned, is_half
 from doctor.reports.model import Report
@@ -74,7 +74,7 @@ def kept_in(folder: Path) -> Replays:
 def planned(path: Path) -> tuple[Report, tuple[Planned, ...]]:
     """The report of a recording, and every fix there is for it."""
     with recording.opened(path) as name:
-        return mend.plan(Options(targets=(name,)))
+        return apply.plan(Options(targets=(name,)))
 
 
 def replay(path: Path) -> Result:
@@ -97,7 +97,7 @@ def offered(item: Planned) -> Offered:
         title=item.fix.title,
         safety=item.fix.safety,
         passed_over=bool(item.objection and not item.finding.explained_by),
-        half=is_half(item.fix, item.finding),
+        half=is_half(item.fix, item.finding.fixes),
     )
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 from lab import recording
 from proofs.stated import StatedError, subject
-from proofs.test_rules import preview
 
 from doctor import run
 from doctor.engine import expression as ex
@@ -55,7 +54,7 @@ def proofs(rule: Rule, paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
         with recording.opened(path) as whole:
             facts = run.facts(run.Options(targets=(whole,)))
         for instance in SUBJECTS[rule.subject].expand(facts):
-            result = judge_subject(rule, instance, preview)
+            result = judge_subject(rule, instance)
             key = (result.outcome, *_said(result).get("fixes", ()), _shape(rule, bind(instance.names)))
             if result.outcome not in _TOLD or key in told:
                 continue
@@ -89,7 +88,7 @@ def _said(result: Result) -> dict[str, Any]:
 
 
 def _judged(rule: Rule, stated: Mapping[str, Any]) -> Result:
-    return judge_subject(rule, subject(rule.subject, stated), preview)
+    return judge_subject(rule, subject(rule.subject, stated))
 
 
 def _smallest(rule: Rule, stated: dict[str, Any], said: dict[str, Any]) -> dict[str, Any] | None:

@@ -21,7 +21,6 @@ import pytest
 from proofs.stated import subject
 
 from doctor.engine.directory import rule_files, rules_directory
-from doctor.engine.finding import BoundFix, FixPreview
 from doctor.engine.judge import Outcome, judge_subject
 from doctor.engine.load import load_rule
 from doctor.engine.yaml import Mapping, Node, Scalar, Sequence, parse, text_of
@@ -47,14 +46,10 @@ def proofs(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return [(item.line, plain(item)) for item in document.items]
 
 
-def preview(fix: BoundFix) -> FixPreview:
-    return FixPreview(fix.title, fix.safety, fix.commands, "", fix.steps, fix.actions)
-
-
 def told(rule: Path, proof: dict[str, Any]) -> dict[str, Any]:
     """What the rule says of the stated facts, in the keys of a proof."""
     loaded = load_rule(rule)
-    result = judge_subject(loaded, subject(loaded.subject, proof["facts"]), preview)
+    result = judge_subject(loaded, subject(loaded.subject, proof["facts"]))
     said: dict[str, Any] = {"says": result.outcome.value}
     if result.outcome in (Outcome.ERROR, Outcome.UNKNOWN):
         said["reason"] = result.reason

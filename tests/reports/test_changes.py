@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from engine.builders import rule
 
-from doctor.engine.finding import Finding, FixPreview, SubjectRef
+from doctor.edits.changes import Operation, Rewrite, Verb
+from doctor.edits.plan import Plan
+from doctor.edits.preview import FixPreview, diff
+from doctor.engine.finding import Finding, SubjectRef
 from doctor.engine.rule import Safety, Severity
 from doctor.fixes.disk import Kind
 from doctor.fixes.fixer import Attempt, Planned, Result
-from doctor.fixes.plan import Operation, Plan, Rewrite, Verb
-from doctor.fixes.preview import diff
 from doctor.fixes.record import FixRecord, Form, RunRecord, State, Step
 from doctor.fixes.undo import TakenBack, Undone
 from doctor.reports.changes import fixed_lines, planned_lines, question_lines, run_lines, undone_lines

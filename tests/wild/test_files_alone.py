@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from engine.builders import rule
 from factories import app, machine, make, unit
-from shown import BLIND
 
 from doctor.engine.judge import Outcome, judge
 from doctor.facts.value import Known, Unknown
-from doctor.fixes.preview import previewer
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings
 
@@ -39,7 +37,7 @@ def test_outcomes(given: str, expect: str, preload: Any, outcome: Outcome) -> No
     gunicorn = make(Gunicorn, name="shop.service", settings=settings, master=STILL)
     subject = app("shop", gunicorns=(gunicorn,), units=(unit("shop.service"),), gunicorn=Known(gunicorn))
     checked = rule(f"given: {given}", expect=expect)
-    [result] = judge((checked,), machine(subject), preview=previewer(BLIND)).results
+    [result] = judge((checked,), machine(subject)).results
     assert result.outcome is outcome
 
 

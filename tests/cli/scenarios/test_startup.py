@@ -54,6 +54,13 @@ READERS = {"yaml", "doctor.engine.load"}
 CHECK = ("check", "--demo", "--fail-on", "never")
 
 
+def test_a_check_imports_nothing_that_changes_the_machine() -> None:
+    """Nor what plans and undoes: the report shows what a fix would do by what edits texts alone."""
+    modules = imported(*CHECK)
+    assert "doctor.edits.preview" in modules
+    assert not {name for name in modules if name.startswith(("doctor.fixes", "doctor.apply"))}
+
+
 def test_a_check_reads_no_rule_file(tmp_path: Path) -> None:
     made = tmp_path / "catalogue.json"
     made.write_text(catalogue.written(load_rules()))

@@ -10,7 +10,6 @@ from factories import app, machine, make, running, unit
 
 from doctor.engine.directory import CURES, rule_files, rules_directory
 from doctor.engine.expression import parse, substituted
-from doctor.engine.finding import FixPreview
 from doctor.engine.impossible import never_passes
 from doctor.engine.judge import Outcome, judge
 from doctor.engine.load import RuleError, load_rule
@@ -23,17 +22,13 @@ SHOP = app(units=(unit(active_state="failed", restart="no"),), gunicorns=(runnin
 
 
 def outcome(judged: Rule, facts=None) -> Outcome:  # type: ignore[no-untyped-def]
-    (result,) = judge([judged], facts or machine(SHOP), preview=preview).results
+    (result,) = judge([judged], facts or machine(SHOP)).results
     assert result.outcome is not Outcome.ERROR, result.reason
     return result.outcome
 
 
-def preview(fix) -> FixPreview:  # type: ignore[no-untyped-def]
-    return FixPreview(fix.title, fix.safety, fix.commands, "", fix.steps, fix.actions)
-
-
 def titles(judged: Rule) -> list[str]:
-    (finding,) = judge([judged], machine(SHOP), preview=preview).findings
+    (finding,) = judge([judged], machine(SHOP)).findings
     return [fix.title for fix in finding.fixes]
 
 

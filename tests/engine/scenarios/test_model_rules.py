@@ -9,12 +9,12 @@ from factories import app, known, machine, make, running, unit, unix
 from shown import BLIND
 
 from doctor.apps.topology import App, PeerState, Route
+from doctor.edits.preview import FixPreview, preview
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Outcome, Result, judge
 from doctor.engine.load import load_rule, rules_directory
 from doctor.facts.edit import Edit
 from doctor.facts.value import Known, Origin, Place, Unknown
-from doctor.fixes.preview import previewer
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings
 from doctor.servers.nginx.model import Location, Peer, Server
@@ -27,7 +27,7 @@ RULES = {
 
 
 def result(name: str, subject: App) -> Result:
-    [only] = judge((RULES[name],), machine(subject), preview=previewer(BLIND)).results
+    [only] = judge((RULES[name],), machine(subject)).results
     return only
 
 
@@ -69,15 +69,19 @@ def finding(name: str, subject: App) -> Finding:
     return found
 
 
+def previews(found: Finding) -> list[FixPreview]:
+    return [preview(fix, BLIND) for fix in found.fixes]
+
+
 def test_single_worker_offers_the_fix_that_would_work() -> None:
     by_default = finding("single-worker", shop(workers(1)))
-    [fix] = by_default.fixes
+    [fix] = previews(by_default)
     assert fix.commands == ("systemctl daemon-reload", "systemctl restart shop.service")
     assert "+Environment=WEB_CONCURRENCY=2\n" in fix.diff
 
     written = finding("single-worker", shop(workers(1, configured=known(1, "/etc/systemd/system/shop.service", 13))))
-    [fix] = written.fixes
-    assert "/etc/systemd/system/shop.service:13" in fix.steps[0]
+    [bound] = written.fixes
+    assert "/etc/systemd/system/shop.service:13" in bound.steps[0]
 
 
 HELD, ELSEWHERE = unix("/run/shop/gunicorn.sock"), unix("/run/gunicorn/shop.sock")
@@ -138,7 +142,7 @@ def test_upstream_bind_mismatch_says_both_addresses_and_corrects_nginx() -> None
         "Gunicorn (shop) listens on unix:/run/shop/gunicorn.sock."
     )
     assert found.evidence[0].places[0] == Place("/etc/nginx/sites-available/shop", 2, text=EDIT.before)
-    [fix] = found.fixes
+    [fix] = previews(found)
     assert fix.diff.endswith(f"@@ -2 +2 @@\n-{EDIT.before}\n+{EDIT.after}\n")
     assert fix.commands == ("nginx -t && systemctl reload nginx",)
 

@@ -8,24 +8,30 @@ from typing import Any
 import pytest
 from shown import BLIND, Shown
 
-from doctor.engine.actions import ACTIONS, BoundAction
-from doctor.engine.finding import BoundFix, FixPreview
+from doctor.edits import dropin as dropins
+from doctor.edits.actions import systemd
+from doctor.edits.plan import plan
+from doctor.edits.preview import FixPreview, in_full, preview
+from doctor.engine.actions import ACTIONS, ActionName, BoundAction
+from doctor.engine.finding import BoundFix
 from doctor.engine.rule import Safety
 from doctor.facts.edit import Edit
 from doctor.facts.value import Place
-from doctor.fixes import dropin as dropins
-from doctor.fixes.preview import in_full, preview
 
 HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\n"
 
 
-def act(name: str, **arguments: Any) -> BoundAction:
+def act(name: ActionName, **arguments: Any) -> BoundAction:
     assert set(arguments) == set(ACTIONS[name].parameters)
     return BoundAction(name, MappingProxyType(arguments))
 
 
 def dropin(key: str, *values: str, unit: str = "shop.service", section: str = "Service") -> BoundAction:
     return act("systemd.dropin", unit=unit, section=section, key=key, values=values)
+
+
+def extended(text: str | None, *actions: BoundAction) -> str:
+    return dropins.extended(text, map(systemd.dropin, actions))
 
 
 def shown(*actions: BoundAction) -> FixPreview:
@@ -55,23 +61,18 @@ def test_a_drop_in_is_a_new_file_and_a_daemon_reload() -> None:
 
 def test_drop_ins_of_one_unit_are_one_file() -> None:
     actions = (dropin("Restart", "always"), dropin("RestartSec", "2"), dropin("StartLimitBurst", "5", section="Unit"))
-    assert (
-        dropins.extended(None, actions)
-        == HEADER + "[Service]\nRestart=always\nRestartSec=2\n\n[Unit]\nStartLimitBurst=5\n"
-    )
+    assert extended(None, *actions) == HEADER + "[Service]\nRestart=always\nRestartSec=2\n\n[Unit]\nStartLimitBurst=5\n"
     assert diff(*actions).count("+++") == 1
     assert diff(*actions, dropin("Restart", "no", unit="b.service")).count("+++") == 2
     assert commands(*actions) == ("systemctl daemon-reload",)
 
 
 def test_a_list_of_commands_is_reset_first() -> None:
-    assert dropins.extended("", [dropin("ExecReload", "/bin/kill -HUP $MAINPID")]) == (
+    assert extended("", dropin("ExecReload", "/bin/kill -HUP $MAINPID")) == (
         "[Service]\nExecReload=\nExecReload=/bin/kill -HUP $MAINPID\n"
     )
-    assert dropins.extended("", [dropin("ExecReload", "", "/bin/x")]) == "[Service]\nExecReload=\nExecReload=/bin/x\n"
-    assert (
-        dropins.extended("", [dropin("Environment", "A=1", "B=2")]) == "[Service]\nEnvironment=A=1\nEnvironment=B=2\n"
-    )
+    assert extended("", dropin("ExecReload", "", "/bin/x")) == "[Service]\nExecReload=\nExecReload=/bin/x\n"
+    assert extended("", dropin("Environment", "A=1", "B=2")) == "[Service]\nEnvironment=A=1\nEnvironment=B=2\n"
 
 
 def test_a_drop_in_is_in_force_before_the_unit_is_restarted() -> None:
@@ -234,3 +235,12 @@ def test_a_manual_fix_is_passed_on() -> None:
         ("Look.",),
         (),
     )
+
+
+@pytest.mark.parametrize("name", ["nginx.append", "fs.owner", "systemd.stop", "x"])
+def test_an_action_that_nobody_knows_comes_to_nothing(name: str) -> None:
+    """Neither to an edit like that of another action, nor silently to none."""
+    unknown: Any = name
+    action = BoundAction(unknown, MappingProxyType({"place": at(6), "directive": "proxy_pass", "unit": "a.service"}))
+    with pytest.raises(AssertionError, match=name):
+        plan((action,), lambda path: HOST.read(path).text)  # type: ignore[union-attr]

@@ -12,9 +12,9 @@ from doctor.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from doctor.engine.finding import Finding
+    from doctor.examination import Examination
     from doctor.fixes.fixer import Planned
     from doctor.fixes.interrupt import Interruption
-    from doctor.fixes.look import Look
     from doctor.fixes.record import RunRecord
     from doctor.fixes.undo import TakenBack, Undone
     from doctor.hosts.base import Host
@@ -25,7 +25,7 @@ _WIDTH = 100
 """Columns of what is told when a run is interrupted."""
 
 
-def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], bool] | None = None) -> Report:
+def apply(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], bool] | None = None) -> Report:
     """Examine this machine, make its safe fixes (`unsafe`: all), and report what is there afterwards.
 
     `ask` is asked before each. Raises UserError for what the caller can mend, and Interrupted when a signal came:
@@ -55,8 +55,8 @@ def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], 
     # Whatever is to be fixed, all is watched: a cure must not break what was not asked about.
     whole = replace(options, app="", select=(), ignore=(), extend_select=(), min_severity="info")
 
-    def look() -> Look:
-        return run.look(whole, fresh())
+    def look() -> Examination:
+        return run.examine(whole, fresh())
 
     stop = Interruptions()
     recovered: list[TakenBack] = []
@@ -65,7 +65,7 @@ def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], 
         with stop.watched(), store.locked():
             recovered = recover(store, operator, stop)
             stop.check()
-            apps = _names(run.look(options, fresh())) if options.app else None
+            apps = _names(run.examine(options, fresh())) if options.app else None
             fixer = Fixer(
                 look, fresh, store, operator, wanted=_wanted(options, apps), unsafe=unsafe, ask=ask, stop=stop
             )
@@ -75,7 +75,7 @@ def fix(options: run.Options, *, unsafe: bool = False, ask: Callable[[Planned], 
                 attempts = fixer.attempts
                 raise
             if whole != options:
-                seen = run.look(options, fresh())
+                seen = run.examine(options, fresh())
     except Interruption as signal:
         raise _interrupted(signal, fixed_lines(fix_reports(recovered, attempts), _WIDTH)) from None
     return run.report(seen, options, fix_reports(recovered, attempts))
@@ -88,7 +88,7 @@ def _interrupted(signal: Interruption, told: list[Line]) -> Interrupted:
     return Interrupted(f"interrupted by {signal.name}\n{text}".rstrip(), 128 + signal.number)
 
 
-def _names(seen: Look) -> frozenset[str]:
+def _names(seen: Examination) -> frozenset[str]:
     """The apps that were looked at, and the machine as a whole."""
     return frozenset({"", *(app.name for app in seen.facts.apps)})
 
@@ -114,7 +114,7 @@ def plan(options: run.Options, *, unsafe: bool = False) -> tuple[Report, tuple[P
     """
     from doctor.fixes.fixer import planned_fixes
 
-    seen = run.look(options, run.open_host(options))
+    seen = run.examine(options, run.open_host(options))
     return run.report(seen, options), planned_fixes(seen, unsafe=unsafe)
 
 

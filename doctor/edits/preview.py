@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 
-from doctor.engine.finding import BoundFix, FixPreview, Previewer
+from doctor.edits.changes import Change, Operation, Permit, Relink, Rewrite, Uncompile, Verb
+from doctor.edits.plan import CannotPlan, Plan, plan
+from doctor.engine.actions import BoundAction
+from doctor.engine.finding import BoundFix
 from doctor.engine.rule import Safety
 from doctor.facts.edit import Edit
-from doctor.fixes.plan import CannotPlan, Change, Operation, Permit, Plan, Relink, Rewrite, Uncompile, Verb, plan
+from doctor.frozen import frozen
 from doctor.grammar.ours import DROP_IN
 from doctor.hosts.base import Content, Host, Missing, TextKind
 
@@ -17,13 +20,24 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 NGINX_RELOAD = "nginx -t && systemctl reload nginx"
 
 
-def previewer(host: Host) -> Previewer:
-    """Previews over the files as the host shows them."""
-    return lambda fix: preview(fix, host)
+@frozen
+class FixPreview:
+    """What a fix would do. `commands` are complete and in order, `diff` is unified or "", `steps` are sentences."""
+
+    title: str
+    safety: Safety
+    commands: tuple[str, ...]
+    diff: str
+    steps: tuple[str, ...]
+    actions: tuple[BoundAction, ...]
+    """For whoever applies it; empty for a manual fix."""
 
 
 def preview(fix: BoundFix, host: Host, context: int = 0) -> FixPreview:
-    """The preview of a fix. One that does not fit the files is left to a person, with the reason."""
+    """The preview of a fix, over the files as the host shows them.
+
+    One that does not fit the files is left to a person, with the reason.
+    """
     try:
         planned = plan(fix.actions, lambda path: _text(path, fix, host))
     except CannotPlan as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from doctor.engine.actions import BoundAction
+from doctor.edits.effect import Setting
 from doctor.grammar.ours import DROP_IN
 
 _HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\n"
@@ -15,19 +15,16 @@ def path(unit: str) -> str:
     return f"/etc/systemd/system/{unit}.d/{DROP_IN}"
 
 
-def extended(text: str | None, actions: Iterable[BoundAction]) -> str:
-    """The drop-in with the settings of these `systemd.dropin` actions (of one unit) at its end.
+def extended(text: str | None, settings: Iterable[Setting]) -> str:
+    """The drop-in with these settings (of one unit) at its end.
 
     A later line wins over an earlier one. A list of commands is reset by an empty assignment first: systemd would add
     to it otherwise (systemd.service(5), ExecStart=).
     """
     sections: dict[str, list[str]] = {}
-    for action in actions:
-        key, values = action.text("key"), action.arguments["values"]
-        if not isinstance(values, tuple):
-            raise TypeError("systemd.dropin: values is no list")
-        reset = [f"{key}="] if key.startswith("Exec") and values[0] else []
-        sections.setdefault(action.text("section"), []).extend([*reset, *(f"{key}={value}" for value in values)])
+    for each in settings:
+        reset = [f"{each.key}="] if each.key.startswith("Exec") and each.values[0] else []
+        sections.setdefault(each.section, []).extend([*reset, *(f"{each.key}={value}" for value in each.values)])
     blocks = ["".join(f"{line}\n" for line in (f"[{name}]", *lines)) for name, lines in sections.items()]
     before = _HEADER if text is None else text if text.endswith("\n") or not text else f"{text}\n"
     return before + "\n".join(blocks)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 import pytest
 
-from doctor.engine.actions import BoundAction
-from doctor.fixes import dropin
+from doctor.edits import dropin
+from doctor.edits.effect import Setting
 from doctor.grammar.ours import DROP_IN
 from doctor.grammar.unitfile import Merged, parse
 
 HEADER = "# Written by flaskdoctor check --fix; flaskdoctor undo takes it back.\n"
 
 
-def setting(key: str, *values: str, section: str = "Service") -> BoundAction:
-    arguments: dict[str, str | tuple[str, ...]] = {
-        "unit": "shop.service",
-        "section": section,
-        "key": key,
-        "values": values,
-    }
-    return BoundAction("systemd.dropin", MappingProxyType(arguments))
+def setting(key: str, *values: str, section: str = "Service") -> Setting:
+    return Setting("shop.service", section, key, values)
 
 
 def in_force(text: str, key: str, section: str = "Service") -> list[str]:
@@ -70,9 +62,3 @@ def test_what_stands_there_stays_and_the_new_wins(there: str) -> None:
 def test_settings_of_one_section_stand_together() -> None:
     text = dropin.extended(None, [setting("Restart", "a"), setting("After", "b", section="Unit"), setting("User", "c")])
     assert text == f"{HEADER}[Service]\nRestart=a\nUser=c\n\n[Unit]\nAfter=b\n"
-
-
-def test_what_is_no_list_is_a_bug() -> None:
-    action = BoundAction("systemd.dropin", MappingProxyType({"key": "User", "section": "Service", "values": "x"}))
-    with pytest.raises(TypeError):
-        dropin.extended(None, [action])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doctor.fixes.nginx import CannotEdit, remove_directive, replace_line, set_directive
+from doctor.edits.nginx import CannotEdit, remove_directive, replace_line, set_directive
 
 Edited = Callable[..., str]
 

@@ -19,7 +19,7 @@ _LASTING = frozenset({"app", "unit"})
 
 
 @frozen
-class Look:
+class Examination:
     """What was seen, judged and concluded. `diagnosis` holds the findings to show and to fix."""
 
     host: Host
@@ -33,7 +33,7 @@ def key(item: Finding | Result) -> Key:
     return item.rule.name, item.subject.kind, item.subject.name
 
 
-def is_gone(finding: Finding, look: Look) -> bool:
+def is_gone(finding: Finding, look: Examination) -> bool:
     """It does not fail any more, or less gravely (broken now, then foretold only), and this could be seen.
 
     A route, say, may have another name once it leads elsewhere; an app or a unit that is gone itself is not cured.
@@ -48,21 +48,21 @@ def is_gone(finding: Finding, look: Look) -> bool:
     )
 
 
-def is_unsure(finding: Finding, look: Look) -> bool:
+def is_unsure(finding: Finding, look: Examination) -> bool:
     """Whether it still fails cannot be seen, for now."""
     return any(result.outcome is Outcome.UNKNOWN for result in _results(finding, look))
 
 
-def follows(finding: Finding, look: Look) -> bool:
+def follows(finding: Finding, look: Examination) -> bool:
     """It is the consequence of another finding. Of some that explain each other, one is the cause all the same."""
     return all(key(cause.finding) != key(finding) for cause in look.diagnosis.causes)
 
 
-def _results(finding: Finding, look: Look) -> list[Result]:
+def _results(finding: Finding, look: Examination) -> list[Result]:
     return [result for result in look.judgement.results if key(result) == key(finding)]
 
 
-def new_failures(before: Look, after: Look) -> tuple[Finding, ...]:
+def new_failures(before: Examination, after: Examination) -> tuple[Finding, ...]:
     """What fails now and did not before.
 
     A warning that only comes to light counts as old: a service that was down could not be judged. What was seen to be

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from doctor.fixes.nginx import CannotEdit, remove_directive, replace_line, set_directive
+from doctor.edits.nginx import CannotEdit, remove_directive, replace_line, set_directive
 from doctor.grammar.nginx import MalformedError, read_directives
 from doctor.servers.nginx.parse import Directive, parse
 
