@@ -7,15 +7,17 @@ that a new field changes no test but its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from doctor.apps.topology import App, Facts
+from doctor.conclusions.service import outlook
+from doctor.conclusions.service.model import Ending, NextStart
 from doctor.facts.address import Address, AddressKind
-from doctor.facts.value import Absent, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Known, Origin, Place, Unknown, absent_all
 from doctor.servers.gunicorn import Gunicorn
 from doctor.sources.process import Process
 from doctor.sources.systemd import Unit
@@ -86,7 +88,28 @@ def app(name: str = "shop", **given: Any) -> App:
     for one, many in (("unit", "units"), ("gunicorn", "gunicorns")):
         if given.get(many) and one not in given:
             given[one] = given[many][0]
-    return make(App, name=name, **given)
+    return as_run(make(App, name=name, **given))
+
+
+def as_run(its: App) -> App:
+    """With what its unit says of its service, where a test says nothing else."""
+    if not isinstance(its.unit, Known):
+        return its
+    told: dict[str, Any] = {
+        "kind": outlook.kind_of(its.unit),
+        "name": outlook.name_of(its.unit),
+        "state": outlook.state_of(its.unit),
+        "since": its.unit.value.exec_main_started,
+        "restarts": its.unit.value.restarts,
+        "not_started_at_boot": its.unit.value.missed_at_boot,
+        "ended": outlook.ending_of(its.unit, its.log),
+        "start": outlook.next_start_of(its.unit),
+    }
+    unsaid = {name: value for name, value in told.items() if getattr(its.service, name) in _UNSAID}
+    return replace(its, service=replace(its.service, **unsaid))
+
+
+_UNSAID = (ABSENT, absent_all(Ending), absent_all(NextStart))
 
 
 def unit(name: str = "shop.service", **given: Any) -> Unit:

@@ -19,7 +19,18 @@ from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.environment.compare import Comparison
 from doctor.conclusions.release import Release
-from doctor.conclusions.service import drift, pidfile, placement, reload, reread, runtimedir, stalled, supervision
+from doctor.conclusions.service import (
+    drift,
+    outlook,
+    pidfile,
+    placement,
+    reload,
+    reread,
+    runtimedir,
+    stalled,
+    supervision,
+)
+from doctor.conclusions.service.model import Service
 from doctor.conclusions.static import StaticPath
 from doctor.facts.value import ABSENT, Fact, Known, absent_all, computed
 from doctor.hosts.base import Host, TargetKind
@@ -46,7 +57,7 @@ class AppBuilder:
 
     def build(self) -> App:
         """All of it."""
-        host, candidate, own = self._host, self._candidate, self._own
+        candidate, own = self._candidate, self._own
         code, variables = self._as_on_the_machine(
             self._code, environment.collect(self._compared, self._code.missing_variables)
         )
@@ -56,18 +67,13 @@ class AppBuilder:
             name=candidate.name,
             units=candidate.units,
             unit=self._unit,
+            service=self._service(log, code, variables),
             gunicorns=candidate.gunicorns,
             gunicorn=computed(own),
             routes=tuple(route(self._world, a, candidate) for a in self._assigned),
             rivals=self._rivals(),
             binds=binds(candidate),
             listening=bool(candidate.holds),
-            socket_activated=any(u.triggered_by for u in candidate.units),
-            changed_since_start=drift.collect(self._mine, self._plan, own),
-            placement=placement.collect(self._mine, self._unit, own, self._release),
-            unsupervised=supervision.collect(host, self._unit, own),
-            stalled=stalled.collect(own, log, host.now()),
-            pidfile_problem=pidfile.collect(self._mine, self._unit, own),
             mixed_releases=mixed_releases(self._mine, candidate, self._assigned),
             release=self._release,
             code=code,
@@ -76,10 +82,30 @@ class AppBuilder:
             log=log,
             nginx_log=nginx_log,
             limits=limits.collect([(a.target.server, a.target.location) for a in self._assigned], nginx_log),
-            reload=reload.collect(self._unit, own, self._release, code, variables),
-            unread_config=reread.collect(self._mine, own),
             resting=False,
-            doomed_socket=runtimedir.doomed(host, candidate.units, candidate.gunicorns, self._neighbours),
+        )
+
+    def _service(self, log: logs.UnitLog, code: AppCode, variables: Environment) -> Service:
+        """What runs it."""
+        host, unit, own, units = self._host, self._unit, self._own, self._candidate.units
+        return Service(
+            kind=outlook.kind_of(unit),
+            name=outlook.name_of(unit),
+            state=outlook.state_of(unit),
+            since=unit.value.exec_main_started if isinstance(unit, Known) else ABSENT,
+            restarts=unit.value.restarts if isinstance(unit, Known) else ABSENT,
+            ended=outlook.ending_of(unit, log),
+            start=outlook.next_start_of(unit),
+            changed_since_start=drift.collect(self._mine, self._plan, own),
+            placement=placement.collect(self._mine, unit, own, self._release),
+            reload=reload.collect(unit, own, self._release, code, variables),
+            unread_config=reread.collect(self._mine, own),
+            not_serving=stalled.collect(own, log, host.now()),
+            socket_activated=any(u.triggered_by for u in units),
+            doomed_socket=runtimedir.doomed(host, units, self._candidate.gunicorns, self._neighbours),
+            pid_file_problem=pidfile.collect(self._mine, unit, own),
+            unsupervised=supervision.collect(host, unit, own),
+            not_started_at_boot=unit.value.missed_at_boot if isinstance(unit, Known) else ABSENT,
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from doctor.apps.topology import App
 from doctor.apps.ways import route
 from doctor.apps.world import World
 from doctor.conclusions import appcode, environment, release
-from doctor.conclusions.service import placement, reload
+from doctor.conclusions.service.model import NO_SERVICE
 from doctor.facts.value import ABSENT, absent_all
 from doctor.servers.nginx import limits
 from doctor.sources.logs import UnitLog
@@ -47,18 +47,13 @@ def _app(world: World, assigned: Sequence[Assigned], name: str) -> App:
         name=name,
         units=(),
         unit=ABSENT,
+        service=NO_SERVICE,
         gunicorns=(),
         gunicorn=ABSENT,
         routes=tuple(route(world, a) for a in assigned),
         rivals=(),
         binds=ABSENT,
         listening=False,
-        socket_activated=False,
-        changed_since_start=ABSENT,
-        placement=absent_all(placement.Placement),
-        unsupervised=ABSENT,
-        stalled=ABSENT,
-        pidfile_problem=ABSENT,
         mixed_releases=ABSENT,
         release=absent_all(release.Release),
         code=absent_all(appcode.AppCode),
@@ -66,11 +61,8 @@ def _app(world: World, assigned: Sequence[Assigned], name: str) -> App:
         static=(),
         log=absent_all(UnitLog),
         nginx_log=nginx_log,
-        unread_config=ABSENT,
         resting=False,
-        doomed_socket=ABSENT,
         limits=limits.collect([(a.target.server, a.target.location) for a in assigned], nginx_log),
-        reload=reload.NO_RELOAD,
     )
 
 

@@ -143,7 +143,7 @@ def _socket(app: App, route: Route | None) -> Iterator[Link]:
                 yield _socket_file(label, state.value, silent=route.state.is_(PeerState.NOBODY))
             return
     running = isinstance(app.gunicorn, Known) and isinstance(app.gunicorn.value.master, Known)
-    if running or app.socket_activated:
+    if running or app.service.socket_activated:
         unsure = asked or route is None or isinstance(route.state, Unknown)
         yield Link(Hop.SOCKET, label, "listening" if unsure else "listening, nobody asks")
     else:
@@ -175,7 +175,7 @@ def _unit(app: App) -> Iterator[Link]:
         detail += f" ({unit.sub_state.value})"
     if isinstance(unit.result, Known) and unit.result.value not in ("", "success"):
         detail += f", {unit.result.value}"
-    good = unit.active_state.value in ("active", "reloading", "activating") or app.socket_activated
+    good = unit.active_state.value in ("active", "reloading", "activating") or app.service.socket_activated
     yield Link(Hop.UNIT, unit.name, detail, _seen(good and unit.active_state.value != "failed"))
 
 
@@ -191,7 +191,7 @@ def _processes(gunicorn: Gunicorn, app: App, now: float) -> Iterator[Link]:
         case Known(value=master):
             yield Link(Hop.MASTER, ", ".join(part for part in (version, f"master {master.pid}") if part), "")
         case Absent():
-            sleeping = app.socket_activated and _is_woken(app)
+            sleeping = app.service.socket_activated and _is_woken(app)
             detail = "starts with the first request" if sleeping else "does not run"
             yield Link(Hop.MASTER, version or gunicorn.name, detail, _seen(sleeping))
             return

@@ -10,11 +10,7 @@ from enum import Enum
 from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.release import Release
-from doctor.conclusions.service.placement import Placement
-from doctor.conclusions.service.reload import ReloadOutlook
-from doctor.conclusions.service.reread import UnreadConfig
-from doctor.conclusions.service.runtimedir import DoomedSocket
-from doctor.conclusions.service.supervision import Starter
+from doctor.conclusions.service.model import Service
 from doctor.conclusions.static import StaticPath
 from doctor.facts.address import Address
 from doctor.facts.broken import BrokenFile
@@ -103,6 +99,8 @@ class App:
     """All units that serve it: one, or the instances of a template behind one upstream."""
     unit: Fact[Unit]
     """The unit; Absent for a Gunicorn without one. With several, the first that is worst off."""
+    service: Service
+    """What runs it."""
     gunicorns: tuple[Gunicorn, ...]
     """Its Gunicorns: one for each unit that runs one, or a single one without a unit."""
     gunicorn: Fact[Gunicorn]
@@ -115,18 +113,6 @@ class App:
     """Where it really listens: what its processes or socket units hold; what settings say where nothing runs."""
     listening: bool
     """It is seen to hold a socket, itself or through its socket units: `binds` is not only what settings say."""
-    socket_activated: bool
-    """A socket unit holds its address and starts it on the first connection."""
-    changed_since_start: Fact[tuple[str, ...]]
-    """What its unit says otherwise than the running Gunicorn was started with: options, user, group, directory."""
-    placement: Placement
-    """What stands in the way of its next start: a directory, a program or a right that is missing."""
-    unsupervised: Fact[Starter]
-    """What it was started from, when nobody starts it again from there: a login session, cron. Absent otherwise."""
-    stalled: Fact[str]
-    """Why none of its workers takes a request though its master runs, one phrase; Absent when nothing shows."""
-    pidfile_problem: Fact[str]
-    """What is wrong with its PID file, one sentence without a full stop; Absent when nothing is."""
     mixed_releases: Fact[str]
     """Members of one upstream group run different releases; a sentence that names them."""
     release: Release
@@ -143,14 +129,8 @@ class App:
     """What nginx's error logs say about requests to it."""
     limits: Limits
     """The locations whose time-outs and size limits its requests meet."""
-    reload: ReloadOutlook
-    """What `systemctl reload` of its unit would do."""
-    unread_config: Fact[UnreadConfig]
-    """Its configuration file of Gunicorn, changed since that read it; Absent: it has read it as it is, or none runs."""
     resting: bool
     """Stopped and kept for later: nobody asks it, nothing starts it, and other apps do the work. No rule judges it."""
-    doomed_socket: Fact[DoomedSocket]
-    """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
 
 
 @frozen

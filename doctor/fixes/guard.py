@@ -28,7 +28,7 @@ def objection(finding: Finding, fix: FixPreview, facts: Facts) -> str:
 
 def _never(action: BoundAction, app: App | None, facts: Facts) -> str:
     of_a_reload = action.name == "systemd.dropin" and action.text("key") == "ExecReload"
-    if of_a_reload and (app is None or not app.reload.reaches_master.is_(True)):
+    if of_a_reload and (app is None or not app.service.reload.reaches_master.is_(True)):
         return "the main process may be a wrapper, which a HUP would end"
     if _of_nginx(action) and not _nginx_is_a_service(facts):
         return f"the running Nginx does not belong to {NGINX}: systemctl would not reach it"
@@ -75,9 +75,9 @@ def _unsafe(action: BoundAction, app: App | None, facts: Facts) -> str:
 
 
 def _reload_objection(unit: str, app: App | None) -> str:
-    if app is None or app.reload.unit != unit:
+    if app is None or app.service.reload.unit != unit:
         return f"{unit} was not examined"
-    return app.reload.objection.or_("")
+    return app.service.reload.objection.or_("")
 
 
 def _start_objection(unit: str, app: App | None) -> str:

@@ -9,6 +9,7 @@ from factories import app, machine, make, unit
 
 from doctor.apps.path import Seen, request_path
 from doctor.apps.topology import App, Hop, PeerState, Route
+from doctor.conclusions.service.model import Service
 from doctor.facts.value import Absent, Unknown
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.nginx.model import Location, Server
@@ -34,7 +35,9 @@ def test_a_master_that_a_socket_unit_wakes_is_not_down(socket: Any, expected: Se
     """Unless it is seen that no socket unit listens for it."""
     by = (make(SocketUnit, active_state=socket),) if socket else ()
     sleeping = app(
-        units=(unit(triggered_by=by),), gunicorns=(make(Gunicorn, master=Absent()),), socket_activated=bool(by)
+        units=(unit(triggered_by=by),),
+        gunicorns=(make(Gunicorn, master=Absent()),),
+        service=make(Service, socket_activated=bool(by)),
     )
     assert seen(sleeping, Hop.MASTER) is expected
 

@@ -65,8 +65,8 @@ def test_they_stand_beside_ours(folder: Path) -> None:
         ({"title": "&a x"}, "anchor &a"),
         ({"title": "!!python/object/apply:os.system [id]"}, "tag tag:yaml.org,2002:python/object/apply:os.system"),
         ({"symptoms": "[" * 50 + "]" * 50}, "nested too deeply"),
-        ({"expect": "not " * 60 + "app.socket_activated"}, "deep"),
-        ({"expect": " or ".join(["app.socket_activated"] * 60)}, "long"),
+        ({"expect": "not " * 60 + "app.service.socket_activated"}, "deep"),
+        ({"expect": " or ".join(["app.service.socket_activated"] * 60)}, "long"),
         ({"title": "x" * yaml.LARGEST}, "larger than 64 KiB"),
     ],
 )

@@ -67,10 +67,10 @@ def test_what_is_listed_is_asked_by_some_rule() -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        'matches(app.stalled, r"workers")',
-        "any(endswith(app.stalled, x) for x in app.code.uses)",
-        'app.stalled == "no workers"',
+        'matches(app.service.not_serving, r"workers")',
+        "any(endswith(app.service.not_serving, x) for x in app.code.uses)",
+        'app.service.not_serving == "no workers"',
     ],
 )
 def test_a_sentence_of_ours_is_seen(condition: str) -> None:
-    assert set(taken_apart(everything(ex.parse(condition)))) == {"app.stalled"}
+    assert set(taken_apart(everything(ex.parse(condition)))) == {"app.service.not_serving"}

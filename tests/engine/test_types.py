@@ -103,7 +103,7 @@ def test_types(text: str, expected: Type) -> None:
         ("app.units.name == 'x'", 10, "a list of Unit has no attribute 'name'", "any(… for x in …)"),
         ("app.name == 3", 0, "cannot compare a string with a number", ""),
         ("true and app.name == 3", 9, "cannot compare a string with a number", ""),
-        ("app.socket_activated == 1", 0, "cannot compare a boolean with a number", ""),
+        ("app.service.socket_activated == 1", 0, "cannot compare a boolean with a number", ""),
         ("app.name < 'b'", 0, "cannot order a string and a string", "version(…)"),
         ("app.name < 3", 0, "cannot order a string and a number", ""),
         ("3 in app.code.uses", 0, "cannot compare a number with items of a string", ""),

@@ -55,7 +55,8 @@ def shop(**given: Any) -> App:
     }
     its = app(**{**values, **given})
     master = its.gunicorns[0] if its.gunicorns else make(Gunicorn)
-    return replace(its, reload=reload.collect(its.unit, master, its.release, its.code, its.environment))
+    service = replace(its.service, reload=reload.collect(its.unit, master, its.release, its.code, its.environment))
+    return replace(its, service=service)
 
 
 def nginx(pid: Any = 50, master: int | None = 50, **given: Any) -> dict[str, Any]:

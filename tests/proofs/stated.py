@@ -18,7 +18,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin
 
-from factories import empty, hints_of
+from factories import as_run, empty, hints_of
 
 from doctor.apps.topology import App
 from doctor.engine.subjects import SUBJECTS, Instance
@@ -133,7 +133,7 @@ def _object(cls: type, stated: Mapping[str, Any], path: str) -> Any:
     names = [item.name for item in fields(cls)]
     if unheard_of := stated.keys() - set(names):
         raise StatedError(f"{path}: {cls.__name__} has no {', '.join(sorted(unheard_of))}")
-    return cls(
+    made: Any = cls(
         **{
             name: build(hints_of(cls)[name], stated[name], f"{path}.{name}")
             if name in stated
@@ -141,3 +141,4 @@ def _object(cls: type, stated: Mapping[str, Any], path: str) -> Any:
             for name in names
         }
     )
+    return as_run(made) if isinstance(made, App) else made

@@ -73,7 +73,7 @@ def test_the_bad_state() -> None:
 
 def test_either_the_good_state_or_the_bad_one() -> None:
     with pytest.raises(RuleError, match="either 'expect' or 'fault'"):
-        rule(fault="app.socket_activated")
+        rule(fault="app.service.socket_activated")
     with pytest.raises(RuleError, match="either 'expect', 'fault' or 'cases'"):
         rule(expect=None)
 
@@ -101,7 +101,7 @@ def test_seen_is_never_unknown() -> None:
 
 FIX = """\
 fix:
-  - {title: First, safety: manual, when: app.socket_activated, steps: [A]}
+  - {title: First, safety: manual, when: app.service.socket_activated, steps: [A]}
   - {title: Second, safety: manual, steps: [B]}
   - {title: Third, safety: manual, steps: [C]}
   - {title: Fourth, safety: manual, also: true, steps: [D]}
@@ -156,7 +156,7 @@ def test_a_case_that_can_never_pass(given: str, expect: str, never: bool) -> Non
 
 def test_a_case_that_can_never_pass_is_refused() -> None:
     with pytest.raises(RuleError, match="can never pass"):
-        rule(given="app.socket_activated", expect="not app.socket_activated")
+        rule(given="app.service.socket_activated", expect="not app.service.socket_activated")
 
 
 LONG = 80
