@@ -48,8 +48,10 @@ def main(arguments: list[str]) -> int:
         before, after = ({name: _findings(report) for name, report in each.items()} for each in (before, after))
     differing = 0
     for name in recordings:
-        shared = (before[name].keys() & after[name].keys()).difference(COUNTED)
-        lines = list(difflib.unified_diff(_lines(before[name], shared), _lines(after[name], shared), name, name, n=2))
+        old_lines, new_lines = (
+            _lines(_shared(*pair)) for pair in ((before[name], after[name]), (after[name], before[name]))
+        )
+        lines = list(difflib.unified_diff(old_lines, new_lines, name, name, n=2))
         differing += bool(lines)
         sys.stdout.writelines(lines)
     print(f"{len(recordings)} recordings, {differing} differ")
@@ -102,8 +104,18 @@ def _findings(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lines(report: dict[str, Any], fields: set[str]) -> list[str]:
-    return [f"{row}\n" for field in sorted(fields) for row in json.dumps({field: report[field]}, indent=1).splitlines()]
+def _shared(report: Any, other: Any) -> Any:
+    """Without the fields that the other report has not, at any depth."""
+    if isinstance(report, dict) and isinstance(other, dict):
+        return {key: _shared(value, other[key]) for key, value in report.items() if key in other}
+    if isinstance(report, list) and isinstance(other, list) and len(report) == len(other):
+        return [_shared(item, its) for item, its in zip(report, other, strict=True)]
+    return report
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    fields = sorted(report.keys() - set(COUNTED))
+    return [f"{row}\n" for field in fields for row in json.dumps({field: report[field]}, indent=1).splitlines()]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from doctor.cause import Cause
 from doctor.hosts.base import READ_LIMIT, Content, Missing, TextKind, Unseen
 from doctor.hosts.live import LiveHost
 
@@ -21,7 +22,7 @@ class Shown(LiveHost):
     ) -> Content | Missing | Unseen:
         if path in self._files:
             return Content(self._files[path])
-        return Unseen("not part of this test") if self._blind else Missing()
+        return Unseen("not part of this test", Cause.AMBIGUOUS) if self._blind else Missing()
 
 
 BLIND = Shown(blind=True)

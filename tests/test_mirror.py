@@ -61,6 +61,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "apps/ build checkout gather join",
         "sources/ lending",
     ),
+    "conclusions/service/test_outlook.py": ("conclusions/service/ model",),
     "sources/test_keeper.py": ("apps/ kept",),
     "sources/systemd/test_environment.py": ("sources/ variables",),
     "engine/test_load.py": ("engine/ impossible rule",),

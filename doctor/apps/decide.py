@@ -12,6 +12,7 @@ from typing import TypeAlias
 from doctor.apps.joining import Assigned, Candidate, Target
 from doctor.apps.targets import SPOKEN, listener_at
 from doctor.apps.topology import PeerState
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind, reaches
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Unknown, computed
 from doctor.frozen import frozen
@@ -118,7 +119,7 @@ def _cannot_be_told(target: Target, _: Listener | None, context: Context) -> Dec
     if isinstance(target.peer.address, Known):
         return None
     # Of files alone: the name of a container says nothing of a machine.
-    return Unsettled(target, Unknown("the address is not written down")) if context.live else Dropped()
+    return Unsettled(target, Unknown("the address is not written down", Cause.NOT_FOUND)) if context.live else Dropped()
 
 
 def _on_another_machine(target: Target, _: Listener | None, context: Context) -> Decision | None:
@@ -141,7 +142,7 @@ def _chosen_by_request(target: Target, _: Listener | None, context: Context) -> 
     if not target.peer.chosen or not context.live:
         return None
     said = f"the target {target.upstream.name} is chosen for each request"
-    return Unsettled(target, Unknown(said, (target.peer.place,)))
+    return Unsettled(target, Unknown(said, Cause.RUN_TIME, (target.peer.place,)))
 
 
 def _by_configuration(target: Target, met: Listener | None, context: Context) -> Decision | None:
@@ -205,16 +206,22 @@ def _unsettled(target: Target, *, live: bool) -> Unknown | None:
     """Why nobody can tell, or need, who answers there; None where it can be told. Of files alone: of addresses only."""
     peer, turned = target.peer, target.location.turned_away
     if isinstance(peer.address, Unknown):
-        return Unknown(peer.address.reason, (peer.place,)) if live or peer.local else None
+        return Unknown.of(peer.address, (peer.place,)) if live or peer.local else None
     if not live:
         return None
     if isinstance(turned, Known):
-        return Unknown(f"Nginx answers every request there itself: {turned.value}", turned.places)
+        return Unknown(f"Nginx answers every request there itself: {turned.value}", Cause.AMBIGUOUS, turned.places)
     if peer.down:
-        return Unknown(f"every server of {target.upstream.name} is marked down: Nginx asks none", (peer.place,))
+        return Unknown(
+            f"every server of {target.upstream.name} is marked down: Nginx asks none", Cause.AMBIGUOUS, (peer.place,)
+        )
     if peer.local:
         return None
-    return Unknown(f"{_shown(peer)} is on another machine: who answers there cannot be seen from here", (peer.place,))
+    return Unknown(
+        f"{_shown(peer)} is on another machine: who answers there cannot be seen from here",
+        Cause.ELSEWHERE,
+        (peer.place,),
+    )
 
 
 def _shown(peer: Peer) -> str:
@@ -245,9 +252,9 @@ def _meets(target: Target, met: Listener | None, context: Context, candidate: Ca
     if met is None:
         return Assigned(target, computed(PeerState.NOBODY, place), ABSENT, ABSENT, there)
     if candidate.running and isinstance(met.pids, Unknown):
-        return Assigned(target, Unknown(met.pids.reason, (place,)), met.pids, ABSENT, there)
+        return Assigned(target, Unknown.of(met.pids, (place,)), met.pids, ABSENT, there)
     if not candidate.running and _came_or_went(met, candidate):
-        unsure = Unknown("Gunicorn came or went while it was looked at", (place,))
+        unsure = Unknown("Gunicorn came or went while it was looked at", Cause.VANISHED, (place,))
         return Assigned(target, unsure, ABSENT, ABSENT, there)
     return Assigned(target, computed(PeerState.STRANGER, place), described(met), ABSENT, there)
 

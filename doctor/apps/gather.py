@@ -86,7 +86,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         kind=host.kind,
         name=host.name,
         time=host.now(),
-        machine=Unknown(machine.reason) if isinstance(machine, Unseen) else Known(machine),
+        machine=Unknown.of(machine) if isinstance(machine, Unseen) else Known(machine),
         systemd=manager,
         nginx=web,
         apps=resting.marked(apps),
@@ -95,7 +95,7 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         unreadable=(
             *_unreadable(web, gunicorns),
             *systemd.faulty_lines(manager.units, host.kind),
-            *(Unknown(reason) for reason in (host.overlooked() if isinstance(host, Repository) else ())),
+            *(Unknown.of(unseen) for unseen in (host.overlooked() if isinstance(host, Repository) else ())),
         ),
         templates=tuple(d.path for d in host.documents() if d.kind is DocumentKind.TEMPLATE),
         assumed=_assumed(plans, gunicorns),
@@ -193,8 +193,8 @@ def _ask_for_journals(host: Host, units: Sequence[Unit], gunicorns: Sequence[Gun
 
 def _broken(error: ConfigError) -> Fact[BrokenFile]:
     place = Place(path=error.path, line=error.line)
-    if error.flaw is Flaw.UNSEEN:
-        return Unknown(error.message, (place,))
+    if error.cause is not None:
+        return Unknown(error.message, error.cause, (place,))
     return computed(BrokenFile(Reader.NGINX, error.flaw, error.message), place)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from doctor.apps.joining import Assigned, Target
 from doctor.apps.targets import listener_at, targets, wants_an_answer
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind, is_loopback, tcp
 from doctor.facts.coverage import NotJudged
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
@@ -46,7 +47,9 @@ class Kept:
     @property
     def assigned(self) -> Assigned:
         """The way of its requests: that is known, and nothing behind it."""
-        unknown = Unknown(f"{self.keeper.name} listens there: {self.keeper.reason}", (self.target.peer.place,))
+        unknown = Unknown(
+            f"{self.keeper.name} listens there: {self.keeper.reason}", Cause.ELSEWHERE, (self.target.peer.place,)
+        )
         return Assigned(self.target, unknown, computed(self.keeper.name), ABSENT, ABSENT)
 
 

@@ -70,7 +70,7 @@ def readable(host: Host, own: Fact[str], named: Iterable[Fact[str]]) -> tuple[fr
         if view.reader is not None and posixpath.dirname(posixpath.normpath(fact.value)) != folder:
             answer = view.read(fact.value, limit=1)
             if isinstance(answer, Unseen):
-                refused = Unknown(answer.reason, fact.places)
+                refused = Unknown.of(answer, fact.places)
                 continue
         paths.add(fact.value)
     return frozenset(paths), refused

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from doctor.apps.topology import App, Facts, Hop, PeerState, Route
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind, reaches
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
@@ -233,7 +234,7 @@ def _files(app: App) -> Iterator[Link]:
         yield Link(Hop.RELEASE, here, _release_detail(app, here))
     entry = app.code.entry
     if isinstance(entry, Known):
-        unsure = isinstance(app.code.syntax_error, Unknown) and not app.code.syntax_error.outside
+        unsure = isinstance(app.code.syntax_error, Unknown) and app.code.syntax_error.cause is not Cause.OUTSIDE
         label = f"{entry.value.module}:{entry.value.callable}"
         yield Link(Hop.CODE, label, entry.value.file, Seen.UNKNOWN if unsure else Seen.OK)
     for static in app.static[:1]:

@@ -35,6 +35,7 @@ from doctor.apps.decide import (
 from doctor.apps.joining import Assigned, Candidate, Routes, Target
 from doctor.apps.targets import SPOKEN, is_remote, targets
 from doctor.apps.topology import PeerState
+from doctor.cause import Cause, Doubt
 from doctor.facts.address import Address
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
 from doctor.servers.nginx.model import Nginx
@@ -103,8 +104,9 @@ def _on_files(target: Target, candidate: Candidate) -> Fact[PeerState]:
     configured = candidate.configured
     if isinstance(configured, Known):
         return computed(PeerState.NOBODY, target.peer.place)
-    why = f": {configured.reason}" if isinstance(configured, Unknown) else ""
-    return Unknown(f"where Gunicorn will listen could not be told{why}", (target.peer.place,))
+    said = "where Gunicorn will listen could not be told"
+    why = configured.because(said) if isinstance(configured, Unknown) else Doubt(said, Cause.NOT_FOUND)
+    return Unknown.of(why, (target.peer.place,))
 
 
 def _elsewhere(candidate: Candidate) -> Fact[bool]:

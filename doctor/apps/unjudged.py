@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from doctor.apps.topology import App
+from doctor.cause import Cause
 from doctor.facts.coverage import NotJudged
 from doctor.facts.value import ABSENT, Known, Unknown
 from doctor.grammar.gaps import marked, names
-from doctor.hosts.base import Content, DocumentKind, Foreign, Host, Repository, TextKind
+from doctor.hosts.base import Content, DocumentKind, Host, Repository, TextKind, Unseen
 
 _ELSEWHERE = "not in this folder, nor in the repository around it"
 _NO_RULES = "no rules for it yet"
@@ -28,14 +29,19 @@ def left_out(host: Repository, apps: Iterable[App]) -> Iterator[NotJudged]:
     for app in apps:
         for gunicorn in app.gunicorns:
             config = gunicorn.settings.config_file
-            if isinstance(config, Known) and isinstance(host.outline(config.value), Foreign):
+            if isinstance(config, Known) and _is_elsewhere(host, config.value):
                 yield NotJudged(config.value, "gunicorn", _ELSEWHERE)
         wsgi_app = app.gunicorn.value.settings.wsgi_app if isinstance(app.gunicorn, Known) else ABSENT
         entry = app.code.entry
-        unseen = isinstance(entry, Known) and isinstance(host.outline(entry.value.file), Foreign)
+        unseen = isinstance(entry, Known) and _is_elsewhere(host, entry.value.file)
         told = isinstance(app.code.entry_problem, Known)
         if isinstance(wsgi_app, Known) and (isinstance(entry, Unknown) or unseen) and not told:
             yield NotJudged(f"{wsgi_app.value} ({app.name})", "code", _ELSEWHERE)
+
+
+def _is_elsewhere(host: Repository, path: str) -> bool:
+    answer = host.outline(path)
+    return isinstance(answer, Unseen) and answer.cause is Cause.OUTSIDE
 
 
 def unjudged(host: Host) -> Iterator[NotJudged]:

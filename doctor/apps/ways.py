@@ -9,6 +9,7 @@ from doctor.apps import resting
 from doctor.apps.joining import Assigned, Candidate
 from doctor.apps.topology import PeerState, Route
 from doctor.apps.world import World
+from doctor.cause import Cause
 from doctor.conclusions.service import runtimedir
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
@@ -54,7 +55,7 @@ def _reached(assigned: Assigned, web: Nginx) -> Fact[PeerState]:
     """
     if isinstance(web.master, Known) and not web.master.value.own_network:
         reason = f"nginx (pid {web.master.value.pid}) runs in a network of its own, which cannot be looked at"
-        return Unknown(reason, web.master.places)
+        return Unknown(reason, Cause.ELSEWHERE, web.master.places)
     return assigned.state
 
 

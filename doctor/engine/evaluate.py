@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import add, ge, gt, le, lt, mul, sub
 from typing import Any, TypeAlias
 
+from doctor.cause import Cause
 from doctor.engine import expression as ex
 from doctor.engine.expression import Node
 from doctor.engine.functions import FUNCTIONS
@@ -211,7 +212,7 @@ def _call(node: ex.Call, names: Names) -> Evaluation:
         return Evaluation(not isinstance(fact, Unknown), (seen,))
     if node.function == "seen":
         return Evaluation(isinstance(fact, Known), (seen,))
-    if isinstance(fact, Unknown) and not (node.function == "exists" and fact.outside):
+    if isinstance(fact, Unknown) and not (node.function == "exists" and fact.cause is Cause.OUTSIDE):
         return Evaluation(fact, (seen,))
     if node.function == "exists":
         # Files have no process; what they foretell is asked under `not exists(app.gunicorn.master)`.

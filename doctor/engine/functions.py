@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from doctor.cause import Cause
 from doctor.facts.value import Unknown
 from doctor.frozen import frozen
 from doctor.grammar.paths import is_below
@@ -40,7 +41,7 @@ def _version(text: str) -> tuple[int, ...] | Unknown:
     """Numbers of the release, zeros at the end dropped, so that 20.1 equals 20.1.0."""
     found = re.match(r"v?(\d+(?:\.\d+)*)", text.strip())
     if not found:
-        return Unknown(f"no version number in {text[:40]!r}")
+        return Unknown(f"no version number in {text[:40]!r}", Cause.NOT_UNDERSTOOD)
     numbers = [int(number[:9]) for number in found[1].split(".")]
     while numbers and numbers[-1] == 0:
         numbers.pop()

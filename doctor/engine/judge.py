@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
 from doctor.apps.topology import Facts
+from doctor.cause import Cause, together
 from doctor.engine.actions import bind_action
 from doctor.engine.diagnosis import leading_to
 from doctor.engine.evaluate import Evaluation, Names, bind, combine, evaluate, look
@@ -34,7 +35,9 @@ class Outcome(str, Enum):
 
 @frozen
 class Result:
-    """One rule on one subject. `reason` says why it is unknown or an error; `finding` is there for a fail."""
+    """One rule on one subject. `reason` says why it is unknown or an error, `cause` (of an unknown) what kind of
+    reason that is; `finding` is there for a fail.
+    """
 
     rule: Rule
     subject: SubjectRef
@@ -42,6 +45,7 @@ class Result:
     outcome: Outcome
     reason: str = ""
     finding: Finding | None = None
+    cause: Cause | None = None
 
 
 @frozen
@@ -127,8 +131,10 @@ def judge_subject(rule: Rule, instance: Instance, down: frozenset[str] = frozens
         for outcome in (Outcome.UNKNOWN, Outcome.PASS):
             said = [decided for verdict, decided in verdicts if verdict is outcome]
             if said:
-                reason = _reasons(said) if outcome is Outcome.UNKNOWN else ""
-                return Result(rule, subject, instance.app, outcome, reason)
+                if outcome is Outcome.PASS:
+                    return Result(rule, subject, instance.app, outcome)
+                why = together(_doubts(said))
+                return Result(rule, subject, instance.app, outcome, why.reason, cause=why.cause)
         return Result(rule, subject, instance.app, Outcome.NOT_APPLICABLE)
     except Exception as error:
         return Result(rule, subject, instance.app, Outcome.ERROR, f"{rule.name}: {bug(error)}")
@@ -153,16 +159,13 @@ def verdict(case: Case, names: Names) -> tuple[Outcome, Evaluation]:
 
 def _outside(decided: Evaluation) -> bool:
     """It hangs on what files alone do not tell: neither a pass, nor a fault, nor a check somebody could still make."""
-    return any(isinstance(seen.fact, Unknown) and seen.fact.outside for seen in decided.seen)
+    return any(isinstance(seen.fact, Unknown) and seen.fact.cause is Cause.OUTSIDE for seen in decided.seen)
 
 
-def _reasons(evaluations: list[Evaluation]) -> str:
-    reasons = dict.fromkeys(
-        seen.fact.reason for decided in evaluations for seen in decided.seen if isinstance(seen.fact, Unknown)
-    )
+def _doubts(evaluations: list[Evaluation]) -> list[Unknown]:
+    seen = [seen.fact for decided in evaluations for seen in decided.seen if isinstance(seen.fact, Unknown)]
     # A value can be unknown although each fact is known, such as the version in a string without one.
-    own = dict.fromkeys(decided.value.reason for decided in evaluations if isinstance(decided.value, Unknown))
-    return "; ".join(reasons or own)
+    return seen or [decided.value for decided in evaluations if isinstance(decided.value, Unknown)]
 
 
 def _finding(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from doctor.cause import Cause
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
@@ -53,7 +54,7 @@ def physical(host: Host, path: str) -> Fact[str]:
     if isinstance(found.physical, Missing):
         return Absent((Place(path=found.stopped_at, text="does not exist"),))
     if isinstance(found.physical, Unseen):
-        return Unknown(found.physical.reason, (Place(path=found.stopped_at),))
+        return Unknown.of(found.physical, (Place(path=found.stopped_at),))
     return computed(found.physical, Place(path=path))
 
 
@@ -146,12 +147,14 @@ def _obstacles(host: Host, path: str, uid: int, gids: frozenset[int], want: str)
             continue
         for right in want if last else "x":
             if stat.acl and uid not in (0, stat.uid):
-                yield Unknown(f"{component.path} has an access control list", (Place(path=component.path),))
+                yield Unknown(
+                    f"{component.path} has an access control list", Cause.AMBIGUOUS, (Place(path=component.path),)
+                )
             elif not allowed(stat, uid, gids, right):
                 place = Place(path=component.path, text=f"mode {stat.mode:04o}, uid {stat.uid}, gid {stat.gid}")
                 chosen = bool(led - {0, stat.uid})
                 yield Known(Obstacle(component.path, right, stat.mode, stat.uid, stat.gid, last, chosen), (place,))
     if isinstance(found.physical, Missing):
-        yield Unknown(f"{found.stopped_at} does not exist", (Place(path=found.stopped_at),))
+        yield Unknown(f"{found.stopped_at} does not exist", Cause.NOT_FOUND, (Place(path=found.stopped_at),))
     if isinstance(found.physical, Unseen):
-        yield Unknown(found.physical.reason, (Place(path=found.stopped_at),))
+        yield Unknown.of(found.physical, (Place(path=found.stopped_at),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
 
@@ -14,7 +15,7 @@ class Accounts:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._files: dict[str, tuple[tuple[list[str], Place], ...] | str] = {}
+        self._files: dict[str, tuple[tuple[list[str], Place], ...] | Unseen] = {}
 
     def user_exists(self, name: str) -> Fact[bool]:
         """Known for a name or number found; Unknown where other sources of names could have it."""
@@ -32,13 +33,13 @@ class Accounts:
         return (
             Known(found.value[5], found.places)
             if len(found.value) > 5
-            else Unknown(f"/etc/passwd has no home of {name}")
+            else Unknown(f"/etc/passwd has no home of {name}", Cause.NOT_FOUND)
         )
 
     def homes(self) -> tuple[str, ...]:
         """Home directories of all users; none where they cannot be read."""
         entries = self._entries("/etc/passwd")
-        return () if isinstance(entries, str) else tuple(fields[5] for fields, _ in entries if len(fields) > 5)
+        return () if isinstance(entries, Unseen) else tuple(fields[5] for fields, _ in entries if len(fields) > 5)
 
     def name_of(self, uid: str) -> Fact[str]:
         """Name of a user by its number, in digits."""
@@ -64,13 +65,13 @@ class Accounts:
             return found
         fields = found.value
         if len(fields) < 4 or not (fields[2].isdigit() and fields[3].isdigit()):
-            return Unknown(f"/etc/passwd has no numbers of {user}")
+            return Unknown(f"/etc/passwd has no numbers of {user}", Cause.NOT_FOUND)
         primary: Fact[int] = self.gid(group.value) if isinstance(group, Known) else Known(int(fields[3]))
         if isinstance(group, Unknown) or not isinstance(primary, Known):
             return group if isinstance(group, Unknown) else primary if isinstance(primary, Unknown) else ABSENT
         entries = self._entries("/etc/group")
-        if isinstance(entries, str):
-            return Unknown(entries)
+        if isinstance(entries, Unseen):
+            return Unknown.of(entries)
         listed = {
             int(row[2]) for row, _ in entries if len(row) > 3 and row[2].isdigit() and fields[0] in row[3].split(",")
         }
@@ -87,7 +88,7 @@ class Accounts:
         if not isinstance(found, Known):
             return found
         if len(found.value) < 3 or not found.value[2].isdigit():
-            return Unknown(f"{path} has no number of {name}")
+            return Unknown(f"{path} has no number of {name}", Cause.NOT_FOUND)
         return Known(int(found.value[2]), found.places)
 
     def _exists(self, path: str, name: str) -> Fact[bool]:
@@ -100,29 +101,29 @@ class Accounts:
 
     def _find(self, path: str, name: str) -> Fact[list[str]]:
         entries = self._entries(path)
-        if isinstance(entries, str):
-            return Unknown(entries)
+        if isinstance(entries, Unseen):
+            return Unknown.of(entries)
         for fields, place in entries:
             if fields[0] == name or (name.isdigit() and len(fields) > 2 and fields[2] == name):
                 return Known(fields, (place,))
         others = self._other_sources(_DATABASES[path])
         if others:
-            return Unknown(f"{name} is not in {path}, but names also come from {others}")
+            return Unknown(f"{name} is not in {path}, but names also come from {others}", Cause.AMBIGUOUS)
         return Absent((Place(path=path, text=f"no line for {name}"),))
 
-    def _entries(self, path: str) -> tuple[tuple[list[str], Place], ...] | str:
+    def _entries(self, path: str) -> tuple[tuple[list[str], Place], ...] | Unseen:
         if path not in self._files:
             self._files[path] = self._read(path)
         return self._files[path]
 
-    def _read(self, path: str) -> tuple[tuple[list[str], Place], ...] | str:
+    def _read(self, path: str) -> tuple[tuple[list[str], Place], ...] | Unseen:
         if self._host.kind is TargetKind.TREE:
-            return "a repository has no users and groups"
+            return Unseen("a repository has no users and groups", Cause.OUTSIDE)
         answer = self._host.read(path)
         if isinstance(answer, Missing):
-            return f"{path} is not there"
+            return Unseen(f"{path} is not there", Cause.NOT_FOUND)
         if isinstance(answer, Unseen):
-            return f"{answer.reason} ({path})"
+            return answer.about(path)
         return tuple(
             (line.split(":"), Place(path=path, line=number, text=line))
             for number, line in enumerate(answer.text.splitlines(), answer.start_line)

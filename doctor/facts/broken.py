@@ -26,10 +26,6 @@ class Flaw(str, Enum):
     """Its program goes on without the line."""
     CUT = "cut"
     """It is longer than what is read of one file."""
-    DENIED = "denied"
-    """It is there, and whoever looked may not read it."""
-    UNSEEN = "unseen"
-    """Nobody could look: no fault of the file."""
 
 
 @frozen

@@ -11,6 +11,7 @@ from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
+from doctor.cause import Doubt
 from doctor.frozen import frozen
 
 if TYPE_CHECKING:
@@ -56,13 +57,6 @@ class Place:
     """In words, for what has no address: "pid 122", "default of gunicorn 23.0.0"."""
 
 
-OUTSIDE = (
-    "not part of this repository", "is not in the repository", "files alone do not run", "a repository has no ",
-    "a repository does not hold ", "a repository does not tell ",
-)  # fmt: skip
-"""What the reason of an unknown holds where files alone are examined, and the question is not one of files."""
-
-
 @frozen
 class Known(Generic[T]):
     """A value, where it can be seen, and how it came to be."""
@@ -100,19 +94,15 @@ ABSENT = Absent()
 
 
 @frozen
-class Unknown:
-    """`reason` completes "could not be checked: …"; a phrase without a full stop."""
+class Unknown(Doubt):
+    """`reason` completes "could not be checked: …"; `cause` is what a program decides by."""
 
-    reason: str
     places: tuple[Place, ...] = ()
 
-    @property
-    def outside(self) -> bool:
-        """What is examined are files, and files do not tell this: whether something runs, who the users are.
-
-        It shows in the reason, as reasons are passed on from host to fact and from fact to fact, and grow on the way.
-        """
-        return any(mark in self.reason for mark in OUTSIDE)
+    @classmethod
+    def of(cls, why: Doubt, places: tuple[Place, ...] = ()) -> Unknown:
+        """What is not known for the reason that something else is not, or was not seen."""
+        return cls(why.reason, why.cause, places)
 
     def or_(self, default: D) -> D:
         """`default`."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from doctor.cause import Cause, Doubt
+
 OPEN, CLOSE = "‹", "›"
 """Around the name of what is filled in. No unit of a machine holds them."""
 
@@ -40,12 +42,12 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if not name.startswith("%")))
 
 
-def told(value: str) -> str:
-    """Why such a value is unknown."""
+def told(value: str) -> Doubt:
+    """Why such a value is unknown: files do not tell what is filled in, nor under which name a unit is started."""
     name = value[value.find(OPEN) + 1 :].partition(CLOSE)[0]
     if name.startswith("%"):
-        return f"{name} is what the unit is started under, which its file leaves open"
-    return f"a repository does not tell what the template is given for {name}"
+        return Doubt(f"{name} is what the unit is started under, which its file leaves open", Cause.RUN_TIME)
+    return Doubt(f"a repository does not tell what the template is given for {name}", Cause.OUTSIDE)
 
 
 def marked(text: str) -> str | None:

@@ -8,7 +8,7 @@ Every answer is one of three things, never `None`:
 
 - the observation itself (a frozen dataclass of this module),
 - `Missing`: the host looked, and the thing is not there,
-- `Unseen(reason)`: the host could not look, or the thing is not part of it.
+- `Unseen(reason, cause)`: the host could not look, or the thing is not part of it.
 
 Secrets are removed here, before any fact sees them (see `doctor.hosts.redact`).
 """
@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeAlias
 
+from doctor.cause import Cause, Doubt
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
@@ -56,15 +57,8 @@ class Missing:
 
 
 @frozen
-class Unseen:
+class Unseen(Doubt):
     """The host could not look; `reason` is a phrase for people ("permission denied", "timed out after 5 s")."""
-
-    reason: str
-
-
-@frozen
-class Foreign(Unseen):
-    """Files alone are examined, and it is none of them: it lies on the machine, or is made there."""
 
 
 @frozen
@@ -182,7 +176,7 @@ class ProcessRecord:
     """Inodes of the sockets it holds open."""
     mount_namespace: int | Unseen
     """Inode of the mount namespace: processes that share it see the same /tmp."""
-    open_files: int | Unseen = Unseen("not counted")
+    open_files: int | Unseen = Unseen("not counted", Cause.NOT_ASKED)
     own_network: bool = True
     """It shares the network of the one who looks, as far as that can be told (network_namespaces(7))."""
 
@@ -358,8 +352,8 @@ class Repository(Host):
         """The folders it is made of, as they were given; none where the paths are the machine's own after all."""
 
     @abstractmethod
-    def overlooked(self) -> tuple[str, ...]:
-        """Why configuration may lie in it that is not among its documents; a phrase each."""
+    def overlooked(self) -> tuple[Unseen, ...]:
+        """Why configuration may lie in it that is not among its documents."""
 
     @abstractmethod
     def skipped(self) -> tuple[Skipped, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile, parse_env_file
 from doctor.grammar.outline import Outline
 from doctor.grammar.python_source import outline
@@ -25,7 +26,7 @@ def read_content(
         return answer
     data, truncated = answer
     if text is not TextKind.KERNEL and b"\0" in data:
-        return Unseen("it is a binary file")
+        return Unseen("it is a binary file", Cause.UNREADABLE)
     decoded = data.decode("utf-8", "replace")
     if text is not TextKind.KERNEL:
         decoded = redactor.text(text, decoded)
@@ -39,7 +40,7 @@ def read_env_file(path: str, redactor: Redactor, reader: Reader | None = None) -
         return answer
     data, truncated = answer
     if b"\0" in data:  # read_full_file() of systemd answers EBADMSG, and the unit does not start
-        return Unseen(f"{path} holds a NUL byte, so that systemd refuses to load it")
+        return Unseen(f"{path} holds a NUL byte, so that systemd refuses to load it", Cause.UNREADABLE)
     parsed = parse_env_file(data, redactor.token)
     return EnvFile(parsed.assignments, parsed.oddities, truncated)
 
@@ -66,6 +67,6 @@ class Outliner:
         if truncated:
             return Outline(error=None, dynamic_names=True, truncated=True)
         if len(data) > self._left:
-            return Unseen(f"{shown} was not looked at: there is more code than {CODE_LIMIT >> 20} MB")
+            return Unseen(f"{shown} was not looked at: there is more code than {CODE_LIMIT >> 20} MB", Cause.TOO_MUCH)
         self._left -= len(data)
         return self._redactor.outline(outline(data, shown))

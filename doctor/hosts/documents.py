@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
+from doctor.cause import Cause
 from doctor.frozen import frozen
 from doctor.grammar.gaps import marked
 from doctor.grammar.prose import among_settings, around_blocks
@@ -114,14 +115,14 @@ class Documents:
     """What was found, sorted by path, and why something else may have been overlooked."""
 
     found: tuple[Document, ...]
-    overlooked: tuple[str, ...]
+    overlooked: tuple[Unseen, ...]
     skipped: tuple[Skipped, ...] = ()
 
 
 def find_documents(paths: tuple[str, ...]) -> Documents:
     """Documents among files and below folders, each path begun as it was given."""
     found: dict[str, Document] = {}
-    overlooked: list[str] = []
+    overlooked: list[Unseen] = []
     skipped: dict[str, Skipped] = {}
     for path in paths:
         for name in _walk(path, overlooked) if os.path.isdir(path) else (path,):
@@ -129,14 +130,14 @@ def find_documents(paths: tuple[str, ...]) -> Documents:
             if isinstance(document, Skipped):
                 skipped[name] = document
             elif isinstance(document, Unseen):
-                overlooked.append(document.reason)
+                overlooked.append(document)
             elif document is not None:
                 found[name] = document
     documents = tuple(document for _, document in sorted(found.items()))
     return Documents(documents, tuple(overlooked), tuple(skipped.values()))
 
 
-def _walk(folder: str, overlooked: list[str]) -> Iterator[str]:
+def _walk(folder: str, overlooked: list[Unseen]) -> Iterator[str]:
     """Files below a folder, those that lie higher first; no link is followed.
 
     Environments, caches and code of others are left out.
@@ -145,7 +146,8 @@ def _walk(folder: str, overlooked: list[str]) -> Iterator[str]:
     left = WALK_LIMIT
     while waiting:
         if left <= 0:
-            overlooked.append(f"{folder} holds more than {WALK_LIMIT} files: {waiting[0]} and more were not looked at")
+            more = f"{folder} holds more than {WALK_LIMIT} files: {waiting[0]} and more were not looked at"
+            overlooked.append(Unseen(more, Cause.TOO_MUCH))
             return
         here = waiting.popleft()
         try:
@@ -153,7 +155,7 @@ def _walk(folder: str, overlooked: list[str]) -> Iterator[str]:
                 children = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             answer = files.failure(error, here)
-            overlooked.extend([answer.reason] if isinstance(answer, Unseen) else [])
+            overlooked.extend([answer] if isinstance(answer, Unseen) else [])
             continue
         if here != folder and any(entry.name == "pyvenv.cfg" for entry in children):
             continue

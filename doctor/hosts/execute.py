@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from doctor.cause import Cause
 from doctor.hosts.base import Answer, Missing, Output, TextKind, Unseen
 from doctor.hosts.commands import Command
 from doctor.hosts.redact import Redactor
@@ -64,7 +65,7 @@ def _run(program: str, command: Command, redactor: Redactor) -> Output | Unseen:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Unseen(f"{command.program} could not be started: {error}")
+        return Unseen(f"{command.program} could not be started: {error}", Cause.UNREADABLE)
     with process:
         try:
             printed = _collect(process, command)
@@ -72,7 +73,7 @@ def _run(program: str, command: Command, redactor: Redactor) -> Output | Unseen:
             if process.poll() is None:
                 process.kill()
     if printed is None:
-        return Unseen(f"{command.program} timed out after {command.timeout:g} s")
+        return Unseen(f"{command.program} timed out after {command.timeout:g} s", Cause.TIMED_OUT)
     out, err, truncated = printed
     return Output(process.returncode, _clean(command, out, redactor), _clean(command, err, redactor), truncated)
 

@@ -14,6 +14,7 @@ from collections import deque
 from functools import lru_cache
 from itertools import islice
 
+from doctor.cause import Cause
 from doctor.grammar.paths import VENV_NAMES
 from doctor.hosts.base import Answer, FileType, Missing, Scan, ScannedFile, Stat, Unseen
 from doctor.hosts.credentials import Reader
@@ -56,12 +57,13 @@ def failure(error: OSError | ValueError, path: str, doing: str = "reading", read
         return Missing()
     if error.errno in (errno.EACCES, errno.EPERM):
         if os.geteuid() == 0:
-            whose = f" as user {reader.uid}, who named it" if reader is not None and reader.uid != 0 else ""
-            return Unseen(f"permission denied {doing} {path}{whose}")
-        return Unseen(f"permission denied {doing} {path} (run with sudo)")
+            if reader is None or reader.uid == 0:
+                return Unseen(f"permission denied {doing} {path}", Cause.UNREADABLE)
+            return Unseen(f"permission denied {doing} {path} as user {reader.uid}, who named it", Cause.DENIED)
+        return Unseen(f"permission denied {doing} {path} (run with sudo)", Cause.NEEDS_ROOT)
     if error.errno == errno.ELOOP:
-        return Unseen(f"too many links at {path}")
-    return Unseen(f"{(error.strerror or str(error)).lower()} {doing} {path}")
+        return Unseen(f"too many links at {path}", Cause.UNREADABLE)
+    return Unseen(f"{(error.strerror or str(error)).lower()} {doing} {path}", Cause.UNREADABLE)
 
 
 def file_type(mode: int) -> FileType:
@@ -104,9 +106,9 @@ def read_bytes(
     try:
         status = os.fstat(opened)
         if not stat_module.S_ISREG(status.st_mode):
-            return Unseen(f"{path} is a {file_type(status.st_mode).value}, not a regular file")
+            return Unseen(f"{path} is a {file_type(status.st_mode).value}, not a regular file", Cause.UNREADABLE)
         if not kernel and status.st_dev in _kernel_devices():
-            return Unseen(f"{path} is a file of the kernel")
+            return Unseen(f"{path} is a file of the kernel", Cause.UNREADABLE)
         skipped = max(0, status.st_size - limit) if tail else 0
         if skipped:
             os.lseek(opened, skipped, os.SEEK_SET)
@@ -130,9 +132,9 @@ def _open(path: str, flags: int, reader: Reader | None, manager: bool = False) -
     try:
         status = os.fstat(descriptor)
         if holder.found is not None and not os.path.samestat(holder.found, status):
-            refused = Unseen(f"{path} was changed while it was looked at")
+            refused = Unseen(f"{path} was changed while it was looked at", Cause.VANISHED)
         elif reader is not None and _not_his(status, reader):
-            refused = Unseen(f"{path} may not be read by user {reader.uid}, who named it")
+            refused = Unseen(f"{path} may not be read by user {reader.uid}, who named it", Cause.DENIED)
         else:
             return descriptor
     except BaseException:

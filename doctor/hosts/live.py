@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TypeVar, cast
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.grammar.paths import SOCKET_PATH_LIMIT
@@ -120,7 +121,7 @@ class LiveHost(Host):
         def read() -> Content | Answer:
             kernel = text is TextKind.KERNEL
             if kernel and not _is_kernel_path(path):
-                return Unseen(f"{path} is not a file of the kernel")
+                return Unseen(f"{path} is not a file of the kernel", Cause.UNREADABLE)
             return read_content(path, text, limit, tail, self._redactor, self.reader)
 
         return self._memo.get(("read", path, text, limit, tail, self.reader), read)
@@ -175,7 +176,7 @@ def _addresses() -> tuple[str, ...] | Unseen:
     try:
         interfaces = psutil.net_if_addrs()
     except OSError as error:
-        return Unseen(f"the network interfaces could not be listed: {error.strerror}")
+        return Unseen(f"the network interfaces could not be listed: {error.strerror}", Cause.UNREADABLE)
     found = (each for own in interfaces.values() for each in own if each.family in (socket.AF_INET, socket.AF_INET6))
     return tuple(sorted({each.address.partition("%")[0] for each in found}))
 
@@ -220,19 +221,20 @@ def _destination(address: str) -> tuple[socket.AddressFamily, str | tuple[str, i
     if address.startswith("unix:"):
         path = address[5:]
         if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
-            return socket.AF_UNIX, Unseen(f"the path of the socket is longer than {SOCKET_PATH_LIMIT} bytes")
+            long = f"the path of the socket is longer than {SOCKET_PATH_LIMIT} bytes"
+            return socket.AF_UNIX, Unseen(long, Cause.NOT_UNDERSTOOD)
         return socket.AF_UNIX, "\0" + path[1:] if path.startswith("@") else path
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        return socket.AF_INET, Unseen(f"{address} is not an address")
+        return socket.AF_INET, Unseen(f"{address} is not an address", Cause.NOT_UNDERSTOOD)
     if host == "[::1]":
         return socket.AF_INET6, ("::1", int(port))
     try:
         socket.inet_pton(socket.AF_INET, host)
     except OSError:
-        return socket.AF_INET, Unseen(f"{host} is not a loopback address")
+        return socket.AF_INET, Unseen(f"{host} is not a loopback address", Cause.ELSEWHERE)
     if not host.startswith("127."):
-        return socket.AF_INET, Unseen(f"{host} is not a loopback address")
+        return socket.AF_INET, Unseen(f"{host} is not a loopback address", Cause.ELSEWHERE)
     return socket.AF_INET, (host, int(port))
 
 
@@ -244,7 +246,7 @@ class _Memo:
         self._answers: dict[Hashable, _Answer] = {}
         self._clock = clock
         self._end = clock() + budget
-        self._late = Unseen(f"timed out: the look took longer than {budget:g} s")
+        self._late = Unseen(f"timed out: the look took longer than {budget:g} s", Cause.TIMED_OUT)
 
     def get(self, question: Hashable, find: Callable[[], T]) -> T:
         with self._lock:

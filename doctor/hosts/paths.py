@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 
+from doctor.cause import Cause
 from doctor.frozen import frozen
 from doctor.grammar.paths import joined, parts
 from doctor.hosts.base import Answer, FileType, Host, Missing, Stat, Unseen
@@ -57,7 +58,7 @@ class Resolution:
 def resolve(host: Host, path: str) -> Resolution:
     """Follow every link of an absolute path, the one at its end too."""
     if not path.startswith("/"):
-        return Resolution(path, Unseen(f"{path} is not an absolute path"), (), (), path)
+        return Resolution(path, Unseen(f"{path} is not an absolute path", Cause.NOT_UNDERSTOOD), (), (), path)
     components: list[Component] = []
     hops: list[Hop] = []
     here = "/"
@@ -82,7 +83,7 @@ def resolve(host: Host, path: str) -> Resolution:
         components.append(Component(step, stat))
         if stat.type is FileType.LINK:
             if len(hops) >= LINK_LIMIT:
-                return stop(Unseen(f"too many links at {step}"), step)
+                return stop(Unseen(f"too many links at {step}", Cause.UNREADABLE), step)
             if stat.uid != 0:
                 host = host.named_in(step)  # what is behind it is his choice, and shown as far as he may see it
             hops.append(Hop(step, stat.target, joined(here, stat.target)))

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Mapping
 
+from doctor.cause import Cause
 from doctor.hosts.base import Answer, Link, Missing, ProcessLine, ProcessRecord, Unseen
 from doctor.hosts.files import failure
 from doctor.hosts.redact import Redactor
@@ -19,8 +20,8 @@ _COMMAND_LINE_LIMIT = 1 << 16
 _ENVIRONMENT_LIMIT = 1 << 20
 _DESCRIPTOR_LIMIT = 20_000
 _ENTRY = re.compile(r"[^=\0]+=")
-_REWRITTEN = Unseen("the process rewrote its title, which overwrites its environment")
-_ENDED = Unseen("the process has ended")
+_REWRITTEN = Unseen("the process rewrote its title, which overwrites its environment", Cause.UNREADABLE)
+_ENDED = Unseen("the process has ended", Cause.VANISHED)
 
 
 def boot_time() -> float:
@@ -41,9 +42,9 @@ class ProcessTable:
         try:
             pids = sorted(int(name) for name in os.listdir("/proc") if name.isdecimal())
         except OSError:
-            return Unseen("/proc could not be listed")
+            return Unseen("/proc could not be listed", Cause.UNREADABLE)
         if 1 not in pids:
-            return Unseen("/proc hides the processes of other users (run with sudo)")
+            return Unseen("/proc hides the processes of other users (run with sudo)", Cause.NEEDS_ROOT)
         lines = (self.line(pid) for pid in pids)
         return tuple(line for line in lines if line is not None)
 
@@ -168,7 +169,7 @@ def _mount_namespace(pid: int) -> int | Unseen:
     except OSError as error:
         return _unseen(error, path)
     except ValueError:
-        return Unseen(f"{path} is in an unknown form")
+        return Unseen(f"{path} is in an unknown form", Cause.NOT_UNDERSTOOD)
 
 
 def _shares_network(pid: int) -> bool:

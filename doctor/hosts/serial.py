@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
+from doctor.cause import Cause
 from doctor.grammar.outline import Expression
 from doctor.hosts.base import Missing, Unseen
 from doctor.hosts.files import EARLIEST, LATEST
+from doctor.hosts.reasons import cause_of
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -34,7 +36,7 @@ def encode(value: object) -> Json:
         case Missing():
             return {"$missing": True}
         case Unseen():
-            return {"$unseen": value.reason}
+            return {"$unseen": value.reason, "$cause": value.cause.value}
         case Expression():
             return {"$expression": value.text}
         case Enum():
@@ -56,12 +58,16 @@ def encode(value: object) -> Json:
 
 def decode(data: Json, kind: Any) -> Any:
     """The value of type `kind` (a type, a union, a tuple or mapping) that `data` stands for; raises `FormError`."""
+    if isinstance(data, dict) and len(data) <= 2:
+        match data:
+            case {"$unseen": str(reason), "$cause": str(cause)}:
+                return _checked(Unseen(reason, _cause(cause)), kind)
+            case {"$unseen": str(reason)} if len(data) == 1:
+                return _checked(Unseen(reason, cause_of(reason)), kind)
     if isinstance(data, dict) and len(data) == 1:
         match data:
             case {"$missing": True}:
                 return _checked(Missing(), kind)
-            case {"$unseen": str(reason)}:
-                return _checked(Unseen(reason), kind)
             case {"$expression": str(text)}:
                 return _checked(Expression(text), kind)
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
@@ -79,6 +85,11 @@ def decode(data: Json, kind: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _decode_object(_object(data), kind)
     return _decode_scalar(data, kind)
+
+
+def _cause(written: str) -> Cause:
+    """One that a later version knows is none of ours."""
+    return Cause(written) if written in set(Cause) else Cause.UNSAID
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

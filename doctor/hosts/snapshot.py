@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, cast
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import (
@@ -30,7 +31,7 @@ from doctor.hosts.credentials import Reader
 from doctor.hosts.serial import FormError, Json, decode
 from doctor.hosts.snapshotfile import LENT, RECORD_AGAIN, SnapshotError, load
 
-NOT_RECORDED = Unseen("not in this recording")
+NOT_RECORDED = Unseen("not in this recording", Cause.NOT_RECORDED)
 
 _ANSWERS: dict[str, Any] = {
     "addresses": tuple[str, ...] | Unseen,

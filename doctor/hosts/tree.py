@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.grammar.paths import is_below, joined, parts
@@ -24,7 +25,6 @@ from doctor.hosts.base import (
     Connection,
     Content,
     Document,
-    Foreign,
     Machine,
     Missing,
     Output,
@@ -47,8 +47,8 @@ from doctor.hosts.redact import Redactor
 
 T = TypeVar("T")
 
-_FOREIGN = Foreign("not part of this repository")
-_STILL = Unseen("files alone do not run")
+_FOREIGN = Unseen("not part of this repository", Cause.OUTSIDE)
+_STILL = Unseen("files alone do not run", Cause.OUTSIDE)
 _ROOT_FOLDERS = (
     "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
     "/lib/systemd/system", "/etc/nginx", "/etc/tmpfiles.d", "/etc/supervisor", "/etc/supervisord.d",
@@ -149,7 +149,7 @@ class TreeHost(Repository):
         """Found once. Of a root file system those in the places where configuration lies."""
         return self._looked_through().found
 
-    def overlooked(self) -> tuple[str, ...]:
+    def overlooked(self) -> tuple[Unseen, ...]:
         return self._looked_through().overlooked
 
     def skipped(self) -> tuple[Skipped, ...]:
@@ -174,13 +174,13 @@ class TreeHost(Repository):
         if self._root is None:
             return find_documents(self._paths)
         found: dict[str, Document] = {}
-        overlooked: list[str] = []
+        overlooked: list[Unseen] = []
         skipped: list[Skipped] = []
         for folder in self._paths or _ROOT_FOLDERS:
             real = self._find(folder)
             if isinstance(real, str) and os.path.exists(real):
                 below = find_documents((real,))
-                overlooked += (reason.replace(real, folder) for reason in below.overlooked)
+                overlooked += (_shown(unseen, real, folder) for unseen in below.overlooked)
                 for document in below.found:
                     path = joined(folder, os.path.relpath(document.path, real))
                     found[document.path] = found.get(document.path) or replace(document, path=path)
@@ -236,7 +236,7 @@ class TreeHost(Repository):
 
 def _shown(answer: T, real: str, path: str) -> T | Unseen:
     """A reason that names the file does so by its name on the examined machine."""
-    return Unseen(answer.reason.replace(real, path)) if isinstance(answer, Unseen) else answer
+    return replace(answer, reason=answer.reason.replace(real, path)) if isinstance(answer, Unseen) else answer
 
 
 def _below(root: str, path: str, follow: bool) -> str | Answer:
@@ -245,7 +245,7 @@ def _below(root: str, path: str, follow: bool) -> str | Answer:
     What does not exist is returned all the same, for the caller to find it missing.
     """
     if not path.startswith("/"):
-        return Unseen(f"{path} is not an absolute path")
+        return Unseen(f"{path} is not an absolute path", Cause.NOT_UNDERSTOOD)
     here: list[str] = []
     waiting = parts(path)[::-1]
     links = 0
@@ -266,7 +266,7 @@ def _below(root: str, path: str, follow: bool) -> str | Answer:
         if is_link:
             links += 1
             if links > LINK_LIMIT:
-                return Unseen(f"too many links at {path}")
+                return Unseen(f"too many links at {path}", Cause.UNREADABLE)
             here = [] if target.startswith("/") else here[:-1]
             waiting.extend(parts(target)[::-1])
     return os.path.join(root, *here)

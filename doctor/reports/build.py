@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from doctor import __version__
 from doctor.apps.path import request_path, url
 from doctor.apps.topology import App, Facts, Hop
+from doctor.cause import Cause
 from doctor.edits.preview import preview
 from doctor.engine.diagnosis import Diagnosis
 from doctor.engine.finding import BoundFix, Evidence, Finding
@@ -58,7 +59,14 @@ def build(
     for finding in judgement.findings:
         by_app.setdefault(finding.app, []).append(finding)
     unknown = tuple(
-        UnknownReport(result.rule.id, result.rule.name, _subject(result), result.reason, result.app or None)
+        UnknownReport(
+            rule=result.rule.id,
+            name=result.rule.name,
+            subject=_subject(result),
+            reason=result.reason,
+            cause=result.cause or Cause.UNSAID,
+            app=result.app or None,
+        )
         for result in judgement.of(Outcome.UNKNOWN)
     )
     bugs = tuple(

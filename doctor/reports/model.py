@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
+from doctor.cause import Cause
 from doctor.engine.rule import Confidence, Safety, Severity
 from doctor.frozen import frozen
 from doctor.hosts.base import TargetKind
@@ -167,6 +168,8 @@ class UnknownReport:
     name: str
     subject: SubjectReport
     reason: str
+    cause: Cause
+    """What kind of reason that is. Of several reasons the cause of the first, or what root would cure."""
     app: str | None = None
     """The app it concerns; null for the whole machine."""
 

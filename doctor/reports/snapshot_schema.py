@@ -18,6 +18,11 @@ _MARKS: dict[Any, tuple[str, dict[str, Any], str]] = {
 }
 
 
+_WITH: dict[Any, dict[str, Any]] = {
+    Unseen: {"$cause": {"type": "string", "description": "What kind of reason; left out by older versions."}}
+}
+
+
 class _Recorded(Generator):
     """Observations as doctor.hosts.serial writes them: defaults left out, three answers marked."""
 
@@ -30,7 +35,7 @@ class _Recorded(Generator):
             return {
                 "type": "object",
                 "description": description,
-                "properties": {key: value},
+                "properties": {key: value, **_WITH.get(hint, {})},
                 "required": [key],
                 "additionalProperties": False,
             }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from doctor.cause import Cause
 from doctor.engine.rule import Safety, Severity
 from doctor.hosts.base import TargetKind
 from doctor.reports.layout import Line, line, paragraph
 from doctor.reports.model import FindingReport, Report, Verdict
 
 SUDO = "(run with sudo)"
-"""How a reason says that root would have seen more."""
+"""How a reason says that root would have seen more, and so does the last line."""
 _REASONS = 6
 _SEVERITIES = ("error", "warning", "note")
 """What findings of each severity are called, in the order of `Severity`."""
@@ -171,7 +172,7 @@ def _shown(report: Report, folded: Sequence[FindingReport]) -> list[str]:
 
 def _gaps(report: Report) -> list[str]:
     """What could not be judged, counted: why a report without a fault is not `healthy`."""
-    sudo = f" {SUDO}" if any(SUDO in item.reason for item in report.unknown) else ""
+    sudo = f" {SUDO}" if any(item.cause is Cause.NEEDS_ROOT for item in report.unknown) else ""
     unmade = report.summary.unknown + len(report.bugs)
     failed = sum(item.count for item in report.unexplained)
     gaps = [f"{count(unmade, 'check')} could not be made{sudo}"] if unmade else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+from doctor.cause import Cause, doubt
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Host, Link, Missing, ProcessRecord, Stat, Unseen
@@ -80,8 +81,8 @@ def read(host: Host, pid: int) -> Fact[Process]:
     match answer:
         case Missing():
             return Absent((place,))
-        case Unseen(reason):
-            return Unknown(reason, (place,))
+        case Unseen():
+            return Unknown.of(answer, (place,))
         case ProcessRecord():
             return Known(_process(host, answer, place), (place,))
 
@@ -137,15 +138,15 @@ def _process(host: Host, record: ProcessRecord, place: Place) -> Process:
 
 
 def _seen(value: T | Unseen, place: Place) -> Fact[T]:
-    return Unknown(value.reason, (place,)) if isinstance(value, Unseen) else Known(value, (place,))
+    return Unknown.of(value, (place,)) if isinstance(value, Unseen) else Known(value, (place,))
 
 
 def _argv(argv: tuple[str, ...], titled: bool, state: str, pid: int) -> Fact[tuple[str, ...]]:
     place = Place(path=f"/proc/{pid}/cmdline", text=" ".join(argv).rstrip())
     if titled:
-        return Unknown("the process replaced its command line by a title (setproctitle)", (place,))
+        return Unknown("the process replaced its command line by a title (setproctitle)", Cause.UNREADABLE, (place,))
     if not argv and state in ("Z", "X"):
-        return Unknown("the process has ended and waits to be reaped", (place,))
+        return Unknown("the process has ended and waits to be reaped", Cause.VANISHED, (place,))
     return Known(argv, (place,))
 
 
@@ -154,35 +155,35 @@ def _environ(environ: Mapping[str, str] | Unseen, titled: bool, pid: int) -> Fac
     # setproctitle writes the title over the memory of argv and of the environment behind it, so what
     # the kernel shows afterwards is zeros: nothing is known, which is not "no variable is set".
     if titled and not isinstance(environ, Unseen):
-        return Unknown("the process wrote its title over its environment (setproctitle)", (place,))
+        return Unknown("the process wrote its title over its environment (setproctitle)", Cause.UNREADABLE, (place,))
     return _seen(environ, place)
 
 
 def _cwd(link: Link | Unseen, pid: int) -> Fact[WorkingDirectory]:
     place = Place(path=f"/proc/{pid}/cwd", text=_shown(link))
     if isinstance(link, Unseen):
-        return Unknown(link.reason, (place,))
+        return Unknown.of(link, (place,))
     return Known(WorkingDirectory(link.path, link.deleted, link.inode, link.device), (place,))
 
 
 def _link(link: Link | Unseen, pid: int, name: str) -> Fact[str]:
     place = Place(path=f"/proc/{pid}/{name}", text=_shown(link))
-    return Unknown(link.reason, (place,)) if isinstance(link, Unseen) else Known(link.path, (place,))
+    return Unknown.of(link, (place,)) if isinstance(link, Unseen) else Known(link.path, (place,))
 
 
 def _deleted(link: Link | Unseen, pid: int) -> Fact[bool]:
     place = Place(path=f"/proc/{pid}/exe", text=_shown(link))
-    return Unknown(link.reason, (place,)) if isinstance(link, Unseen) else Known(link.deleted, (place,))
+    return Unknown.of(link, (place,)) if isinstance(link, Unseen) else Known(link.deleted, (place,))
 
 
 def _elsewhere(host: Host, root: Link | Unseen, pid: int) -> Fact[bool]:
     """By identity, not by name: the link reads "/" in a container too. A service with PrivateTmp= keeps its root."""
     place = Place(path=f"/proc/{pid}/root", text=_shown(root))
     if isinstance(root, Unseen):
-        return Unknown(root.reason, (place,))
+        return Unknown.of(root, (place,))
     own = host.stat("/")
     if not isinstance(own, Stat):
-        return Unknown(own.reason if isinstance(own, Unseen) else "there is no root directory", (place,))
+        return Unknown.of(doubt(own, "there is no root directory", Cause.NOT_FOUND), (place,))
     return Known((root.inode, root.device) != (own.inode, own.device), (place,))
 
 

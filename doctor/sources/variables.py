@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from doctor.cause import Cause, doubt
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.gaps import is_gap, told
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.hidden import is_hidden
 from doctor.sources.process import Process
 
 
 @frozen
 class Variable:
-    """One that is set, and where. `value` is a token, or clear for a harmless name, or what a template leaves open."""
+    """One that is set, and where."""
 
     name: str
     """Its name."""
@@ -57,14 +58,14 @@ class Variables:
     def _seen(self, name: str, gaps: tuple[Gap, ...]) -> Fact[str]:
         gap = next((gap for gap in gaps if gap.holds(name)), None)
         if gap is not None:
-            return Unknown(f"the environment variable {name}: {gap.why.reason}")
+            return Unknown.of(gap.why.because(f"the environment variable {name}"))
         found = self.values.get(name)
         if found is None:
             return ABSENT
-        if TOKEN.search(found.value):
-            return Unknown(f"the value of the environment variable {name} is not shown", (found.place,))
+        if is_hidden(found.value):
+            return Unknown(f"the value of the environment variable {name} is not shown", Cause.HIDDEN, (found.place,))
         if is_gap(found.value):
-            return Unknown(told(found.value), (found.place,))
+            return Unknown.of(told(found.value), (found.place,))
         return Known(found.value, (found.place,), Origin.INHERITED)
 
     def overlaid(self, more: Mapping[str, Variable]) -> Variables:
@@ -76,13 +77,13 @@ class Variables:
 
     def plain(self) -> Mapping[str, str]:
         """Names and values that are known in clear."""
-        return {name: v.value for name, v in self.values.items() if not TOKEN.search(v.value) and not is_gap(v.value)}
+        return {name: v.value for name, v in self.values.items() if not is_hidden(v.value) and not is_gap(v.value)}
 
 
 def of_process(process: Process) -> Variables:
     """What a running process was started with."""
     if not isinstance(process.environ, Known):
-        nothing = Unknown("its environment is not there")
-        return Variables({}, (Gap(process.environ if isinstance(process.environ, Unknown) else nothing),))
+        why = doubt(process.environ, "its environment is not there", Cause.NOT_FOUND)
+        return Variables({}, (Gap(Unknown.of(why, process.environ.places)),))
     place = Place(note=f"environment of pid {process.pid}")
     return Variables({name: Variable(name, value, place) for name, value in process.environ.value.items()})

@@ -9,13 +9,14 @@ from factories import app, machine, make, unit
 
 from doctor.apps.path import Seen, request_path
 from doctor.apps.topology import App, Hop, PeerState, Route
+from doctor.cause import Cause
 from doctor.conclusions.service.model import Service
 from doctor.facts.value import Absent, Unknown
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.nginx.model import Location, Server
 from doctor.sources.systemd.model import SocketUnit
 
-UNSEEN = Unknown("permission denied")
+UNSEEN = Unknown("permission denied", Cause.AMBIGUOUS)
 
 
 def seen(found: App, hop: Hop) -> Seen:

@@ -14,6 +14,7 @@ from doctor.apps.joining import Candidate
 from doctor.apps.resting import of_peer
 from doctor.apps.routing import assign
 from doctor.apps.topology import PeerState
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
 from doctor.servers.gunicorn import Gunicorn, Settings
@@ -33,7 +34,7 @@ def site(name: str, *addresses: Address | str, group: str = "", backup: Address 
     peers = tuple(
         make(
             Peer,
-            address=Unknown("a variable") if isinstance(a, str) else Known(a, (place,)),
+            address=Unknown("a variable", Cause.AMBIGUOUS) if isinstance(a, str) else Known(a, (place,)),
             host="" if isinstance(a, str) else a.host,
             backup=a == backup,
             down=False,
@@ -199,7 +200,7 @@ def test_blue_and_green_fit_equally_and_neither_is_a_stranger() -> None:
 
 def test_without_sight_of_the_listeners_agreement_of_the_files_counts() -> None:
     shop = candidate("shop", configured=(SHOP,), pid=0)
-    routes, _ = assign(nginx(site("shop.test", SHOP)), [shop], Unknown("nothing runs in a repository"))
+    routes, _ = assign(nginx(site("shop.test", SHOP)), [shop], Unknown("nothing runs in a repository", Cause.OUTSIDE))
     assert [state(a) for a in routes["shop"]] == [PeerState.OURS]
 
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.engine.actions import ACTIONS, ActionCall, ActionName, BoundAction, Parameter, bind_action, well_formed
 from doctor.engine.evaluate import bind
 from doctor.engine.expression import Expression
@@ -63,7 +64,7 @@ FILE = Place("/etc/nginx/a", 3)
         (Known(FILE), FILE),
         (Known(1, (Place(note="default"),)), None),
         (Absent((FILE,)), None),
-        (Unknown("x", (FILE,)), None),
+        (Unknown("x", Cause.AMBIGUOUS, (FILE,)), None),
     ],
 )
 def test_a_place_is_a_line_of_a_file(fact: Any, expected: Place | None) -> None:
@@ -72,7 +73,7 @@ def test_a_place_is_a_line_of_a_file(fact: Any, expected: Place | None) -> None:
     assert (bound.arguments["place"] if bound else None) == expected
 
 
-@pytest.mark.parametrize("fact", [Absent(), Unknown("x"), Known("text")])
+@pytest.mark.parametrize("fact", [Absent(), Unknown("x", Cause.AMBIGUOUS), Known("text")])
 def test_an_edit_is_one_or_the_action_is_not_offered(fact: Any) -> None:
     call = ActionCall(ACTIONS["nginx.replace"], (("edit", Expression("fact")),))
     assert bind_action(call, bind({"fact": fact})) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.builders import rule
 from factories import app, machine, make, running, unit
 
+from doctor.cause import Cause
 from doctor.engine import answers
 from doctor.engine.answers import Role
 from doctor.engine.dictionary import entry
@@ -16,7 +17,7 @@ from doctor.servers.gunicorn.model import Settings
 
 def test_values_of_every_subject() -> None:
     shop = app(units=(unit(restart="always"),), gunicorns=(running(),))
-    blog = app("blog", unit=Unknown("permission denied"))
+    blog = app("blog", unit=Unknown("permission denied", Cause.AMBIGUOUS))
     found = answers.values(entry("app.unit.restart"), machine(shop, blog))
     assert [(each.subject, [(s.path, dictionary.said(s.fact)) for s in each.facts]) for each in found] == [
         ("shop", [("app.unit.restart", "always")]),
@@ -82,8 +83,11 @@ def test_a_condition_as_long_as_loading_may_make_it_is_answered() -> None:
 
 def test_why_asks_every_subject_and_says_what_is_unknown() -> None:
     judged = rule()
-    apps = (app("shop", gunicorns=(running(settings=make(Settings, workers=4)),)), app("blog", gunicorn=Unknown("x")))
+    apps = (
+        app("shop", gunicorns=(running(settings=make(Settings, workers=4)),)),
+        app("blog", gunicorn=Unknown("x", Cause.AMBIGUOUS)),
+    )
     shop, blog = answers.why(judged, machine(*apps))
     assert (shop.subject, shop.cases[0].outcome) == ("shop", Outcome.PASS)
     assert (blog.subject, blog.cases[0].outcome) == ("blog", Outcome.UNKNOWN)
-    assert blog.cases[0].conditions[0].result.value == Unknown("x")
+    assert blog.cases[0].conditions[0].result.value == Unknown("x", Cause.AMBIGUOUS)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.apps.topology import PeerState, Route
+from doctor.cause import Cause
 from doctor.engine.evaluate import Evaluation, bind, combine, evaluate
 from doctor.engine.expression import parse
 from doctor.engine.subjects import SUBJECTS
@@ -19,7 +20,7 @@ from doctor.servers.nginx.model import Location, Peer
 from doctor.sources.logs import LogEvent, UnitLog
 from doctor.sources.systemd import UnitProblem
 
-U, V, A = Unknown("no permission"), Unknown("timed out"), Absent()
+U, V, A = Unknown("no permission", Cause.AMBIGUOUS), Unknown("timed out", Cause.TIMED_OUT), Absent()
 TRUTH = st.sampled_from([True, False, U])
 FOUR = st.sampled_from([True, False, U, A])
 
@@ -352,7 +353,7 @@ def test_functions(text: str, expected: bool) -> None:
 def test_a_version_without_numbers_is_unknown() -> None:
     facts = {"app": app(gunicorn=make(Gunicorn, version_running="unreleased"))}
     assert run('version(app.gunicorn.version_running) < version("20")', facts).value == Unknown(
-        "no version number in 'unreleased'"
+        "no version number in 'unreleased'", Cause.NOT_UNDERSTOOD
     )
 
 

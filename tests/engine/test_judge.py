@@ -8,6 +8,7 @@ from engine.builders import rule
 from factories import app, known, machine, make, tcp, unit
 
 from doctor.apps.topology import App, Facts, Route
+from doctor.cause import Cause
 from doctor.conclusions.static import StaticPath
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Judgement, Outcome, judge
@@ -19,7 +20,7 @@ from doctor.servers.gunicorn.model import Settings
 from doctor.servers.nginx.model import Listen, Location, Nginx, Peer, Server, SiteFile, Upstream
 from doctor.sources.logs import LogEvent, UnitLog
 
-DENIED = Unknown("permission denied reading /proc/122/environ (run with sudo)")
+DENIED = Unknown("permission denied reading /proc/122/environ (run with sudo)", Cause.NEEDS_ROOT)
 
 
 def shop(name: str = "shop", **settings: Any) -> App:
@@ -57,7 +58,7 @@ def test_outcomes(given: str, workers: Any, outcome: Outcome) -> None:
 
 
 def test_reasons_are_told_once_each() -> None:
-    other = Unknown("timed out after 5 s")
+    other = Unknown("timed out after 5 s", Cause.TIMED_OUT)
     names = ("workers", "timeout", "backlog")
     checked = rule(expect=" and ".join(f"app.gunicorn.settings.{name} > 1" for name in names))
     [result] = verdict(checked, shop(workers=DENIED, timeout=other, backlog=DENIED)).results
@@ -252,7 +253,9 @@ def whole() -> Facts:
     static = make(StaticPath, url="/static/", place=Place("/etc/nginx/shop", 9))
     one = replace(shop("shop"), routes=(*routes, *routes), static=(static,))
     nginx = make(Nginx, servers=(server, site("other.test", 9000, line=20)[0]), sites=(make(SiteFile, path="/s"),))
-    return machine(one, shop("blog"), nginx=nginx, unreadable=(Unknown("bad", (Place("/etc/nginx/x", 3),)),))
+    return machine(
+        one, shop("blog"), nginx=nginx, unreadable=(Unknown("bad", Cause.AMBIGUOUS, (Place("/etc/nginx/x", 3),)),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -320,7 +323,7 @@ def test_an_unreadable_file_is_unknown_to_the_rule_that_asks_for_it() -> None:
     about = rule(subject="file", expect="known(file)", message="'{file:place} cannot be read'", hop=None)
     found = only(judge((about,), whole()))
     assert found.message == "/etc/nginx/x:3 cannot be read"
-    assert found.evidence[0].value == Unknown("bad", (Place("/etc/nginx/x", 3),))
+    assert found.evidence[0].value == Unknown("bad", Cause.AMBIGUOUS, (Place("/etc/nginx/x", 3),))
 
 
 def test_known_facts_of_the_host() -> None:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from factories import unit
 
+from doctor.cause import Cause
 from doctor.engine.actions import ActionName, BoundAction
 from doctor.engine.finding import BoundFix
 from doctor.engine.load import load_rules
@@ -38,7 +39,7 @@ def shown(*commands: str, down: frozenset[str] = DOWN) -> tuple[str, ...]:
         ({"active_state": "active", "restarts": 3}, True),
         ({"active_state": "active", "restarts": 0}, False),
         ({"active_state": "inactive"}, False),
-        ({"active_state": Unknown("no"), "restarts": Unknown("no")}, False),
+        ({"active_state": Unknown("no", Cause.AMBIGUOUS), "restarts": Unknown("no", Cause.AMBIGUOUS)}, False),
         ({"active_state": ABSENT}, False),
     ],
 )

@@ -9,6 +9,7 @@ from factories import app, known, make, unix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doctor.cause import Cause
 from doctor.engine.evaluate import bind
 from doctor.engine.expression import ExpressionError
 from doctor.engine.subjects import SUBJECTS
@@ -56,7 +57,10 @@ def names(name: str = "shop", **settings: Any) -> Any:
 def test_messages(text: str, expected: str) -> None:
     timeout = Known(90, (Place(note="default of gunicorn 27.0.1"),), Origin.DEFAULT)
     workers = known(3, "/etc/systemd/system/shop.service", 13)
-    assert write(text, workers=workers, timeout=timeout, umask=0o22, preload=True, user=Unknown("x")) == expected
+    assert (
+        write(text, workers=workers, timeout=timeout, umask=0o22, preload=True, user=Unknown("x", Cause.AMBIGUOUS))
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_a_command_has_every_value_or_is_none() -> None:
     assert template.complete(names("shop.service"), shlex.quote) == "systemctl restart shop.service"
     assert template.complete(names("a; reboot"), shlex.quote) == "systemctl restart 'a; reboot'"
     assert template.complete(names("a\nb"), shlex.quote) is None
-    for value in (Unknown("x"), Absent()):
+    for value in (Unknown("x", Cause.AMBIGUOUS), Absent()):
         assert parse_template("chown {app.gunicorn.settings.user} x", SCOPE).complete(names(user=value)) is None
     paths = parse_template("rm {app.gunicorn.settings.raw_env}", SCOPE)
     assert paths.complete(names(raw_env=("a", "b\nc"))) is None

@@ -16,6 +16,7 @@ from factories import app, machine, make, unit
 from shown import Shown
 
 from doctor.apps.topology import Facts
+from doctor.cause import Cause
 from doctor.edits.changes import Operation, Verb
 from doctor.engine.actions import ACTIONS, ActionName, BoundAction
 from doctor.engine.diagnosis import diagnose
@@ -673,13 +674,13 @@ def test_a_plan_holds_every_fix_and_changes_nothing(world: World, file: Path) ->
     [
         ("shop", Absent(), True),
         ("shop", "other", True),
-        ("shop", Unknown("x"), True),
+        ("shop", Unknown("x", Cause.AMBIGUOUS), True),
         (Absent(), Absent(), True),
         ("root", Absent(), True),
         ("root", "www-data", False),
         (Absent(), "www-data", False),
-        (Absent(), Unknown("x"), False),
-        (Unknown("x"), "www-data", False),
+        (Absent(), Unknown("x", Cause.AMBIGUOUS), False),
+        (Unknown("x", Cause.AMBIGUOUS), "www-data", False),
     ],
 )
 def test_an_app_whose_workers_drop_the_rights_of_root_is_not_loaded_with_them(

@@ -11,6 +11,7 @@ from engine.builders import rule
 from factories import app, machine, make, running, unit
 
 from doctor.apps.topology import App, Facts, Route
+from doctor.cause import Cause
 from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.release import Release
@@ -27,7 +28,7 @@ from doctor.sources.logs import LogEvent, UnitLog
 from doctor.sources.process import Process
 from doctor.sources.systemd import Systemd
 
-UNKNOWN = Unknown("permission denied")
+UNKNOWN = Unknown("permission denied", Cause.NEEDS_ROOT)
 RULE = rule()
 
 

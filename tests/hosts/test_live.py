@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts import commands, execute
@@ -187,7 +188,7 @@ def test_what_is_no_regular_file_is_not_opened(host: LiveHost, tmp_path: Path) -
             assert isinstance(host.read(str(path)), Unseen), path
             assert isinstance(host.env_file(str(path)), Unseen)
             assert isinstance(host.outline(str(path)), Unseen)
-    assert host.read(str(fifo)) == Unseen(f"{fifo} is a fifo, not a regular file")
+    assert host.read(str(fifo)) == Unseen(f"{fifo} is a fifo, not a regular file", Cause.UNREADABLE)
 
 
 def test_loop_of_links(host: LiveHost, tmp_path: Path) -> None:
@@ -240,10 +241,10 @@ def test_permission(tmp_path: Path) -> None:
     lines = os.read(reading, 65536).decode().splitlines()
     os.close(reading)
     os.close(writing)
-    assert lines[0] == repr(Unseen(f"permission denied reading {secret} (run with sudo)"))
+    assert lines[0] == repr(Unseen(f"permission denied reading {secret} (run with sudo)", Cause.NEEDS_ROOT))
     assert lines[1].startswith("Stat(")
-    assert lines[2] == repr(Unseen("permission denied reading /proc/1/environ (run with sudo)"))
-    assert lines[3] == repr(Unseen("permission denied reading /proc/1/fd (run with sudo)"))
+    assert lines[2] == repr(Unseen("permission denied reading /proc/1/environ (run with sudo)", Cause.NEEDS_ROOT))
+    assert lines[3] == repr(Unseen("permission denied reading /proc/1/fd (run with sudo)", Cause.NEEDS_ROOT))
 
 
 def test_stat(host: LiveHost, tmp_path: Path) -> None:
@@ -330,7 +331,7 @@ def test_command_is_not_looked_up_in_path(host: LiveHost, tmp_path: Path, monkey
 
 def test_command_times_out(host: LiveHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, "nginx", f"echo some; echo $$ >{tmp_path}/pid; exec sleep 300", monkeypatch)
-    assert host.run(Command("nginx", (), timeout=0.3)) == Unseen("nginx timed out after 0.3 s")
+    assert host.run(Command("nginx", (), timeout=0.3)) == Unseen("nginx timed out after 0.3 s", Cause.TIMED_OUT)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
@@ -339,7 +340,7 @@ def test_command_that_closes_its_output_times_out_too(
     host: LiveHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(tmp_path, "nginx", "exec >&- 2>&-; sleep 30", monkeypatch)
-    assert host.run(Command("nginx", (), timeout=0.3)) == Unseen("nginx timed out after 0.3 s")
+    assert host.run(Command("nginx", (), timeout=0.3)) == Unseen("nginx timed out after 0.3 s", Cause.TIMED_OUT)
 
 
 def test_command_is_bounded(host: LiveHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,7 +456,9 @@ time.sleep(60)
         record = host.process(process.pid)
         assert isinstance(record, ProcessRecord)
         assert record.line.argv[0] == "gunicorn: master [app:app]"
-        assert record.environ == Unseen("the process rewrote its title, which overwrites its environment")
+        assert record.environ == Unseen(
+            "the process rewrote its title, which overwrites its environment", Cause.UNREADABLE
+        )
     finally:
         process.kill()
         process.communicate()
@@ -471,7 +474,7 @@ def test_zombie_and_nobody(host: LiveHost) -> None:
         if isinstance(record, ProcessRecord) and record.line.state == "Z":
             break
     assert isinstance(record, ProcessRecord)
-    assert record.cwd == record.environ == record.sockets == Unseen("the process has ended")
+    assert record.cwd == record.environ == record.sockets == Unseen("the process has ended", Cause.VANISHED)
     os.waitpid(child, 0)
     assert host.process(child) == Missing()
 
@@ -566,7 +569,7 @@ def test_after_its_time_a_look_asks_nothing_new(tmp_path: Path) -> None:
     host = LiveHost(budget=20, clock=lambda: now[0])
     assert host.read(str(tmp_path / "seen")) == Content("x\n")
     now[0] = 20.0
-    late = Unseen("timed out: the look took longer than 20 s")
+    late = Unseen("timed out: the look took longer than 20 s", Cause.TIMED_OUT)
     path = str(tmp_path / "late")
     assert host.read(str(tmp_path / "seen")) == Content("x\n")
     asked = (

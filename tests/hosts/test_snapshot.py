@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.hosts import commands
 from doctor.hosts.base import (
     Content,
@@ -86,8 +87,8 @@ def test_recording_answers_as_the_machine_did(
     assert (replay.processes(), replay.now()) == second
     replay.pause(100)
     assert replay.processes() == second[0]
-    assert replay.read("/other") == Unseen("not in this recording")
-    assert replay.machine() != Unseen("not in this recording")
+    assert replay.read("/other") == Unseen("not in this recording", Cause.NOT_RECORDED)
+    assert replay.machine() != Unseen("not in this recording", Cause.NOT_RECORDED)
 
 
 def test_file(tmp_path: Path, questions: list[Callable[[Host], object]]) -> None:
@@ -200,10 +201,12 @@ def test_recordings_outlive_a_change_of_bounds(tmp_path: Path) -> None:
     recording.save(str(tmp_path / "x.json"))
     replay = SnapshotHost(str(tmp_path / "x.json"))
     assert isinstance(replay.run(commands.journal("shop.service", 2000.0, 50)), Output)
-    assert replay.run(commands.journal("other.service", 1000.0, 200)) == Unseen("not in this recording")
-    assert replay.run(commands.cat_units(("b.service",))) == Unseen("not in this recording")
+    assert replay.run(commands.journal("other.service", 1000.0, 200)) == Unseen(
+        "not in this recording", Cause.NOT_RECORDED
+    )
+    assert replay.run(commands.cat_units(("b.service",))) == Unseen("not in this recording", Cause.NOT_RECORDED)
     assert replay.read("/var/log/nginx/error.log", TextKind.LOG, limit=50, tail=True) == Content("x\n")
-    assert replay.read("/var/log/nginx/error.log", TextKind.LOG) == Unseen("not in this recording")
+    assert replay.read("/var/log/nginx/error.log", TextKind.LOG) == Unseen("not in this recording", Cause.NOT_RECORDED)
     assert replay.scan(str(tmp_path), (".py",)) == recording.scan(str(tmp_path), (".py",), limit=10)
 
 

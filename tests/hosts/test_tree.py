@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.hosts import commands
 from doctor.hosts.base import (
     Content,
     Document,
     DocumentKind,
-    Foreign,
     Missing,
     Scan,
     Stat,
@@ -143,7 +143,7 @@ def test_repository(repository: Path) -> None:
 
 def test_nothing_but_the_repository(repository: Path) -> None:
     host = TreeHost((".",))
-    foreign = Foreign("not part of this repository")
+    foreign = Unseen("not part of this repository", Cause.OUTSIDE)
     for path in ("/etc/passwd", "../outside.conf", "link.conf", "deploy/../../outside.conf", "/"):
         assert host.read(path) == foreign, path
         assert host.env_file(path) == foreign
@@ -202,7 +202,7 @@ def test_root(root: Path) -> None:
     assert host.list("/updir") == host.list("/")
     assert isinstance(host.read("etc/passwd"), Unseen)
     unseen = host.read("/etc")
-    assert unseen == Unseen("/etc is a directory, not a regular file")
+    assert unseen == Unseen("/etc is a directory, not a regular file", Cause.UNREADABLE)
     assert host.documents() == (
         Document("/etc/nginx/sites-available/shop", K.NGINX),
         Document("/etc/systemd/system/shop.service", K.UNIT),

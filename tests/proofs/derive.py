@@ -215,7 +215,7 @@ def _leaves(node: ex.Node, names: Names) -> Iterator[Seen]:
 def _value(seen: Seen) -> Any:
     fact = seen.fact
     if isinstance(fact, Unknown):
-        return {"unknown": fact.reason}
+        return {"unknown": fact.reason, "cause": fact.cause.value}
     if not isinstance(fact, Known):
         return None  # what is not stated is absent
     value = _text(fact.value)

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, Union, get_args, get_origin
 from factories import as_run, empty, hints_of
 
 from doctor.apps.topology import App
+from doctor.cause import Cause
 from doctor.engine.subjects import SUBJECTS, Instance
 from doctor.facts.address import Address, parse_bind
 from doctor.facts.value import Absent, Known, Origin, Place, Unknown
@@ -85,8 +86,8 @@ def build(hint: Any, stated: Any, path: str) -> Any:
 def _fact(arguments: tuple[Any, ...], stated: Any, path: str) -> Known[Any] | Absent | Unknown:
     if stated == "none":
         return Absent()
-    if isinstance(stated, Mapping) and stated.keys() == {"unknown"}:
-        return Unknown(stated["unknown"])
+    if isinstance(stated, Mapping) and "unknown" in stated and stated.keys() <= {"unknown", "cause"}:
+        return Unknown(stated["unknown"], Cause(stated.get("cause", "ambiguous")))
     place, origin = Place(), Origin.OBSERVED
     if isinstance(stated, Mapping) and "value" in stated and stated.keys() <= _FACT_KEYS:
         place, origin = _place(stated.get("at", "")), Origin(stated.get("origin", "observed"))

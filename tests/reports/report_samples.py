@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from doctor.engine.rule import Confidence, Safety, Severity
 from doctor.hosts.base import TargetKind
+from doctor.hosts.reasons import cause_of
 from doctor.reports.model import (
     SCHEMA,
     AppReport,
@@ -199,7 +200,7 @@ UNPARSABLE = replace(
 )
 
 HIDDEN = tuple(
-    UnknownReport("ENV001", "env-changed-not-restarted", SubjectReport("app", "shop"), reason, "shop")
+    UnknownReport("ENV001", "env-changed-not-restarted", SubjectReport("app", "shop"), reason, cause_of(reason), "shop")
     for reason in (
         "permission denied reading /proc/122/environ (run with sudo)",
         "permission denied reading /proc/122/environ (run with sudo)",

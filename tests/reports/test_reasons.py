@@ -7,6 +7,7 @@ import json
 from engine.builders import rule
 from factories import app, known, machine, make, running
 
+from doctor.cause import Cause
 from doctor.engine import answers
 from doctor.facts.value import Unknown
 from doctor.reports import as_json, reasons
@@ -17,7 +18,7 @@ RULE = rule("let:\n  few: app.gunicorn.settings.workers < 2\n", expect="not few 
 WORKERS = known(1, "/etc/shop.service", 12, "--workers 1")
 FACTS = machine(
     app(gunicorns=(running(settings=make(Settings, workers=WORKERS)),)),
-    app("blog", gunicorn=Unknown("permission denied")),
+    app("blog", gunicorn=Unknown("permission denied", Cause.AMBIGUOUS)),
 )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
 from doctor.hosts.base import (
@@ -162,12 +163,12 @@ class MemoryHost(Host):
     ) -> Content | Missing | Unseen:
         real = self._real(path)
         if real.startswith("/proc/") is not (text is TextKind.KERNEL):
-            return Unseen(f"{path} is a file of the kernel, or is none")
+            return Unseen(f"{path} is a file of the kernel, or is none", Cause.AMBIGUOUS)
         if real in self.hidden:
-            return Unseen(f"permission denied reading {path} (run with sudo)")
+            return Unseen(f"permission denied reading {path} (run with sudo)", Cause.NEEDS_ROOT)
         if real in self.files:
             return Content(self.files[real])
-        return Unseen("is a directory") if real in self.stats else Missing()
+        return Unseen("is a directory", Cause.AMBIGUOUS) if real in self.stats else Missing()
 
     def env_file(self, path: str) -> EnvFile | Missing | Unseen:
         return Missing()
@@ -179,14 +180,14 @@ class MemoryHost(Host):
         head, _, last = path.rpartition("/")
         real = f"{self._real(head) if head else ''}".rstrip("/") + "/" + last if last else self._real(path)
         if real in self.hidden:
-            return Unseen("permission denied")
+            return Unseen("permission denied", Cause.NEEDS_ROOT)
         return self.stats.get(real, Missing())
 
     def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
         real = self._real(path)
         stat = self.stats.get(real)
         if real in self.hidden:
-            return Unseen(f"permission denied reading {path}")
+            return Unseen(f"permission denied reading {path}", Cause.NEEDS_ROOT)
         if stat is None or stat.type is not FileType.DIRECTORY:
             return Missing()
         prefix = real.rstrip("/") + "/"
@@ -211,7 +212,7 @@ class MemoryHost(Host):
         return next((record for record in self.table if record.line.pid == pid), Missing())
 
     def connect(self, address: str) -> Connection | Unseen:
-        return Unseen("a machine in memory")
+        return Unseen("a machine in memory", Cause.AMBIGUOUS)
 
     def addresses(self) -> tuple[str, ...] | Unseen:
         self.asked_addresses += 1

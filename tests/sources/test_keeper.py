@@ -11,6 +11,7 @@ from servers.nginx_machine import MAIN, MemoryHost
 from doctor.apps.gather import gather
 from doctor.apps.kept import unmanaged
 from doctor.apps.topology import Facts
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.hosts.base import Connection, Link, ProcessLine, ProcessRecord, TargetKind
 from doctor.hosts.live import LiveHost
@@ -206,9 +207,9 @@ def test_a_container_that_has_no_part_in_it_excuses_nobody(processes: tuple[Proc
     ("kind", "available", "said"),
     [
         (TargetKind.LIVE, Absent(), ["systemd"]),
-        (TargetKind.LIVE, Unknown("permission denied"), ["systemd"]),
+        (TargetKind.LIVE, Unknown("permission denied", Cause.NEEDS_ROOT), ["systemd"]),
         (TargetKind.LIVE, Known(True), []),
-        (TargetKind.TREE, Unknown("files alone do not run"), []),
+        (TargetKind.TREE, Unknown("files alone do not run", Cause.OUTSIDE), []),
     ],
 )
 def test_a_machine_without_systemd_is_not_judged_whole(kind: TargetKind, available: Any, said: list[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.hosts.base import Link, Missing, ProcessLine, ProcessRecord, Stat, Unseen
 from doctor.hosts.live import LiveHost
@@ -96,7 +97,7 @@ def test_setproctitle_hides_command_line_and_environment() -> None:
 
 
 def test_what_may_not_be_seen_is_unknown_with_the_reason() -> None:
-    denied = Unseen("permission denied reading /proc/122/cwd (run with sudo)")
+    denied = Unseen("permission denied reading /proc/122/cwd (run with sudo)", Cause.NEEDS_ROOT)
     seen = read(replace(RECORD, cwd=denied, exe=denied, environ=denied, sockets=denied, mount_namespace=denied))
     for fact in (seen.cwd, seen.exe, seen.exe_deleted, seen.environ, seen.sockets, seen.mount_namespace):
         assert isinstance(fact, Unknown)
@@ -105,7 +106,7 @@ def test_what_may_not_be_seen_is_unknown_with_the_reason() -> None:
 
 def test_an_ended_process_is_absent() -> None:
     assert isinstance(process.read(OneProcess(Missing()), 122), Absent)
-    assert isinstance(process.read(OneProcess(Unseen("no /proc")), 122), Unknown)
+    assert isinstance(process.read(OneProcess(Unseen("no /proc", Cause.AMBIGUOUS)), 122), Unknown)
 
 
 def test_a_process_of_no_unit() -> None:

@@ -8,14 +8,18 @@ import pytest
 from engine.builders import rule
 from factories import app, machine, make, unit
 
+from doctor.cause import Cause
 from doctor.engine.judge import Outcome, judge
 from doctor.facts.value import Known, Unknown
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings
+from doctor.sources.systemd.show import Shown
 
-STILL = Unknown("files alone do not run")
-PASSED_ON = Unknown("timeout may be set: /srv/shop/gunicorn.conf.py may be read: not part of this repository")
-DENIED = Unknown("permission denied reading /proc/122/environ (run with sudo)")
+STILL = Unknown("files alone do not run", Cause.OUTSIDE)
+PASSED_ON = Unknown(
+    "timeout may be set: /srv/shop/gunicorn.conf.py may be read: not part of this repository", Cause.OUTSIDE
+)
+DENIED = Unknown("permission denied reading /proc/122/environ (run with sudo)", Cause.NEEDS_ROOT)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,14 @@ def test_outcomes(given: str, expect: str, preload: Any, outcome: Outcome) -> No
     assert result.outcome is outcome
 
 
-def test_only_the_kind_of_target_is_outside() -> None:
-    assert STILL.outside
-    assert PASSED_ON.outside
-    assert not DENIED.outside
+def test_a_phrase_of_the_machine_silences_no_check() -> None:
+    """What a unit calls itself may hold any words, those of a repository too: only the cause counts."""
+    printed = {"Description": ("files alone do not run",), "LoadState": ("loaded",)}
+    described = Shown("shop.service", printed).number("Description")
+    assert described == Unknown(
+        "systemctl printed Description=files alone do not run", Cause.NOT_UNDERSTOOD, described.places
+    )
+    gunicorn = make(Gunicorn, name="shop.service", settings=make(Settings, timeout=described))
+    subject = app("shop", gunicorns=(gunicorn,), units=(unit("shop.service"),), gunicorn=Known(gunicorn))
+    [result] = judge((rule(expect="app.gunicorn.settings.timeout > 1"),), machine(subject)).results
+    assert (result.outcome, result.cause) == (Outcome.UNKNOWN, Cause.NOT_UNDERSTOOD)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from wild.trees import CODE, Judge, Tree, faults, site, unit
 
+from doctor.cause import Cause
 from doctor.hosts import files
 from doctor.hosts.base import Unseen
 from doctor.reports.model import Verdict
@@ -115,7 +116,8 @@ def test_a_file_that_may_not_be_read_is_told(judged: Judge, monkeypatch: pytest.
     real = files.read_bytes
 
     def denied(path: str, *given: Any, **more: Any) -> object:
-        return Unseen(f"permission denied reading {path}") if path.endswith("b.service") else real(path, *given, **more)
+        refused = Unseen(f"permission denied reading {path}", Cause.NEEDS_ROOT)
+        return refused if path.endswith("b.service") else real(path, *given, **more)
 
     monkeypatch.setattr(files, "read_bytes", denied)
     report = judged({"a.service": unit(), "b.service": unit(), "shop.conf": site()})

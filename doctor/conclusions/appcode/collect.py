@@ -8,6 +8,7 @@ from ast import Call, Name
 from collections.abc import Sequence
 from dataclasses import fields
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.conclusions.appcode.built import made_by_a_build
 from doctor.conclusions.appcode.flask import (
     calls_dotenv,
@@ -72,15 +73,20 @@ def collect(
         pythonpath: PYTHONPATH as the unit would set it.
     """
     if isinstance(directory, Absent):
-        directory = Unknown("the directory the app would run in does not exist", directory.places)
+        directory = Unknown("the directory the app would run in does not exist", Cause.NOT_FOUND, directory.places)
     if isinstance(directory, Unknown):
         return _all(directory)
     if isinstance(unit, Known) and isinstance(unit.value.root_directory, Known):
-        return _all(Unknown("the unit has a RootDirectory= of its own", unit.value.root_directory.places))
+        return _all(
+            Unknown("the unit has a RootDirectory= of its own", Cause.ELSEWHERE, unit.value.root_directory.places)
+        )
     wsgi_app = gunicorn.settings.wsgi_app
     if not isinstance(wsgi_app, Known):
         return _all(
-            wsgi_app if isinstance(wsgi_app, Unknown) else Unknown("no WSGI app is named in its settings"), directory
+            wsgi_app
+            if isinstance(wsgi_app, Unknown)
+            else Unknown("no WSGI app is named in its settings", Cause.NOT_FOUND),
+            directory,
         )
     return _Collector(host, gunicorn, directory, wsgi_app, pythonpath).collect(declared)
 
@@ -103,11 +109,11 @@ class _Collector:
         venv = gunicorn.venv.or_("")
         python = gunicorn.python.or_("")
         self._interpreter = interpreter(host, venv, python)
-        reason = gunicorn.venv.reason if isinstance(gunicorn.venv, Unknown) else ""
+        venv_unknown = gunicorn.venv if isinstance(gunicorn.venv, Unknown) else None
         search, hidden = _search(gunicorn, pythonpath, directory.value)
         self._own_folders = search
         self._modules = Modules(host, search, self._interpreter)
-        self._doubt = reason or hidden
+        self._doubt = venv_unknown or hidden
         self._foreign = (*self._interpreter.sites, self._interpreter.library)
         self._site_folders = tuple(f"{folder}/" for folder in self._foreign if folder)
 
@@ -115,7 +121,7 @@ class _Collector:
         module, attribute, is_call = _split(self._wsgi_app.value)
         found = self._modules.find(module)
         if isinstance(found, Unseen):
-            return _all(Unknown(found.reason, self._wsgi_app.places), self._directory)
+            return _all(Unknown.of(found, self._wsgi_app.places), self._directory)
         if isinstance(found, Missing):
             return self._without_entry(module)
         seen = walk(self._host, self._modules, module, attribute if is_call else "", self._foreign)
@@ -153,20 +159,20 @@ class _Collector:
         )
 
     def _imports(self, found: Found, seen: Walk) -> Fact[Imports]:
-        reason = self._doubt or seen.unseen or next((problem.text for problem in seen.syntax), "")
-        if reason:
-            return Unknown(reason)
+        broken = next((Doubt(problem.text, Cause.NOT_UNDERSTOOD) for problem in seen.syntax), None)
+        if (why := self._doubt or seen.unseen or broken) is not None:
+            return Unknown.of(why)
         return imports_of(self._host, found, seen, self._own_folders, self._modules.search, self._wsgi_app.places)
 
     def _nothing(self, seen: Walk) -> Absent | Unknown:
         """What it means that nothing was found."""
-        reason = self._doubt or seen.unseen
-        return Unknown(reason) if reason else ABSENT
+        why = self._doubt or seen.unseen
+        return Unknown.of(why) if why else ABSENT
 
     def _without_entry(self, module: str) -> AppCode:
-        reason = Unknown(f"the module {module} was not found")
+        reason = Unknown(f"the module {module} was not found", Cause.NOT_FOUND)
         if self._doubt:
-            return _all(Unknown(self._doubt), self._directory)
+            return _all(Unknown.of(self._doubt), self._directory)
         hint = " (a module is named without .py and with dots)" if "/" in module or module.endswith(".py") else ""
         text = f"the module {module} is neither in {self._directory.value} nor installed{hint}"
         problem = Known(text, (*self._wsgi_app.places, *self._directory.places))
@@ -186,7 +192,7 @@ class _Collector:
         for folder in self._own_folders:
             listed = self._host.list(folder)
             if isinstance(listed, Unseen):
-                return Unknown(listed.reason)
+                return Unknown.of(listed)
             if isinstance(listed, tuple):
                 names.update(name.partition(".")[0] for name in listed)
         return Known(frozenset(names - {""}), self._directory.places)
@@ -194,10 +200,12 @@ class _Collector:
     def _entry_problem(self, found: Found, module: str, attribute: str, is_call: bool) -> Fact[str]:
         """The name must exist, a call must fit; without one it must take a request (gunicorn/util.py, import_app)."""
         if not found.source or found.file.startswith(tuple(f"{folder}/" for folder in self._foreign if folder)):
-            return ABSENT if found.open else Unknown(f"{found.file or module} is not source of the app")
+            return (
+                ABSENT if found.open else Unknown(f"{found.file or module} is not source of the app", Cause.NOT_FOUND)
+            )
         outline = self._host.outline(found.file)
         if not isinstance(outline, Outline):
-            return Unknown(outline.reason if isinstance(outline, Unseen) else f"{found.file} is gone")
+            return Unknown.of(doubt(outline, f"{found.file} is gone", Cause.VANISHED))
         if outline.error:
             return ABSENT
         content = self._host.read(found.file, TextKind.PYTHON)
@@ -205,7 +213,9 @@ class _Collector:
         places = (*self._wsgi_app.places, Place(path=found.file))
         if not binds(outline, lines, attribute, module):
             if attribute.startswith("__"):
-                return Unknown(f"a framework gives {found.file} its {attribute} while it is imported", places)
+                return Unknown(
+                    f"a framework gives {found.file} its {attribute} while it is imported", Cause.RUN_TIME, places
+                )
             if found.folders and not isinstance(self._modules.find(f"{module}.{attribute}"), Missing):
                 return ABSENT
             near = _near(outline)
@@ -223,7 +233,7 @@ class _Collector:
 
     def _syntax(self, seen: Walk) -> Fact[str]:
         if not seen.syntax:
-            return Unknown(seen.unseen) if seen.unseen else ABSENT
+            return Unknown.of(seen.unseen) if seen.unseen else ABSENT
         problem = min(seen.syntax, key=lambda p: not p.eager)
         here = f"{sys.version_info[0]}.{sys.version_info[1]}"
         there = self._interpreter.version
@@ -235,7 +245,9 @@ class _Collector:
         if there == here or certain or problem.place.text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
             return Known(problem.text, (problem.place,))
         other = f"the app runs Python {there}" if there else "the version the app runs is not known"
-        return Unknown(f"{problem.name} does not compile with Python {here}, but {other}", (problem.place,))
+        return Unknown(
+            f"{problem.name} does not compile with Python {here}, but {other}", Cause.AMBIGUOUS, (problem.place,)
+        )
 
     def _import_failure(self, seen: Walk) -> Fact[str]:
         """Of the app's own code alone, so that it matters nothing whether its environment could be seen."""
@@ -259,7 +271,7 @@ class _Collector:
         if problem is None:
             return self._nothing(seen)
         if self._doubt:
-            return Unknown(self._doubt, (problem.place,))
+            return Unknown.of(self._doubt, (problem.place,))
         return Known(problem.name, (problem.place,))
 
     def _variables(self, seen: Walk, declared: Fact[frozenset[str]]) -> tuple[Fact[tuple[str, ...]], Fact[str]]:
@@ -297,9 +309,13 @@ class _Collector:
                     odd = frozenset(line.name for line in answer.oddities)
                     return frozenset(a.name for a in answer.assignments) | odd
                 if isinstance(answer, Unseen):
-                    return Unknown(f"the app loads a .env file: {answer.reason}")
+                    return Unknown.of(answer.because("the app loads a .env file"))
                 folder = folder.rpartition("/")[0]
-        return Unknown("the app calls load_dotenv() and no .env was found above the file that does", tuple(loaders))
+        return Unknown(
+            "the app calls load_dotenv() and no .env was found above the file that does",
+            Cause.NOT_FOUND,
+            tuple(loaders),
+        )
 
 
 def _package(module: Fact[str], own: Fact[frozenset[str]]) -> Fact[str]:
@@ -319,24 +335,24 @@ def _split(wsgi_app: str) -> tuple[str, str, bool]:
     return module, expression, False
 
 
-def _search(gunicorn: Gunicorn, of_unit: Fact[str], directory: str) -> tuple[list[str], str]:
-    """sys.path before the standard library, and why it may not be all ("" when it is). `of_unit`: its PYTHONPATH.
+def _search(gunicorn: Gunicorn, of_unit: Fact[str], directory: str) -> tuple[list[str], Unknown | None]:
+    """sys.path before the standard library, and why it may not be all (None when it is). `of_unit`: its PYTHONPATH.
 
     Gunicorn puts --pythonpath first, the last entry foremost, then the directory (gunicorn/app/base.py).
     """
     search: list[str] = []
-    hidden = ""
+    hidden: Unknown | None = None
     pythonpath = gunicorn.settings.pythonpath
     if isinstance(pythonpath, Known):
         search += [joined(directory, entry.strip()) for entry in reversed(pythonpath.value.split(","))]
     elif isinstance(pythonpath, Unknown):
-        hidden = pythonpath.reason
+        hidden = pythonpath
     search.append(directory)
     master = gunicorn.master
     running: Fact[str] = of_process(master.value).implicit("PYTHONPATH") if isinstance(master, Known) else ABSENT
     for fact in (running, of_unit):
         if isinstance(fact, Unknown):
-            hidden = hidden or fact.reason
+            hidden = hidden or fact
         search += [joined(directory, entry) for entry in fact.or_("").split(":") if entry]
     return list(dict.fromkeys(search)), hidden
 

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from doctor.cause import Cause
 from doctor.conclusions.appcode.walk import OwnModule
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.bounds import Literal
@@ -40,12 +41,12 @@ def static_folder(modules: Sequence[OwnModule]) -> Fact[str]:
     """
     found = next(_calls(modules, "Flask"), None)
     if found is None:
-        return Unknown("no call of Flask() was found in the app's code")
+        return Unknown("no call of Flask() was found in the app's code", Cause.NOT_FOUND)
     module, call = found
     place = _place(module, call.line)
     given = dict(call.keywords).get("static_folder", "static")
     if isinstance(given, Expression):
-        return Unknown(f"static_folder is computed: {given.text}", (place,))
+        return Unknown(f"static_folder is computed: {given.text}", Cause.RUN_TIME, (place,))
     if given is None:
         return Absent((place,))
     origin = Origin.EXPLICIT if "static_folder" in dict(call.keywords) else Origin.DEFAULT
@@ -57,12 +58,12 @@ def static_url(modules: Sequence[OwnModule]) -> Fact[str]:
     """URL path of the static files: static_url_path, or the last part of the folder."""
     found = next(_calls(modules, "Flask"), None)
     if found is None:
-        return Unknown("no call of Flask() was found in the app's code")
+        return Unknown("no call of Flask() was found in the app's code", Cause.NOT_FOUND)
     module, call = found
     place = _place(module, call.line)
     given = dict(call.keywords).get("static_url_path")
     if isinstance(given, Expression):
-        return Unknown(f"static_url_path is computed: {given.text}", (place,))
+        return Unknown(f"static_url_path is computed: {given.text}", Cause.RUN_TIME, (place,))
     if isinstance(given, str):
         return Known("/" + given.strip("/"), (place,), Origin.EXPLICIT)
     folder = static_folder(modules)
@@ -95,7 +96,7 @@ def upload_limit(modules: Sequence[OwnModule]) -> Fact[int]:
 
 def _size(value: Literal | Expression, place: Place) -> Fact[int]:
     if isinstance(value, Expression):
-        return Unknown(f"{_LIMIT} is computed: {value.text}", (place,))
+        return Unknown(f"{_LIMIT} is computed: {value.text}", Cause.RUN_TIME, (place,))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Known(int(value), (place,), Origin.EXPLICIT)
     return Absent((place,))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from doctor.cause import Cause
 from doctor.conclusions.appcode.model import Imports
 from doctor.conclusions.appcode.walk import Walk
 from doctor.facts.value import Fact, Known, Place, Unknown
@@ -30,12 +31,12 @@ def imports_of(
     if not seen.modules:
         # Installed: nothing in there is followed.
         if not entry.folders:
-            return Unknown(f"{entry.file} is not source of the app", places)
+            return Unknown(f"{entry.file} is not source of the app", Cause.NOT_FOUND, places)
         root = _physical(host, entry.folders[0])
         return Known(Imports(root, frozenset(), (root,)), places)
     holding = [folder for folder in search if entry.file.startswith(f"{folder.rstrip('/')}/")]
     if not holding:
-        return Unknown(f"no entry of the search path holds {entry.file}", places)
+        return Unknown(f"no entry of the search path holds {entry.file}", Cause.NOT_FOUND, places)
     real = {folder: _physical(host, folder) for folder in dict.fromkeys((*own, max(holding, key=len)))}
     files = (_moved(module.file, real) for module in seen.modules)
     return Known(Imports(real[max(holding, key=len)], frozenset(files), tuple(real.values())), places)

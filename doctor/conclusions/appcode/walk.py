@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.grammar.outline import EnvRead, Expression, Import, Outline
@@ -56,7 +57,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Walk:
-    """What a walk found. `unseen`: why something on the way could not be judged, the first reason; "" when all was."""
+    """What a walk found. `unseen`: why something on the way could not be judged, the first reason; None: all was."""
 
     modules: list[OwnModule] = field(default_factory=list)
     syntax: list[Problem] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Walk:
     raising: list[Problem] = field(default_factory=list)
     required: list[tuple[str, Place]] = field(default_factory=list)
     uses: set[str] = field(default_factory=set)
-    unseen: str = ""
+    unseen: Doubt | None = None
 
 
 def walk(host: Host, modules: Modules, entry: str, called: str, foreign: tuple[str, ...]) -> Walk:
@@ -109,8 +110,8 @@ class _Walker:
         while self._queue:
             self._visit(*self._queue.popleft())
 
-    def _unseen(self, reason: str) -> None:
-        self._walk.unseen = self._walk.unseen or reason
+    def _unseen(self, why: Doubt) -> None:
+        self._walk.unseen = self._walk.unseen or why
 
     def _add(self, name: str, eager: bool) -> None:
         """Read a module after the packages above it, in the order an import runs them."""
@@ -127,7 +128,7 @@ class _Walker:
 
     def _visit(self, name: str, eager: bool) -> None:
         if len(self._walk.modules) >= FILES:
-            self._unseen(f"more than {FILES} files of the app")
+            self._unseen(Doubt(f"more than {FILES} files of the app", Cause.TOO_MUCH))
             return
         self._depth += 1
         self._read(name, eager)
@@ -150,10 +151,10 @@ class _Walker:
         if isinstance(outline, Missing):
             return
         if isinstance(outline, Unseen):
-            self._unseen(outline.reason)
+            self._unseen(outline)
             return
         if outline.truncated:
-            self._unseen(f"{found.file} is too large to be read")
+            self._unseen(Doubt(f"{found.file} is too large to be read", Cause.TOO_MUCH))
         module = OwnModule(name, found.file, bool(found.folders), eager, outline)
         self._walk.modules = [m for m in self._walk.modules if m.name != name] + [module]
         if outline.error:
@@ -195,7 +196,7 @@ class _Walker:
         found = self._modules.find(base)
         if isinstance(found, Unseen):
             if eager:
-                self._unseen(found.reason)
+                self._unseen(found)
             return
         if isinstance(found, Missing):
             missing = self._first_missing(base)

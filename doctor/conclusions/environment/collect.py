@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.conclusions.environment.compare import Comparison
 from doctor.conclusions.environment.files import first_missing
 from doctor.conclusions.environment.misread import joined, misread
@@ -41,7 +42,9 @@ def collect(found: Comparison, required: Fact[tuple[str, ...]]) -> Environment:
     )
 
 
-def _missing(required: Fact[tuple[str, ...]], expected: Fact[frozenset[str]], opaque: str) -> Fact[tuple[str, ...]]:
+def _missing(
+    required: Fact[tuple[str, ...]], expected: Fact[frozenset[str]], opaque: Doubt | None
+) -> Fact[tuple[str, ...]]:
     if not isinstance(required, Known):
         return required
     if not isinstance(expected, Known):
@@ -49,7 +52,7 @@ def _missing(required: Fact[tuple[str, ...]], expected: Fact[frozenset[str]], op
     missing = tuple(name for name in required.value if name not in expected.value)
     if not missing:
         return Absent(required.places)
-    return Unknown(opaque) if opaque else Known(missing, required.places, Origin.COMPUTED)
+    return Unknown.of(opaque) if opaque else Known(missing, required.places, Origin.COMPUTED)
 
 
 def _missing_of_running(required: Fact[tuple[str, ...]], running: Fact[frozenset[str]]) -> Fact[tuple[str, ...]]:
@@ -57,8 +60,6 @@ def _missing_of_running(required: Fact[tuple[str, ...]], running: Fact[frozenset
     if not isinstance(required, Known):
         return required
     if not isinstance(running, Known):
-        return Unknown(
-            running.reason if isinstance(running, Unknown) else "no unit and no process tell its environment"
-        )
+        return Unknown.of(doubt(running, "no unit and no process tell its environment", Cause.AMBIGUOUS))
     missing = tuple(name for name in required.value if name not in running.value)
     return Known(missing, required.places, Origin.COMPUTED) if missing else Absent(required.places)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from doctor.cause import Cause, doubt
 from doctor.conclusions.environment.declared import Launcher, declared_names, launcher_of, line_of
 from doctor.conclusions.environment.files import look, touched_after
 from doctor.conclusions.environment.model import EnvFileState
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
-from doctor.hosts.base import Host, Missing, Output, Stat, Unseen
+from doctor.hosts.base import Host, Missing, Output, Stat
 from doctor.hosts.commands import show_manager_environment
 from doctor.hosts.paths import resolve
 from doctor.servers.gunicorn import Plan
@@ -51,7 +52,7 @@ def compare(host: Host, plan: Fact[Plan], master: Fact[Process]) -> Comparison:
     names = Known(frozenset(running.value), running.places) if isinstance(running, Known) else running
     if not isinstance(plan, Known):
         expected = names if isinstance(plan, Absent) else plan
-        return Comparison(plan, (), _NOTHING, plan, Launcher(frozenset(), ""), names, plan, expected)
+        return Comparison(plan, (), _NOTHING, plan, Launcher(frozenset(), None), names, plan, expected)
     environment = plan.value.environment
     files = tuple(map(look, environment.files))
     declared = declared_names(environment)
@@ -81,7 +82,7 @@ def _changed(
     if not isinstance(running, Known) or not isinstance(master, Known):
         return running if not isinstance(running, Known) else ABSENT
     if environment.unseen:
-        return Unknown(environment.unseen[0].reason)
+        return Unknown.of(environment.unseen[0])
     declared = environment.variables.values
     environ, started = running.value, master.value.started
     touched = {state.path for state in files if touched_after(host, state, started)}
@@ -109,8 +110,7 @@ def _given_to_all(host: Host) -> frozenset[str] | Unknown:
     """Names that the manager passes to every service."""
     answer = host.run(show_manager_environment())
     if not isinstance(answer, Output) or answer.status:
-        reason = answer.reason if isinstance(answer, Unseen) else "systemd does not say what it passes to all services"
-        return Unknown(reason)
+        return Unknown.of(doubt(answer, "systemd does not say what it passes to all services", Cause.NOT_FOUND))
     return frozenset(re.findall(r"(?:^Environment=|\s)[\"']?([A-Za-z_]\w*)=", answer.stdout))
 
 
@@ -136,7 +136,7 @@ def _expected(
     if not isinstance(declared, Known):
         return declared
     if launcher.opaque and not isinstance(running, Known):
-        return Unknown(launcher.opaque)
+        return Unknown.of(launcher.opaque)
     names = declared.value | launcher.sets | STANDARD_NAMES
     if isinstance(running, Known):
         lost = set(changed.value) if isinstance(changed, Known) else set()

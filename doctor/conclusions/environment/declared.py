@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.value import Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.programs import OWN_PROGRAMS
@@ -14,16 +15,16 @@ from doctor.sources.variables import Variable
 
 @frozen
 class Launcher:
-    """What stands between systemd and Gunicorn. `sets`: names a command line sets; `opaque`: it may set any."""
+    """What stands between systemd and Gunicorn. `sets`: names a command line sets; `opaque`: why it may set any."""
 
     sets: frozenset[str]
-    opaque: str
+    opaque: Doubt | None
 
 
 def declared_names(environment: StartEnvironment) -> Fact[frozenset[str]]:
     """All that the unit and its files would set, with the files that set them."""
     if environment.unseen:
-        return Unknown(environment.unseen[0].reason)
+        return Unknown.of(environment.unseen[0])
     variables = environment.variables.values
     places = (Place(path=v.place.path) if v.place.path else v.place for v in variables.values())
     return Known(frozenset(variables) | environment.passed, tuple(dict.fromkeys(places)), Origin.COMPUTED)
@@ -38,11 +39,15 @@ def line_of(variable: Variable, environment: StartEnvironment) -> Place:
 def launcher_of(plan: Plan) -> Launcher:
     """Judged by the command line: `env A=b gunicorn`, `sh -c 'export A=b; exec gunicorn'`, a start script."""
     if plan.launch is not None:
-        opaque = f"{plan.launch.opaque} may set variables" if plan.launch.opaque else ""
+        opaque = _may_set(plan.launch.opaque) if plan.launch.opaque else None
         return Launcher(frozenset(plan.launch.assignments), opaque)
     commands = plan.unit.exec_start.or_(())
     if not commands:
-        return Launcher(frozenset(), "the command that starts it is not known")
+        return Launcher(frozenset(), Doubt("the command that starts it is not known", Cause.NOT_FOUND))
     program = commands[0].argv[0]
     direct = program.rpartition("/")[2].startswith(OWN_PROGRAMS)
-    return Launcher(frozenset(), "" if direct else f"{program} may set variables")
+    return Launcher(frozenset(), None if direct else _may_set(program))
+
+
+def _may_set(what: str) -> Doubt:
+    return Doubt(f"{what} may set variables", Cause.RUN_TIME)

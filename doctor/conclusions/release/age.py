@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.conclusions.appcode.loads import may_load
 from doctor.conclusions.appcode.model import Imports
 from doctor.conclusions.release.serving import TOLERANCE, divided, started
@@ -73,7 +74,7 @@ def age(
     if not isinstance(directory, Known):
         return _same(directory)
     if deleted:
-        return _same(Unknown("the directory the workers run in was removed", directory.places))
+        return _same(Unknown("the directory the workers run in was removed", Cause.VANISHED, directory.places))
     code = loaded_code(host, directory, gunicorn, imports)
     templates = _scan(host, directory, TEMPLATES)
     newest = code.newest[0] if isinstance(code, Scan) and code.newest else None
@@ -117,7 +118,9 @@ def loaded_code(
     kept = [file for file in scan.newest if is_loaded(file.path)]
     if scan.newest and not kept and scan.seen > len(scan.newest):
         if imports is None or not imports.files:
-            return Unknown(f"the newest files in {directory.value} are all tests or migrations", directory.places)
+            return Unknown(
+                f"the newest files in {directory.value} are all tests or migrations", Cause.AMBIGUOUS, directory.places
+            )
         kept = [found for path in sorted(imports.files) if (found := _stated(host, path))]
     touched = scan.newest_change
     if touched and not is_loaded(touched.path):
@@ -150,8 +153,8 @@ def _same(fact: Absent | Unknown) -> Age:
 def _scan(host: Host, directory: Known[str], suffixes: tuple[str, ...]) -> Scan | Unknown:
     scan = host.scan(directory.value, suffixes)
     if isinstance(scan, Missing):
-        return Unknown(f"{directory.value} does not exist", directory.places)
-    return Unknown(scan.reason, directory.places) if isinstance(scan, Unseen) else scan
+        return Unknown(f"{directory.value} does not exist", Cause.NOT_FOUND, directory.places)
+    return Unknown.of(scan, directory.places) if isinstance(scan, Unseen) else scan
 
 
 def _changed(newest: ScannedFile | None, code: Scan | Unknown) -> Fact[float]:
@@ -164,7 +167,7 @@ def _loaded(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> tuple[Fac
     """When the oldest of the running code was loaded, and by whom."""
     preload = gunicorn.settings.preload
     if isinstance(preload, Unknown):
-        return Unknown(preload.reason, preload.places), ""
+        return Unknown.of(preload, preload.places), ""
     if isinstance(preload, Known) and preload.value:
         master = gunicorn.master
         return started(master.value, "master") if isinstance(master, Known) else master, "the master"
@@ -189,10 +192,11 @@ def _stale(scan: Scan | Unknown, loaded: Fact[float], who: str, gunicorn: Gunico
         return Unknown(
             f"{touched.path} was replaced, or had only its mode or owner changed, after {who} started; "
             "its time of modification is older",
+            Cause.AMBIGUOUS,
             (Place(path=touched.path), *loaded.places),
         )
     if not scan.complete:
-        return Unknown(f"only {scan.seen} files could be looked at")
+        return Unknown(f"only {scan.seen} files could be looked at", Cause.TOO_MUCH)
     return Absent(loaded.places)
 
 
@@ -202,7 +206,7 @@ def _outdated_preload(
     """What the preloading master has not seen, and since when it is there."""
     preload = gunicorn.settings.preload
     if isinstance(preload, Unknown):
-        return Unknown(preload.reason, preload.places), 0.0
+        return Unknown.of(preload, preload.places), 0.0
     if not (isinstance(preload, Known) and preload.value):
         return Absent(preload.places), 0.0
     if not isinstance(gunicorn.master, Known):
@@ -216,7 +220,7 @@ def _outdated_preload(
         return stale, code.newest[0].mtime
     if switch and later:
         reason = f"{switch.path} was written after the master had started; to which release it pointed before is lost"
-        return Unknown(reason, (Place(path=switch.path),)), 0.0
+        return Unknown(reason, Cause.VANISHED, (Place(path=switch.path),)), 0.0
     return stale, 0.0
 
 
@@ -235,12 +239,12 @@ def _mixed(
     gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]], code: Scan | Unknown, switch: Switch | None
 ) -> Fact[tuple[int, ...]]:
     if isinstance(gunicorn.changing, Known) and gunicorn.changing.value:
-        return Unknown("a reload is in progress", gunicorn.changing.places)
+        return Unknown("a reload is in progress", Cause.VANISHED, gunicorn.changing.places)
     if not isinstance(workers, Known):
         return workers
     preload = gunicorn.settings.preload
     if isinstance(preload, Unknown):
-        return Unknown(preload.reason, preload.places)
+        return Unknown.of(preload, preload.places)
     if isinstance(preload, Known) and preload.value:
         return Absent(preload.places)
     changes: Sequence[ScannedFile] = code.newest if isinstance(code, Scan) else ()

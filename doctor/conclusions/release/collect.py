@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause, doubt
 from doctor.conclusions.appcode.flask import VERSION_ROUTE
 from doctor.conclusions.appcode.model import Imports
 from doctor.conclusions.release.age import Switch, age, came_after, loaded_code
@@ -27,7 +28,7 @@ from doctor.hosts.paths import resolve
 from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.sources.process import Process, WorkingDirectory
 
-_NOT_TOLD = Unknown("which files the app loads was not looked at")
+_NOT_TOLD = Unknown("which files the app loads was not looked at", Cause.NOT_ASKED)
 _SETTLED = 600.0
 """Seconds. A release that nobody writes to for so long is complete."""
 
@@ -117,12 +118,14 @@ def _missing(link: Fact[Held]) -> Absent | Unknown:
 
 
 def _switched(held: Held, place: Place) -> Fact[float]:
-    return Known(held.link.switched, (place,)) if held.link.seen else Unknown(REPOSITORY, held.way.places)
+    return (
+        Known(held.link.switched, (place,)) if held.link.seen else Unknown(REPOSITORY, Cause.OUTSIDE, held.way.places)
+    )
 
 
 def _target(held: Held) -> Fact[str]:
     if not held.link.seen:
-        return Unknown(REPOSITORY, held.way.places)
+        return Unknown(REPOSITORY, Cause.OUTSIDE, held.way.places)
     if not held.link.target:
         return Absent((Place(path=held.link.path, text=f"→ {held.link.text}"),))
     return Known(held.link.target, (Place(path=held.link.path),))
@@ -185,7 +188,7 @@ def _unswitched(
     places = (Place(path=newest), Place(path=held.link.path, text=f"→ {held.link.target}"))
     stat = host.stat(newest)
     if not isinstance(stat, Stat):
-        return Unknown(stat.reason if isinstance(stat, Unseen) else f"{newest} is gone")
+        return Unknown.of(doubt(stat, f"{newest} is gone", Cause.VANISHED))
     # ctime is when it came here: rsync and tar give files the time they had elsewhere.
     if max(stat.mtime, stat.ctime) <= held.link.switched:
         return Absent(places)
@@ -197,7 +200,7 @@ def _unswitched(
     last = max(stat.mtime, stat.ctime, code.newest_change.ctime if code.newest_change else 0.0)
     reloaded = isinstance(oldest_worker, Known) and oldest_worker.value > last
     if not code.newest or (not reloaded and host.now() - last < _SETTLED):
-        return Unknown(f"the deploy of {newest} may still be going on", places)
+        return Unknown(f"the deploy of {newest} may still be going on", Cause.VANISHED, places)
     return computed(newest, *places)
 
 
@@ -246,7 +249,9 @@ def _running(host: Host, held: Held | None, standing: Fact[str], behind: Fact[st
     found = resolve(host, held.way.path).physical
     if isinstance(behind, Absent) and isinstance(found, str):
         return computed(found, place, *standing.places)
-    return Unknown(f"which release {held.link.path} pointed to when the code was loaded is lost", (place,))
+    return Unknown(
+        f"which release {held.link.path} pointed to when the code was loaded is lost", Cause.VANISHED, (place,)
+    )
 
 
 def _loaded_from(running: Fact[str], imports: Imports | None) -> Fact[str]:
@@ -270,7 +275,7 @@ def _behind(
         return running
     place = Place(path=held.link.path)
     if not held.link.target:
-        return Unknown(f"{held.link.path} points to nothing", (place,))
+        return Unknown(f"{held.link.path} points to nothing", Cause.AMBIGUOUS, (place,))
     target = release_root(held.link.target, folder)
     if held.way.working and is_below(running.value, target):
         return Absent(running.places)
@@ -288,7 +293,9 @@ def _behind(
         return computed(target, *running.places, place)
     if loader is not None and came_after(loaded_code(host, Known(target, (place,)), gunicorn), loader.started):
         return computed(target, *started(loader, "process").places, place)
-    return Unknown(f"which release {held.link.path} pointed to when the code was loaded is lost", held.way.places)
+    return Unknown(
+        f"which release {held.link.path} pointed to when the code was loaded is lost", Cause.VANISHED, held.way.places
+    )
 
 
 def _reloaded(oldest_worker: Fact[float], switched: Fact[float]) -> Fact[bool]:
@@ -316,7 +323,7 @@ def _process_start(process: Fact[Process]) -> Fact[float]:
 def _checkout(host: Host, root: Fact[str], deleted: bool) -> Checkout:
     if isinstance(root, Known) and not deleted:
         return checkout(host, root.value)
-    fact = root if not isinstance(root, Known) else Unknown("the directory was removed", root.places)
+    fact = root if not isinstance(root, Known) else Unknown("the directory was removed", Cause.VANISHED, root.places)
     return Checkout(fact, fact)
 
 
@@ -338,7 +345,7 @@ def _effective(gunicorn: Gunicorn, follows: Fact[bool]) -> Fact[bool]:
     if isinstance(follows, Known) and not follows.value:
         return follows
     if isinstance(preload, Unknown):
-        return Unknown(preload.reason, preload.places)
+        return Unknown.of(preload, preload.places)
     return follows
 
 
@@ -367,9 +374,9 @@ def _other_copy(
     if not isinstance(root, Known):
         return root
     if host.kind is TargetKind.TREE:
-        return Unknown(REPOSITORY)
+        return Unknown(REPOSITORY, Cause.OUTSIDE)
     if deleted:
-        return Unknown("the directory was removed", root.places)
+        return Unknown("the directory was removed", Cause.VANISHED, root.places)
     entry = _entry_file(host, gunicorn, root.value)
     if not entry:
         return Absent(root.places)
@@ -384,7 +391,7 @@ def _marker(host: Host, gunicorn: Gunicorn, root: Fact[str], folder: Folder | No
     for place in dict.fromkeys((root.value, release_root(root.value, folder))):
         names = host.list(place)
         if isinstance(names, Unseen):
-            return Unknown(names.reason, root.places)
+            return Unknown.of(names, root.places)
         for name in MARKERS:
             if isinstance(names, tuple) and name in names:
                 return Known(f"the file {name}", (Place(path=f"{place}/{name}"),))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from doctor.cause import Cause
 from doctor.conclusions.release.age import CODE
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown, computed
@@ -39,7 +40,7 @@ def other_copy(
     """
     running = host.scan(directory, CODE)
     if not isinstance(running, Scan) or not running.newest:
-        return Unknown(f"no code was seen in {directory}")
+        return Unknown(f"no code was seen in {directory}", Cause.NOT_FOUND)
     newest = running.newest[0]
     taken = (directory, *kept, *served)
     found: list[tuple[float, str, str]] = []

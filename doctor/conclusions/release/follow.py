@@ -20,7 +20,7 @@ def hup_follows(gunicorn: Gunicorn, plan: Fact[Plan], link: str, outside: bool) 
     """
     chdir = gunicorn.settings.chdir
     if isinstance(chdir, Unknown):
-        return Unknown(chdir.reason, chdir.places)
+        return Unknown.of(chdir, chdir.places)
     if isinstance(chdir, Known):
         if not is_below(chdir.value, link):
             outside = True
@@ -28,7 +28,7 @@ def hup_follows(gunicorn: Gunicorn, plan: Fact[Plan], link: str, outside: bool) 
             return computed(True, *chdir.places)
     pythonpath = gunicorn.settings.pythonpath
     if isinstance(pythonpath, Unknown):
-        return Unknown(pythonpath.reason, pythonpath.places)
+        return Unknown.of(pythonpath, pythonpath.places)
     if isinstance(pythonpath, Known) and any(is_below(entry.strip(), link) for entry in pythonpath.value.split(",")):
         return computed(True, *pythonpath.places)
     variables = _variables(gunicorn, plan)

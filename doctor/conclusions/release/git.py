@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from doctor.cause import Cause, doubt
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.hosts.base import Content, FileType, Host, Stat, Unseen
@@ -27,7 +28,7 @@ def checkout(host: Host, directory: str) -> Checkout:
     for _ in range(_ABOVE + 1):
         stat = host.stat(f"{folder}/.git")
         if isinstance(stat, Unseen):
-            unseen = Unknown(stat.reason)
+            unseen = Unknown.of(stat)
             return Checkout(unseen, unseen)
         if isinstance(stat, Stat):
             return _read(host, f"{folder}/.git", stat)
@@ -42,7 +43,7 @@ def _read(host: Host, path: str, stat: Stat) -> Checkout:
     folder = path if stat.type is FileType.DIRECTORY else _worktree(host, path)
     content = host.read(f"{folder}/HEAD")
     if not isinstance(content, Content):
-        unknown = Unknown(content.reason if isinstance(content, Unseen) else f"{folder}/HEAD does not exist")
+        unknown = Unknown.of(doubt(content, f"{folder}/HEAD does not exist", Cause.NOT_FOUND))
         return Checkout(present, unknown)
     return Checkout(present, _head(host, folder, content.text.strip()))
 
@@ -60,7 +61,11 @@ def _worktree(host: Host, path: str) -> str:
 def _head(host: Host, folder: str, head: str) -> Fact[str]:
     place = Place(path=f"{folder}/HEAD", text=head)
     if not head.startswith("ref:"):
-        return Known(head, (place,)) if _SHA.fullmatch(head) else Unknown(f"{folder}/HEAD holds no commit", (place,))
+        return (
+            Known(head, (place,))
+            if _SHA.fullmatch(head)
+            else Unknown(f"{folder}/HEAD holds no commit", Cause.NOT_UNDERSTOOD, (place,))
+        )
     name = head.removeprefix("ref:").strip()
     common = host.read(f"{folder}/commondir")
     shared = f"{folder}/{common.text.strip()}" if isinstance(common, Content) else folder
@@ -69,7 +74,7 @@ def _head(host: Host, folder: str, head: str) -> Fact[str]:
         if isinstance(loose, Content) and _SHA.fullmatch(loose.text.strip()):
             return Known(loose.text.strip(), (place, Place(path=f"{base}/{name}")))
         if isinstance(loose, Unseen):
-            return Unknown(loose.reason, (place,))
+            return Unknown.of(loose, (place,))
     packed = host.read(f"{shared}/packed-refs")
     if isinstance(packed, Content):
         for number, line in enumerate(packed.text.splitlines(), packed.start_line):
@@ -77,5 +82,5 @@ def _head(host: Host, folder: str, head: str) -> Fact[str]:
             if ref == name and _SHA.fullmatch(sha):
                 return Known(sha, (place, Place(path=f"{shared}/packed-refs", line=number, text=line)))
     if isinstance(packed, Unseen):
-        return Unknown(packed.reason, (place,))
-    return Unknown(f"the branch {name} has no commit", (place,))
+        return Unknown.of(packed, (place,))
+    return Unknown(f"the branch {name} has no commit", Cause.NOT_FOUND, (place,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from doctor.cause import Cause
 from doctor.facts.value import Fact, Known, Origin, Place, Unknown, computed
 from doctor.hosts.base import ScannedFile
 from doctor.servers.gunicorn.model import Gunicorn
@@ -67,6 +68,7 @@ def _told(
         return Unknown(
             "how many workers are configured cannot be told, so that a reload whose old workers still finish their "
             "requests looks the same",
+            Cause.AMBIGUOUS,
             configured.places,
         )
     notes = tuple(Place(note=f"worker, pid {worker.pid}") for worker in newer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.conclusions.appcode.model import Imports
 from doctor.conclusions.release.follow import searched
 from doctor.conclusions.release.layout import Link, link_named, link_on
@@ -56,7 +57,7 @@ def find_link(host: Host, logical: Fact[tuple[Way, ...]], imports: Fact[Imports]
             continue
         link = link_named(way.path) if host.kind is TargetKind.TREE else link_on(host, way.path)
         if isinstance(link, Unseen):
-            return Unknown(link.reason, way.places)
+            return Unknown.of(link, way.places)
         if link is not None:
             return computed(Held(link, way), Place(path=link.path), *way.places)
     return Absent(logical.value[0].places)
@@ -71,9 +72,9 @@ def configured_by(host: Host, logical: Fact[tuple[Way, ...]], gunicorn: Gunicorn
         return gunicorn.directory
     found = resolve(host, working[-1].path)
     if isinstance(found.physical, Unseen):
-        return Unknown(found.physical.reason, working[-1].places)
+        return Unknown.of(found.physical, working[-1].places)
     if isinstance(found.physical, Missing) and host.kind is TargetKind.TREE:
-        return Unknown(REPOSITORY, working[-1].places)
+        return Unknown(REPOSITORY, Cause.OUTSIDE, working[-1].places)
     if isinstance(found.physical, Missing):
         return Absent((*working[-1].places, Place(path=found.stopped_at)))
     return computed(found.physical, *working[-1].places)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from posixpath import basename
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.facts import access
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.programs import is_shell
 from doctor.hosts.base import Content, Host, Stat
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.hidden import is_hidden
 from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.gunicorn.arguments import Arguments
 from doctor.servers.gunicorn.arguments import parse as parse_arguments
@@ -35,10 +36,10 @@ def collect(host: Host, plan: Fact[Plan], gunicorn: Gunicorn) -> Fact[tuple[str,
     cannot be compared (it is a title, comes from a script, or depends on variables) and the unit was touched since.
     """
     if not isinstance(plan, Known) or not isinstance(gunicorn.master, Known):
-        return Unknown(gunicorn.master.reason) if isinstance(gunicorn.master, Unknown) else ABSENT
+        return Unknown.of(gunicorn.master) if isinstance(gunicorn.master, Unknown) else ABSENT
     of, master = plan.value.unit, gunicorn.master.value
     if isinstance(of.need_daemon_reload, Known) and of.need_daemon_reload.value:
-        return Unknown("systemd has not read the files of the unit yet", of.need_daemon_reload.places)
+        return Unknown("systemd has not read the files of the unit yet", Cause.AMBIGUOUS, of.need_daemon_reload.places)
     changes: Changes = {}
     command = _command(host, plan.value, master, changes)
     accounts = Accounts(host)
@@ -47,24 +48,24 @@ def collect(host: Host, plan: Fact[Plan], gunicorn: Gunicorn) -> Fact[tuple[str,
     if not isinstance(gunicorn.launcher, Known) or gunicorn.launcher.value != "other":
         doubts += [_user(accounts, of, master, changes), _group(accounts, of, master, changes)]
     doubts.append(_directory(host, of, gunicorn, master, changes))
-    doubt = next(filter(None, doubts), "")
-    if (changes or doubt) and untouched.since(host, of, master.started):
+    why = next(filter(None, doubts), None)
+    if (changes or why) and untouched.since(host, of, master.started):
         return ABSENT
     if changes:
         running = Place(note=f"pid {master.pid} command line", text=_line(master))
         places = tuple(dict.fromkeys(changes.values()))
         return Known(tuple(changes), (*places, running) if running.text else places, Origin.COMPUTED)
-    return Unknown(doubt) if doubt else ABSENT
+    return Unknown.of(why) if why else ABSENT
 
 
-def _command(host: Host, plan: Plan, master: Process, changes: Changes) -> str:
-    """Compare the command lines; why that cannot be done, "" if it was."""
+def _command(host: Host, plan: Plan, master: Process, changes: Changes) -> Doubt | None:
+    """Compare the command lines; why that cannot be done, None if it was."""
     if not isinstance(master.argv, Known):
-        return master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
+        return doubt(master.argv, "it has no command line", Cause.NOT_FOUND)
     running = direct(master.argv.value)
     planned = plan.written
     if running is None or planned is None or planned.kind == "flask" or not _is_written(plan.unit, planned):
-        return "the command line of the unit is not Gunicorn's own"
+        return Doubt("the command line of the unit is not Gunicorn's own", Cause.AMBIGUOUS)
     was = parse_arguments(running.arguments)
     now = parse_arguments(planned.arguments, variables=True)
     for name in sorted(now.settings.keys() | was.settings.keys()):
@@ -78,7 +79,7 @@ def _command(host: Host, plan: Plan, master: Process, changes: Changes) -> str:
             continue
         if not _is_shell_script(host, new):
             changes[f"{new} (it runs {old})"] = plan.place
-    return f"its command line depends on {now.opaque}" if now.opaque else ""
+    return Doubt(f"its command line depends on {now.opaque}", Cause.RUN_TIME) if now.opaque else None
 
 
 def _is_shell_script(host: Host, program: str) -> bool:
@@ -112,7 +113,7 @@ def _compare_setting(name: str, was: Arguments, now: Arguments, place: Place, ch
     if any(sign in shown for sign in _VARIABLE):
         return
     running = f"it runs with {_shown(before.value)}" if before is not None else "it runs without"
-    if before is not None and (TOKEN.search(shown) or isinstance(after.value, bool)):
+    if before is not None and (is_hidden(shown) or isinstance(after.value, bool)):
         running = "it runs with another"
     label = _option(after.word) if isinstance(after.value, bool) else f"{_option(after.word)} {shown}"
     changes[f"{label} ({running})"] = place
@@ -126,30 +127,30 @@ def _shown(value: str | bool | tuple[str, ...]) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _user(accounts: Accounts, unit: Unit, master: Process, changes: Changes) -> str:
+def _user(accounts: Accounts, unit: Unit, master: Process, changes: Changes) -> Doubt | None:
     if _sets_user_itself(unit) or not isinstance(master.uid, Known):
-        return ""
+        return None
     name = unit.user.or_("root")
     if isinstance(unit.user, Unknown):
-        return unit.user.reason
+        return unit.user
     uid = accounts.uid(name)
     if not isinstance(uid, Known):
-        return uid.reason if isinstance(uid, Unknown) else ""
+        return uid if isinstance(uid, Unknown) else None
     if uid.value != master.uid.value:
         changes[f"User={name} (it runs as uid {master.uid.value})"] = _first(unit.user, f"User= of {unit.name}")
-    return ""
+    return None
 
 
-def _group(accounts: Accounts, unit: Unit, master: Process, changes: Changes) -> str:
+def _group(accounts: Accounts, unit: Unit, master: Process, changes: Changes) -> Doubt | None:
     """Only a group that is written: without one it is the user's own."""
     if _sets_user_itself(unit) or not isinstance(unit.group, Known) or not isinstance(master.gids, Known):
-        return ""
+        return None
     gid = accounts.gid(unit.group.value)
     if not isinstance(gid, Known):
-        return gid.reason if isinstance(gid, Unknown) else ""
+        return gid if isinstance(gid, Unknown) else None
     if gid.value not in master.gids.value:
         changes[f"Group={unit.group.value} (it runs without)"] = _first(unit.group, f"Group= of {unit.name}")
-    return ""
+    return None
 
 
 def _sets_user_itself(unit: Unit) -> bool:
@@ -161,23 +162,23 @@ def _sets_user_itself(unit: Unit) -> bool:
     return bool(words & _CHANGES_USER) or any(set(command.prefixes) & set("+!") for command in commands)
 
 
-def _directory(host: Host, unit: Unit, gunicorn: Gunicorn, master: Process, changes: Changes) -> str:
+def _directory(host: Host, unit: Unit, gunicorn: Gunicorn, master: Process, changes: Changes) -> Doubt | None:
     """The working directory, where Gunicorn stays in it and the path is no link that releases are switched by.
 
     A folder may also have been replaced by another of the same name: the unit must have been written since.
     """
     wanted = unit.working_directory
     if not isinstance(gunicorn.settings.chdir, Absent) or not isinstance(wanted, Known):
-        return ""
+        return None
     if not isinstance(master.cwd, Known) or gunicorn.launcher != Known("direct", gunicorn.launcher.places):
-        return ""
+        return None
     real = access.physical(host, wanted.value)
     if not isinstance(real, Known) or real.value != wanted.value or real.value == master.cwd.value.path:
-        return ""
+        return None
     if any(_written_after(host, path, master.started) for path in _files(unit)):
         text = f"WorkingDirectory={wanted.value} (it runs in {master.cwd.value.path})"
         changes[text] = _first(wanted, f"WorkingDirectory= of {unit.name}")
-    return ""
+    return None
 
 
 def _files(unit: Unit) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.conclusions.service.model import Ending, NextStart, ServiceKind, ServiceState
-from doctor.facts.value import ABSENT, Fact, Known, absent_all, computed
+from doctor.facts.value import ABSENT, Fact, Known, Unknown, absent_all, computed
 from doctor.sources.logs import UnitLog
 from doctor.sources.systemd import Unit
 
@@ -38,7 +39,9 @@ def state_of(unit: Fact[Unit]) -> Fact[ServiceState]:
     if active.value == "activating" and again:
         return Known(ServiceState.RESTARTING, active.places, active.origin)
     state = _STATES.get(active.value)
-    return Known(state, active.places, active.origin) if state is not None else ABSENT
+    if state is None:
+        return Unknown(f"systemd calls it {active.value}", Cause.NOT_UNDERSTOOD, active.places)
+    return Known(state, active.places, active.origin)
 
 
 def ending_of(unit: Fact[Unit], log: UnitLog) -> Ending:

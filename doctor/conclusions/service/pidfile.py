@@ -36,7 +36,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[str]:
         return gunicorn.master
     answer = host.read(written.value, limit=_LIMIT)
     if isinstance(answer, Unseen):
-        return Unknown(answer.reason, written.places)
+        return Unknown.of(answer, written.places)
     if not isinstance(answer, Content):
         return Absent(written.places)
     said, pid = answer.text.strip(), gunicorn.master.value.pid

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
+from doctor.cause import Cause
 from doctor.conclusions.release import Release
 from doctor.conclusions.release.layout import entry_of
 from doctor.facts import access
@@ -51,13 +52,15 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn, release: Release) 
     if not isinstance(unit, Known):
         return absent_all(Placement)
     if host.kind is TargetKind.TREE:
-        return _all(Unknown(_REPOSITORY))
+        return _all(Unknown(_REPOSITORY, Cause.OUTSIDE))
     if isinstance(unit.value.root_directory, Known):
-        return _all(Unknown("it runs in a root directory of its own", unit.value.root_directory.places))
+        return _all(
+            Unknown("it runs in a root directory of its own", Cause.ELSEWHERE, unit.value.root_directory.places)
+        )
     old = _old_venv(host, unit.value, gunicorn, release)
     if isinstance(old, Known):
         # What runs is not what the next start would run.
-        nothing = Unknown("its next start would use another virtual environment", old.places)
+        nothing = Unknown("its next start would use another virtual environment", Cause.AMBIGUOUS, old.places)
         gunicorn = replace(gunicorn, program=nothing, python=nothing, venv=nothing)
     program = _missing_program(host, unit.value, gunicorn)
     return Placement(
@@ -81,7 +84,11 @@ def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> F
     if not isinstance(gunicorn.master, Known) or not isinstance(release.folder, Known):
         return ABSENT
     if not isinstance(gunicorn.venv, Known) or not isinstance(unit.exec_start, Known):
-        return ABSENT if isinstance(gunicorn.venv, Absent) else Unknown("its virtual environment is not known")
+        return (
+            ABSENT
+            if isinstance(gunicorn.venv, Absent)
+            else Unknown("its virtual environment is not known", Cause.NOT_FOUND)
+        )
     running = gunicorn.venv.value
     named = isinstance(release.configured, Known) and entry_of(release.configured.value, release.folder.value)
     if not named or entry_of(running, release.folder.value) in ("", named):
@@ -98,7 +105,7 @@ def _gone(host: Host, venv: Fact[str]) -> Fact[bool]:
     if not isinstance(venv, Known):
         return venv if isinstance(venv, Unknown) else ABSENT
     stat = host.stat(venv.value)
-    return Unknown(stat.reason) if isinstance(stat, Unseen) else computed(isinstance(stat, Missing), *venv.places)
+    return Unknown.of(stat) if isinstance(stat, Unseen) else computed(isinstance(stat, Missing), *venv.places)
 
 
 def _missing_directory(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
@@ -149,14 +156,18 @@ def _programs(unit: Unit, gunicorn: Gunicorn) -> Iterator[tuple[str, tuple[Place
 
 def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
     if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
-        return Unknown("the user is made at the start", unit.dynamic_user.places)
+        return Unknown("the user is made at the start", Cause.RUN_TIME, unit.dynamic_user.places)
     if not isinstance(unit.user, Known):
         return unit.user  # root passes everywhere
     if any("+" in c.prefixes for c in unit.exec_start.or_(())):
         return ABSENT
     credentials = Accounts(host).credentials(unit.user.value, unit.group, unit.supplementary_groups)
     if not isinstance(credentials, Known):
-        return credentials if isinstance(credentials, Unknown) else Unknown(f"there is no user {unit.user.value}")
+        return (
+            credentials
+            if isinstance(credentials, Unknown)
+            else Unknown(f"there is no user {unit.user.value}", Cause.NOT_FOUND)
+        )
     uid, gids = credentials.value
     optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
     needed = [

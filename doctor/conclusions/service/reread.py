@@ -6,12 +6,13 @@ a file that is newer than a worker that takes requests has not been read since.
 
 from __future__ import annotations
 
+from doctor.cause import Cause, doubt
 from doctor.conclusions.release.serving import TOLERANCE, serving
 from doctor.facts import access
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
 from doctor.grammar.outline import Outline
-from doctor.hosts.base import Host, Stat, Unseen
+from doctor.hosts.base import Host, Stat
 from doctor.servers.gunicorn import Gunicorn
 from doctor.sources.process import Process
 
@@ -53,16 +54,16 @@ def collect(host: Host, gunicorn: Gunicorn) -> Fact[UnreadConfig]:
         unknown = next((fact for fact in (gunicorn.master, file) if isinstance(fact, Unknown)), None)
         return unknown or ABSENT
     if isinstance(gunicorn.changing, Known) and gunicorn.changing.value:
-        return Unknown("a reload is in progress", gunicorn.changing.places)
+        return Unknown("a reload is in progress", Cause.VANISHED, gunicorn.changing.places)
     worker = _witness(gunicorn)
     if not isinstance(worker, Known):
         return worker
     real = access.physical(host, file.value)
     if not isinstance(real, Known):
-        return real if isinstance(real, Unknown) else Unknown(f"{file.value} is gone", real.places)
+        return real if isinstance(real, Unknown) else Unknown(f"{file.value} is gone", Cause.VANISHED, real.places)
     stat = host.stat(real.value)
     if not isinstance(stat, Stat):
-        return Unknown(stat.reason if isinstance(stat, Unseen) else f"{file.value} is gone", real.places)
+        return Unknown.of(doubt(stat, f"{file.value} is gone", Cause.VANISHED), real.places)
     started = worker.value.started
     places = (Place(path=file.value), Place(note=f"worker, pid {worker.value.pid}"))
     if stat.mtime > started + TOLERANCE:
@@ -75,7 +76,7 @@ def collect(host: Host, gunicorn: Gunicorn) -> Fact[UnreadConfig]:
         return computed(found, *places)
     if stat.ctime > started + TOLERANCE:
         reason = f"{file.value} was replaced, or had only its mode or owner changed, after the workers started"
-        return Unknown(f"{reason}; its time of modification is older", places)
+        return Unknown(f"{reason}; its time of modification is older", Cause.AMBIGUOUS, places)
     return Absent(places)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from doctor.cause import Cause
 from doctor.facts import access
 from doctor.facts.access import Obstacle
 from doctor.facts.accounts import Accounts
@@ -71,14 +72,15 @@ def _judged(host: Host, directory: str, unit: Unit, uid: Fact[int], gids: Fact[f
         return Absent(mode.places)
     if not (isinstance(uid, Known) and isinstance(gids, Known)):
         return next(
-            (fact for fact in (uid, gids) if isinstance(fact, Unknown)), Unknown("the user of nginx is not known")
+            (fact for fact in (uid, gids) if isinstance(fact, Unknown)),
+            Unknown("the user of nginx is not known", Cause.NOT_FOUND),
         )
     name = unit.user.or_("root")
     accounts = Accounts(host)
     owner = accounts.uid(name)
     group = accounts.gid(unit.group.or_(name))
     if not (isinstance(owner, Known) and isinstance(group, Known)):
-        return Unknown(f"the numbers of {name} and its group are not known")
+        return Unknown(f"the numbers of {name} and its group are not known", Cause.NOT_FOUND)
     if uid.value == 0 or access.permitted(mode.value, owner.value, group.value, uid.value, gids.value, "x"):
         return Absent(mode.places)
     return computed(Obstacle(directory, "x", mode.value, owner.value, group.value, False), *mode.places)
@@ -181,10 +183,10 @@ def _names(host: Host, folder: str) -> Iterator[str]:
 
 def _gone(host: Host, path: str, kept: _Kept) -> Fact[bool]:
     if host.kind is TargetKind.TREE:
-        return Unknown("files alone do not run")
+        return Unknown("files alone do not run", Cause.OUTSIDE)
     stat = host.stat(path)
     if isinstance(stat, Unseen):
-        return Unknown(stat.reason)
+        return Unknown.of(stat)
     return computed(kept.listens and isinstance(stat, Missing))
 
 

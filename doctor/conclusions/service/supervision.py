@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from doctor.cause import Cause
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
@@ -70,12 +71,12 @@ def _of_user(host: Host, name: str, master: Process) -> Fact[Starter]:
     uid = name.removeprefix("user@").partition(".")[0]
     user = Accounts(host).name_of(uid).or_("")
     if not user:
-        return Unknown(f"the name of user {uid} is not known")
+        return Unknown(f"the name of user {uid} is not known", Cause.NOT_FOUND)
     path = f"{_LINGER}/{user}"
     mark = host.stat(path)
     if isinstance(mark, Stat):
         return Absent((Place(path=path),))
     if not isinstance(mark, Missing):
-        return Unknown(mark.reason, (Place(path=path),))
+        return Unknown.of(mark, (Place(path=path),))
     starter = Starter(StarterKind.USER, user)
     return computed(starter, *master.unit.places, Place(path=path, text="not there"))

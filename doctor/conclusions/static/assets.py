@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from doctor.cause import Cause
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.data import json_object
@@ -91,7 +92,7 @@ def missing_build(found: Fact[Manifest], where: Fact[str], names: Sequence[str],
     if not wanted:
         return Absent((Place(path=manifest),))
     if not whole:
-        return Unknown(f"{where.value} holds too many files to look at each", (Place(path=manifest),))
+        return Unknown(f"{where.value} holds too many files to look at each", Cause.TOO_MUCH, (Place(path=manifest),))
     sentence = f"{wanted[0]}, which {manifest} names, is not in {where.value}"
     return Known(sentence, (Place(path=manifest),), Origin.COMPUTED)
 

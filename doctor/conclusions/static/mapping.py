@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
+from doctor.cause import Cause
 from doctor.facts.access import physical
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown
 from doctor.frozen import frozen
@@ -62,7 +63,9 @@ def directory_of(location: Location) -> Fact[str]:
     """Directory of the files: the alias, or root with the location's prefix behind it; for a regex the root."""
     if isinstance(location.alias, Known):
         if location.modifier in ("~", "~*"):
-            return Unknown("the alias of a regular expression depends on the request", location.alias.places)
+            return Unknown(
+                "the alias of a regular expression depends on the request", Cause.RUN_TIME, location.alias.places
+            )
         return location.alias
     if not isinstance(location.root, Known) or location.modifier in ("~", "~*"):
         return location.root

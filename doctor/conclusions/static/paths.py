@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 
+from doctor.cause import Cause
 from doctor.conclusions.release.layout import named_release
 from doctor.conclusions.static.assets import cached_for, long_cache, manifest_in, missing_build, stale_build
 from doctor.conclusions.static.mapping import (
@@ -135,7 +136,7 @@ def _static_path(
 ) -> StaticPath:
     directory = directory_of(location)
     if host.kind is TargetKind.TREE:
-        unknown = Unknown(_REPOSITORY, (location.place,))
+        unknown = Unknown(_REPOSITORY, Cause.OUTSIDE, (location.place,))
         return StaticPath(
             url=location.pattern,
             directory=directory,
@@ -190,7 +191,7 @@ def _obstacle(
         return directory
     if not isinstance(nginx.uid, Known) or not isinstance(nginx.gids, Known):
         fact = nginx.uid if isinstance(nginx.uid, Unknown) else nginx.gids
-        return fact if isinstance(fact, Unknown) else Unknown("the user nginx works as is not known")
+        return fact if isinstance(fact, Unknown) else Unknown("the user nginx works as is not known", Cause.NOT_FOUND)
     uid, gids = nginx.uid.value, nginx.gids.value
     found = obstacle(host, directory.value, uid, gids, "x")
     if not isinstance(found, Absent):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.facts import access
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -28,8 +29,8 @@ class ConfigFile:
     path: Fact[str]
     error: Fact[str]
     values: Mapping[str, Fact[Value]]
-    gap: str = ""
-    """Why settings that are not in `values` may be set nevertheless, "" when they are not."""
+    gap: Doubt | None = None
+    """Why settings that are not in `values` may be set nevertheless, None when they are not."""
     expressions: frozenset[str] = frozenset()
     """Settings whose values are not written out, but worked out."""
     misnamed: tuple[str, ...] = ()
@@ -52,22 +53,22 @@ def load(
     --chdir comes later). `import_path`: where else `python:module` is looked for.
     """
     match given:
-        case Unknown(reason, places):
-            return ConfigFile(given, ABSENT, {}, reason)
+        case Unknown():
+            return ConfigFile(given, ABSENT, {}, given)
         case Known(name, places):
             return _named(host, name, places, directory, variables, import_path)
         case Absent():
             pass
     if not isinstance(directory, Known):
-        reason = directory.reason if isinstance(directory, Unknown) else "the directory it starts in is not known"
-        return ConfigFile(Unknown(f"{DEFAULT_NAME} may be read: {reason}"), ABSENT, {}, reason)
+        why = doubt(directory, "the directory it starts in is not known", Cause.NOT_FOUND)
+        return ConfigFile(Unknown.of(why.because(f"{DEFAULT_NAME} may be read")), ABSENT, {}, why)
     path = posixpath.join(directory.value, DEFAULT_NAME)
     match host.stat(path):
         case Missing():
             return NO_FILE
-        case Unseen(reason):
-            gap = f"{path} may be read: {reason}"
-            return ConfigFile(Unknown(gap), ABSENT, {}, gap)
+        case Unseen() as unseen:
+            gap = Unknown.of(unseen.because(f"{path} may be read"))
+            return ConfigFile(gap, ABSENT, {}, gap)
         case _:
             note = f"{DEFAULT_NAME} is read from the directory it starts in without being asked for"
             return _read(host, path, (Place(path=path), Place(note=note)), variables)
@@ -89,13 +90,13 @@ def _named(
                 path = posixpath.join(folder, candidate)
                 if folder and not isinstance(host.stat(path), (Missing, Unseen)):
                     return _read(host, path, places, variables)
-        reason = f"the module of {name} was not found"
-        return ConfigFile(Unknown(reason, places), ABSENT, {}, reason)
+        lost = Unknown(f"the module of {name} was not found", Cause.NOT_FOUND, places)
+        return ConfigFile(lost, ABSENT, {}, lost)
     path = name.removeprefix("file:")
     if not path.startswith("/"):
         if not start:
-            reason = f"{path} is relative to a directory that is not known"
-            return ConfigFile(Unknown(reason, places), ABSENT, {}, reason)
+            lost = Unknown(f"{path} is relative to a directory that is not known", Cause.NOT_FOUND, places)
+            return ConfigFile(lost, ABSENT, {}, lost)
         path = joined(start, path)
     return _read(host, path, places, variables)
 
@@ -105,13 +106,14 @@ def _read(host: Host, path: str, places: tuple[Place, ...], variables: Variables
     match host.outline(path):
         case Missing():
             # get_config_from_filename: RuntimeError("%r doesn't exist")
-            return ConfigFile(known, Known(f"{path} does not exist", places), {}, f"{path} does not exist")
-        case Unseen(reason):
-            return ConfigFile(known, Unknown(reason, places), {}, reason)
+            gone = Doubt(f"{path} does not exist", Cause.NOT_FOUND)
+            return ConfigFile(known, Known(f"{path} does not exist", places), {}, gone)
+        case Unseen() as unseen:
+            return ConfigFile(known, Unknown.of(unseen, places), {}, unseen)
         case Outline() as outline if outline.error is not None:
             where = Place(path=path, line=outline.error.line)
             message = f"{path} line {outline.error.line}: {outline.error.message}"
-            return ConfigFile(known, Known(message, (where, *places)), {}, message)
+            return ConfigFile(known, Known(message, (where, *places)), {}, Doubt(message, Cause.NOT_UNDERSTOOD))
         case Outline() as outline:
             return _evaluated(host, path, known, outline, variables)
 
@@ -162,12 +164,14 @@ def _evaluated(host: Host, path: str, known: Known[str], outline: Outline, varia
     for definition in outline.definitions:
         if definition.name in SETTINGS:
             place = Place(path=path, line=definition.line, text=lines.get(definition.line, ""))
-            settings[definition.name] = Unknown(f"{definition.name} is a {definition.kind}", (place,))
-    gap = ""
+            settings[definition.name] = Unknown(
+                f"{definition.name} is a {definition.kind}", Cause.NOT_UNDERSTOOD, (place,)
+            )
+    gap: Doubt | None = None
     if outline.dynamic_names:
-        gap = f"{path} takes names from elsewhere (import *, globals)"
+        gap = Doubt(f"{path} takes names from elsewhere (import *, globals)", Cause.RUN_TIME)
     if outline.truncated:
-        gap = f"{path} is too large to be read whole"
+        gap = Doubt(f"{path} is too large to be read whole", Cause.TOO_MUCH)
     used = {word for item in outline.assignments for word in _words(item.value)}
     wrong = [item for item in outline.assignments if item.name not in SETTINGS | used and _close(item.name)]
     worked_out = frozenset(item.name for item in outline.assignments if isinstance(item.value, Expression))
@@ -190,7 +194,7 @@ def _assigned(item: Assignment, scope: Scope) -> Value | Unresolved:
 def _fact(item: Assignment, value: Value | Unresolved, place: Place) -> Fact[Value]:
     if isinstance(value, Unresolved):
         written = item.value.text if isinstance(item.value, Expression) else repr(item.value)
-        return Unknown(f"{item.name} = {_short(written)} depends on {value}", (place,))
+        return Unknown(f"{item.name} = {_short(written)} depends on {value}", Cause.RUN_TIME, (place,))
     return Known(value, (place,), Origin.EXPLICIT)
 
 

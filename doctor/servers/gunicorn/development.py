@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.address import tcp
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, absent_all
 from doctor.grammar.programs import is_python
@@ -37,7 +38,7 @@ def running(host: Host, table: Table, plans: Collection[Plan]) -> Iterator[Gunic
             continue
         own = found.value
         place = Place(note=f"pid {line.pid} command line", text=" ".join(line.argv))
-        cwd: Fact[str] = Unknown("its working directory is not known")
+        cwd: Fact[str] = Unknown("its working directory is not known", Cause.NOT_FOUND)
         if isinstance(own.cwd, Known):
             cwd = Known(own.cwd.value.path, own.cwd.places)
         elif isinstance(own.cwd, Unknown):
@@ -67,7 +68,9 @@ def running(host: Host, table: Table, plans: Collection[Plan]) -> Iterator[Gunic
             launcher=Known("flask", (place,)),
             directory=cwd,
             logical_directory=item.start if item is not None else cwd,
-            listens=Unknown("the sockets of a development server are held by one of its children", (place,)),
+            listens=Unknown(
+                "the sockets of a development server are held by one of its children", Cause.AMBIGUOUS, (place,)
+            ),
         )
 
 
@@ -75,7 +78,8 @@ def settings(launch: Launch, variables: Variables, place: Place) -> Settings:
     """None of Gunicorn's; only the address, by --host and --port, FLASK_RUN_HOST and FLASK_RUN_PORT."""
     nothing = absent_all(Settings)
     if posixpath.basename(launch.program) != "flask":
-        return replace(nothing, bind=Unknown(f"the address is in the code of {launch.program}", (place,)))
+        unknown = Unknown(f"the address is in the code of {launch.program}", Cause.RUN_TIME, (place,))
+        return replace(nothing, bind=unknown)
     given = _given(launch.arguments)
     values: dict[str, str] = {}
     places: list[Place] = []
@@ -85,15 +89,15 @@ def settings(launch: Launch, variables: Variables, place: Place) -> Settings:
             places.append(place)
             continue
         match variables.get(f"FLASK_RUN_{name.upper()}"):
-            case Unknown(reason):
-                return replace(nothing, bind=Unknown(reason))
+            case Unknown() as unknown:
+                return replace(nothing, bind=Unknown.of(unknown))
             case Known(value, where):
                 values[name] = value
                 places += where
             case Absent():
                 values[name] = default
     if not values["port"].isdigit():
-        return replace(nothing, bind=Unknown(f"{values['port']} is no port", tuple(places)))
+        return replace(nothing, bind=Unknown(f"{values['port']} is no port", Cause.NOT_UNDERSTOOD, tuple(places)))
     origin = Origin.EXPLICIT if places else Origin.DEFAULT
     where = tuple(places) or (Place(note="default of flask run"),)
     host = "127.0.0.1" if values["host"] == "localhost" else values["host"]

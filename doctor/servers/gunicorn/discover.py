@@ -43,8 +43,8 @@ def _of_unit(host: Host, gunicorn: Gunicorn, item: Plan) -> Gunicorn:
 def _collect(host: Host, plans: Collection[Plan]) -> tuple[Gunicorn, ...]:
     lines = host.processes()
     if isinstance(lines, Unseen):
-        nobody: Fact[Process] = Unknown(lines.reason)
-        return tuple(_stopped(host, item, nobody, (), Unknown(lines.reason)) for item in plans if item.launch)
+        nobody: Fact[Process] = Unknown.of(lines)
+        return tuple(_stopped(host, item, nobody, (), Unknown.of(lines)) for item in plans if item.launch)
     seen, before = look(host, plans), None
     if in_motion(host, seen):
         host.pause(_SECOND_LOOK)
@@ -81,7 +81,7 @@ def _stopped(
     """What a unit would start; its process is not there, or nobody could look."""
     assert item.launch is not None
     start = planned(host, item, item.launch)
-    nothing: Unknown | Absent = Unknown(master.reason) if isinstance(master, Unknown) else Absent(master.places)
+    nothing: Unknown | Absent = Unknown.of(master) if isinstance(master, Unknown) else Absent(master.places)
     flask = item.launch.kind == "flask"
     logical = start.logical
     return Gunicorn(

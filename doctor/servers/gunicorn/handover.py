@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from doctor.cause import Cause, doubt
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 
 LOSSLESS_FROM = "24.1"
@@ -43,7 +44,9 @@ def reload_keeps_requests(worker_class: Fact[str], version: Fact[str]) -> Fact[b
     at = (int(number[1]), int(number[2])) if number else (0, 0)
     workers = f"{worker_class.value} workers on Gunicorn {version.value}"
     if not kind or at < _OLDEST or (kind == "uvicorn" and at < _LOST_FROM):
-        return Unknown(f"nobody has measured whether a reload of {workers} loses requests", worker_class.places)
+        return Unknown(
+            f"nobody has measured whether a reload of {workers} loses requests", Cause.NOT_FOUND, worker_class.places
+        )
     lost = kind in ("gthread", "uvicorn") and _LOST_FROM <= at < _LOST_BEFORE
     return Known(not lost, (*worker_class.places, *version.places, Place(note=workers)), Origin.COMPUTED)
 
@@ -53,5 +56,5 @@ def _lossless(worker_class: Known[str]) -> Known[bool]:
 
 
 def _not_told(fact: Fact[str]) -> Unknown:
-    reason = fact.reason if isinstance(fact, Unknown) else "it is not known"
-    return Unknown(f"whether a reload loses requests depends on the workers: {reason}", fact.places)
+    why = doubt(fact, "it is not known", Cause.NOT_FOUND)
+    return Unknown.of(why.because("whether a reload loses requests depends on the workers"), fact.places)

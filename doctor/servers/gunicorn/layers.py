@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.gaps import is_gap, told
@@ -47,8 +48,8 @@ class Layers:
     """The sources, strongest first, and what stands in for them where they cannot be seen."""
 
     sources: tuple[tuple[str, Mapping[str, Fact[Value]]], ...]
-    gaps: tuple[str, ...]
-    """Beside each source: why it may hold more than is known of it, "" when it does not."""
+    gaps: tuple[Doubt | None, ...]
+    """Beside each source: why it may hold more than is known of it, None when it does not."""
     file: ConfigFile
     error: Fact[str]
     variables: Variables
@@ -63,17 +64,17 @@ class Layers:
         start: Fact[str],
         version: Fact[str],
         import_path: tuple[str, ...],
-        unreachable: str,
+        unreachable: Doubt | None,
     ) -> Layers:
         """See `settings.compute`."""
         old = isinstance(version, Known) and _major(version.value) < 24
-        given, error, gap = _command_line(command, old, f": {variables.gaps[0].why.reason}" if variables.gaps else "")
+        given, error, gap = _command_line(command, old, variables.gaps[0].why if variables.gaps else None)
         inherited, inherited_error, inherited_gap = _inherited(variables, old)
         config: Fact[Value] = given.get("config", inherited.get("config", ABSENT))
-        if isinstance(config, Absent) and (gap or inherited_gap):
-            config = Unknown(gap or inherited_gap)
+        if isinstance(config, Absent) and (unsure := gap or inherited_gap):
+            config = Unknown.of(unsure)
         if unreachable:
-            file = ConfigFile(Unknown(unreachable), ABSENT, {}, unreachable)
+            file = ConfigFile(Unknown.of(unreachable), ABSENT, {}, unreachable)
         elif isinstance(error, Known):
             file = NO_FILE
         else:
@@ -96,7 +97,7 @@ class Layers:
                     return Absent(found.places)
                 return found
             if gap:
-                return Unknown(f"{name} may be set: {gap}")
+                return Unknown.of(gap.because(f"{name} may be set"))
         return self._default(name)
 
     def _default(self, name: str) -> Fact[Value]:
@@ -111,8 +112,8 @@ class Layers:
                 case Known(value, places):
                     text = f"0.0.0.0:{value}" if name == "bind" else value
                     return Known(text, (*places, Place(note=f"default of gunicorn: {reads} is set")), Origin.INHERITED)
-                case Unknown(reason):
-                    return Unknown(reason)
+                case Unknown() as unknown:
+                    return Unknown.of(unknown)
         if name == "forwarded_allow_ips":
             return self._default_proxies(note)
         if name not in DEFAULTS:
@@ -126,40 +127,45 @@ class Layers:
 
 
 def _command_line(
-    command: CommandLine | Unknown, old: bool, because: str
-) -> tuple[Mapping[str, Fact[Value]], Fact[str], str]:
-    """What is given, why it is refused, and why more may be given. `because`: why variables are not known."""
+    command: CommandLine | Unknown, old: bool, gap: Doubt | None
+) -> tuple[Mapping[str, Fact[Value]], Fact[str], Doubt | None]:
+    """What is given, why it is refused, and why more may be given. `gap`: why variables are not known."""
     if isinstance(command, Unknown):
-        return {}, Unknown(command.reason, command.places), command.reason
+        return {}, command, command
     parsed = parse(command.words, flag_proxy_protocol=old, variables=command.shell)
-    values = _given(parsed, command.place, command.shell, because)
+    values = _given(parsed, command.place, command.shell, gap)
     first = command.place(command.words[0] if command.words else "")
     error: Fact[str] = Known(parsed.error, (first,)) if parsed.error else ABSENT
-    return values, error, f"{parsed.opaque} stands for more arguments{because}" if parsed.opaque else ""
+    return values, error, _open(f"{parsed.opaque} stands for more arguments", gap) if parsed.opaque else None
 
 
-def _given(parsed: Arguments, place: Callable[[str], Place], shell: bool, because: str) -> dict[str, Fact[Value]]:
+def _given(parsed: Arguments, place: Callable[[str], Place], shell: bool, gap: Doubt | None) -> dict[str, Fact[Value]]:
     given = dict(parsed.settings)
     if parsed.application is not None:
         given["wsgi_app"] = parsed.application
-    return {name: _fact(item, place(item.word), shell, because) for name, item in given.items()}
+    return {name: _fact(item, place(item.word), shell, gap) for name, item in given.items()}
 
 
-def _fact(item: Given, place: Place, shell: bool, because: str = "") -> Fact[Value]:
+def _open(what: str, gap: Doubt | None) -> Doubt:
+    """What a variable decides, whose value is not known: for the reason why variables are not, if there is one."""
+    return Doubt(what, Cause.RUN_TIME) if gap is None else gap.because(what)
+
+
+def _fact(item: Given, place: Place, shell: bool, gap: Doubt | None = None) -> Fact[Value]:
     if is_gap(str(item.value)):
-        return Unknown(told(str(item.value)), (place,))
+        return Unknown.of(told(str(item.value)), (place,))
     if shell and ("$" in str(item.value) or "`" in str(item.value)):
-        return Unknown(f"{item.word} is a variable{because}", (place,))
+        return Unknown.of(_open(f"{item.word} is a variable", gap), (place,))
     return Known(item.value, (place,), Origin.EXPLICIT)
 
 
-def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value]], Fact[str], str]:
+def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value]], Fact[str], Doubt | None]:
     """GUNICORN_CMD_ARGS (Config.get_cmd_args_from_env): its positional arguments count for nothing."""
     found = variables.implicit("GUNICORN_CMD_ARGS")
     if isinstance(found, Unknown):
-        return {}, ABSENT, found.reason
+        return {}, ABSENT, found
     if isinstance(found, Absent):
-        return {}, ABSENT, ""
+        return {}, ABSENT, None
     import shlex
 
     first = found.places[0] if found.places else Place(note="GUNICORN_CMD_ARGS")
@@ -170,7 +176,7 @@ def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value
     try:
         words = shlex.split(found.value)
     except ValueError as error:
-        return {}, Known(f"GUNICORN_CMD_ARGS: {error}", (place("…"),)), ""
+        return {}, Known(f"GUNICORN_CMD_ARGS: {error}", (place("…"),)), None
     parsed = parse(words, flag_proxy_protocol=old)
     # What is no option of Gunicorn may be anything: the value is shown only as far as it is understood.
     values = {
@@ -179,7 +185,7 @@ def _inherited(variables: Variables, old: bool) -> tuple[Mapping[str, Fact[Value
         for fact in (_fact(item, place(_understood(name, item)), False),)
     }
     complaint = Known(f"GUNICORN_CMD_ARGS: {parsed.complaint}", (place("…"),)) if parsed.error else ABSENT
-    return values, complaint, ""
+    return values, complaint, None
 
 
 def _understood(name: str, item: Given) -> str:

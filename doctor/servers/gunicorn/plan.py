@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.execline import substitute
@@ -104,7 +105,7 @@ def _start(unit: Unit) -> Fact[str]:
     """The directory a unit starts in, as written: / unless it says otherwise (systemd.exec(5))."""
     match unit.working_directory:
         case Known("~", places):
-            return Unknown("it is the home directory of its user", places)
+            return Unknown("it is the home directory of its user", Cause.AMBIGUOUS, places)
         case Known(path, places, origin):
             return Known(posixpath.normpath(path), places, origin)
         case Absent():

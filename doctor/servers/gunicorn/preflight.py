@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Fact, Known, Origin, Unknown
 from doctor.servers.gunicorn.launch import names_gunicorn
 from doctor.servers.gunicorn.model import Gunicorn
@@ -29,7 +30,7 @@ def _preflight(plan: Plan) -> Fact[str]:
     at = len(argv) - len(written.arguments)
     words = (*argv[:at], "--check-config", *argv[at:])
     if not all(word.isprintable() for word in words):
-        return Unknown("the command line holds control characters", start.places)
+        return Unknown("the command line holds control characters", Cause.UNREADABLE, start.places)
     return Known(_line(words), start.places, Origin.COMPUTED)
 
 

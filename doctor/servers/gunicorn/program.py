@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.paths import joined
@@ -41,8 +42,8 @@ def locate(host: Host, launch: Launch, directory: Fact[str], path: str, place: P
     program = _program(host, launch, directory, path, place)
     python = _python(host, launch, program, directory, path)
     if not isinstance(python, Known):
-        reason = python.reason if isinstance(python, Unknown) else "its interpreter is not known"
-        return Program(program, python, Unknown(reason), Unknown(reason))
+        nothing = Unknown.of(doubt(python, "its interpreter is not known", Cause.NOT_FOUND))
+        return Program(program, python, nothing, nothing)
     venv, system = _venv(host, python)
     folders = _site_packages(host, posixpath.dirname(posixpath.dirname(python.value)))
     if system:
@@ -54,14 +55,11 @@ def locate(host: Host, launch: Launch, directory: Fact[str], path: str, place: P
 def running_version(program: Program, started: float) -> Fact[str]:
     """The version a master runs: the one installed, if nothing was installed since it started."""
     if not isinstance(program.version, Known):
-        reason = (
-            program.version.reason if isinstance(program.version, Unknown) else "gunicorn is not installed any more"
-        )
-        return Unknown(reason)
+        return Unknown.of(doubt(program.version, "gunicorn is not installed any more", Cause.VANISHED))
     if program.installed and program.installed < started:
         note = Place(note="installed before the master started, and not changed since")
         return Known(program.version.value, (*program.version.places, note), Origin.COMPUTED)
-    return Unknown("gunicorn was installed after the master started", program.version.places)
+    return Unknown("gunicorn was installed after the master started", Cause.VANISHED, program.version.places)
 
 
 def _program(host: Host, launch: Launch, directory: Fact[str], path: str, place: Place) -> Fact[str]:
@@ -71,11 +69,11 @@ def _program(host: Host, launch: Launch, directory: Fact[str], path: str, place:
     if "/" in name:
         if isinstance(directory, Known):
             return Known(joined(directory.value, name), (place,))
-        return Unknown(f"{name} is relative to a directory that is not known", (place,))
+        return Unknown(f"{name} is relative to a directory that is not known", Cause.NOT_FOUND, (place,))
     found = _search(host, name, path)
     if found:
         return Known(found, (place,), Origin.COMPUTED)
-    return Unknown(_unseen(host, path) or f"{name} was not found in {path or _SYSTEM_PATH}", (place,))
+    return Unknown.of(_unseen(host, path, f"{name} was not found in {path or _SYSTEM_PATH}"), (place,))
 
 
 def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str], path: str) -> Fact[str]:
@@ -87,12 +85,12 @@ def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str]
         found = _search(host, launch.python, path)
         if found:
             return Known(found, program.places)
-        return Unknown(_unseen(host, path) or f"{launch.python} was not found in its PATH")
+        return Unknown.of(_unseen(host, path, f"{launch.python} was not found in its PATH"))
     if not isinstance(program, Known):
         return program
     content = host.read(program.value, limit=_SHEBANG_LIMIT)
     if isinstance(content, Unseen):
-        return Unknown(content.reason, (Place(path=program.value),))
+        return Unknown.of(content, (Place(path=program.value),))
     if isinstance(content, Content):
         named = interpreter(content.text)
         if named:
@@ -104,13 +102,13 @@ def _python(host: Host, launch: Launch, program: Fact[str], directory: Fact[str]
     beside = posixpath.join(posixpath.dirname(program.value), "python")
     if program.value.startswith("/") and posixpath.dirname(program.value) not in _SYSTEM_PATH.split(":"):
         return Known(beside, (Place(path=program.value),), Origin.COMPUTED)
-    return Unknown(f"{program.value} does not name its interpreter", (Place(path=program.value),))
+    return Unknown(f"{program.value} does not name its interpreter", Cause.NOT_FOUND, (Place(path=program.value),))
 
 
-def _unseen(host: Host, path: str) -> str:
-    """Why the folders of PATH cannot be looked at, "" when they can."""
+def _unseen(host: Host, path: str, otherwise: str) -> Doubt:
+    """Why the folders of PATH cannot be looked at; when they can, nothing was found there."""
     answers = (host.stat(folder) for folder in (path or _SYSTEM_PATH).split(":") if folder.startswith("/"))
-    return next((answer.reason for answer in answers if isinstance(answer, Unseen)), "")
+    return next((answer for answer in answers if isinstance(answer, Unseen)), Doubt(otherwise, Cause.NOT_FOUND))
 
 
 def _search(host: Host, name: str, path: str) -> str:
@@ -132,7 +130,7 @@ def _venv(host: Host, python: Known[str]) -> tuple[Fact[str], bool]:
         )
         return Known(folder, (Place(path=path), *python.places), Origin.COMPUTED), system
     if isinstance(content, Unseen):
-        return Unknown(content.reason, (Place(path=path),)), True
+        return Unknown.of(content, (Place(path=path),)), True
     gone = isinstance(host.stat(python.value), Missing) and posixpath.dirname(python.value) not in _SYSTEM_PATH.split(
         ":"
     )
@@ -161,7 +159,7 @@ def _version(host: Host, folders: tuple[str, ...], python: str) -> tuple[Fact[st
     for folder in folders:
         names = host.list(folder)
         if isinstance(names, Unseen):
-            return Unknown(names.reason, (Place(path=folder),)), 0.0
+            return Unknown.of(names, (Place(path=folder),)), 0.0
         if isinstance(names, Missing):
             continue
         for name in names:
@@ -172,5 +170,5 @@ def _version(host: Host, folders: tuple[str, ...], python: str) -> tuple[Fact[st
                 written = max(stat.mtime, stat.ctime) if isinstance(stat, Stat) else 0.0
                 return Known(stem.split("-")[1], (Place(path=path),)), written
     if not folders:
-        return Unknown(f"the packages of {python} were not found"), 0.0
+        return Unknown(f"the packages of {python} were not found", Cause.NOT_FOUND), 0.0
     return Absent(tuple(Place(path=folder) for folder in folders)), 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts import access
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import AddressKind
@@ -34,7 +35,7 @@ def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:
         return Absent(bind.places)  # systemd binds
     user = unit.user
     if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
-        user = Unknown("the user is made at the start (DynamicUser=)", unit.dynamic_user.places)
+        user = Unknown("the user is made at the start (DynamicUser=)", Cause.RUN_TIME, unit.dynamic_user.places)
     elif isinstance(user, Absent) or (isinstance(user, Known) and user.value in ("root", "0")):
         return Absent(bind.places)
     for address in bind.value:
@@ -58,7 +59,7 @@ def _runtime_name(host: Host, unit: Unit, directory: str, socket: str) -> Fact[s
         return Absent(unit.runtime_directories.places)
     entries = host.list(directory)
     if isinstance(entries, Unseen):
-        return Unknown(entries.reason, (Place(path=directory),))
+        return Unknown.of(entries, (Place(path=directory),))
     others = [entry for entry in entries if entry != socket] if isinstance(entries, tuple) else []
     return Absent((Place(path=directory),)) if others else computed(name, Place(path=directory))
 
@@ -81,7 +82,7 @@ def _directory(
     if host.kind is TargetKind.TREE:
         if directory == _RUN:
             return Known(Unwritable(directory, user.value, False, 0o755), places)
-        return Unknown(f"a repository does not tell who makes {directory}", bind)
+        return Unknown(f"a repository does not tell who makes {directory}", Cause.OUTSIDE, bind)
     return _present(host, unit, user, directory, places)
 
 
@@ -96,7 +97,11 @@ def _prepared(unit: Unit, directory: str) -> Unknown | None:
         # `mkdir` alone leaves it to root.
         if posixpath.basename(words[0]) == "mkdir" or not any(directory in word for word in words):
             continue
-        return Unknown(f"a step before the start may make {directory} ({' '.join(words)})", unit.exec_start_pre.places)
+        return Unknown(
+            f"a step before the start may make {directory} ({' '.join(words)})",
+            Cause.RUN_TIME,
+            unit.exec_start_pre.places,
+        )
     return None
 
 

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.address import Address
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.programs import is_shell
@@ -71,7 +72,7 @@ def _orphaned(host: Host, seen: Look, member: Member) -> Gunicorn:
         program=start.program.program,
         python=start.program.python,
         venv=start.program.venv,
-        version_running=Unknown("its master is gone"),
+        version_running=Unknown("its master is gone", Cause.VANISHED),
         version_installed=start.program.version,
         launcher=_launcher(seen, member),
         directory=physical_directory(first),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.address import Address, AddressKind, parse_bind
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -9,7 +10,17 @@ from doctor.hosts.base import Host
 from doctor.servers.gunicorn.expression import AtLeast, Value
 from doctor.servers.gunicorn.layers import DEFAULTS, CommandLine, Layers, shown
 from doctor.servers.gunicorn.model import Settings, Shadowed
-from doctor.servers.gunicorn.values import as_text, beyond, converted, flag, in_directory, number, proxy, strings
+from doctor.servers.gunicorn.values import (
+    as_text,
+    beyond,
+    converted,
+    flag,
+    in_directory,
+    number,
+    proxy,
+    refusal,
+    strings,
+)
 from doctor.sources.variables import Variables
 
 _REPORTED = (
@@ -27,7 +38,7 @@ def compute(
     start: Fact[str],
     version: Fact[str],
     import_path: tuple[str, ...] = (),
-    unreachable: str = "",
+    unreachable: Doubt | None = None,
 ) -> Settings:
     """The effective settings of one Gunicorn.
 
@@ -77,9 +88,9 @@ def compute(
     )
 
 
-def unknown(reason: str, *places: Place) -> Settings:
+def unknown(why: Doubt, *places: Place) -> Settings:
     """Settings of which nothing can be told."""
-    nothing = Unknown(reason, places)
+    nothing = Unknown.of(why, places)
     return Settings(**dict.fromkeys(Settings.__dataclass_fields__, nothing))
 
 
@@ -127,9 +138,9 @@ class _Typed:
             addresses = tuple(parse_bind(item, base) for item in found.value)
         except ValueError as error:
             told = "" if found.origin is Origin.INHERITED else f": {error}"
-            return Unknown(f"Gunicorn refuses the bind address{told}", found.places)
+            return Unknown(f"Gunicorn refuses the bind address{told}", Cause.NOT_UNDERSTOOD, found.places)
         if isinstance(directory, Unknown) and any(a.kind is AddressKind.UNIX and a.path[:1] != "/" for a in addresses):
-            return Unknown(f"a relative socket path: {directory.reason}", (*found.places, *directory.places))
+            return Unknown.of(directory.because("a relative socket path"), (*found.places, *directory.places))
         return Known(addresses, found.places, found.origin)
 
     def refused(self) -> Fact[str]:
@@ -139,10 +150,9 @@ class _Typed:
         for name in _REPORTED:
             found = self.layers.value(name)
             if isinstance(found, Known):
-                convert = number if isinstance(DEFAULTS.get(name), int) and name not in _FLAGS else None
-                checked = converted(found, name, convert) if convert else found
-                if isinstance(checked, Unknown) and not beyond(found.value):
-                    return Known(checked.reason, found.places)
+                is_number = isinstance(DEFAULTS.get(name), int) and name not in _FLAGS
+                if is_number and isinstance(converted(found, name, number), Unknown) and not beyond(found.value):
+                    return Known(refusal(found, name), found.places)
         if isinstance(self.layers.value("wsgi_app"), Absent) and isinstance(self.layers.value("paste"), Absent):
             # WSGIApplication.load_config: ConfigError
             return Known("no application module specified", self._command_places())
@@ -177,7 +187,7 @@ def _worker_class(written: Fact[str], threads: Fact[int]) -> Fact[str]:
     if not isinstance(written, Known) or not (written.value == "sync" or written.value.endswith("SyncWorker")):
         return written
     if isinstance(threads, Unknown):
-        return Unknown(f"sync, or gthread if threads is above 1, and {threads.reason}", written.places)
+        return Unknown.of(threads.because("sync, or gthread if threads is above 1, and", ""), written.places)
     if isinstance(threads, Known) and threads.value > 1:
         return Known("gthread", (*threads.places, *written.places), Origin.COMPUTED)
     return written

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.facts import access
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
@@ -20,7 +21,7 @@ from doctor.sources import lending
 from doctor.sources.process import Process
 from doctor.sources.variables import Variables, of_process
 
-_ELSEWHERE = "it runs in a file system of its own, as in a container"
+_ELSEWHERE = Doubt("it runs in a file system of its own, as in a container", Cause.ELSEWHERE)
 
 
 @frozen
@@ -61,8 +62,7 @@ def started(host: Host, master: Process, item: Plan | None) -> Start:
         command = _command_line(item, launch)
     else:
         launch, variables = None, of_process(master)
-        reason = master.argv.reason if isinstance(master.argv, Unknown) else "it has no command line"
-        command = Unknown(reason, master.argv.places)
+        command = Unknown.of(doubt(master.argv, "it has no command line", Cause.NOT_FOUND), master.argv.places)
     if isinstance(master.elsewhere, Known) and master.elsewhere.value:
         return _contained(host, launch, command, variables, master)
     host = lending.for_process(host, master, item.unit if item is not None else None)
@@ -82,7 +82,7 @@ def _directory(host: Host, master: Process, item: Plan | None, launch: Launch | 
         if moved or (isinstance(cwd, Known) and real.is_(cwd.value)):
             return pwd
     if moved:
-        return Unknown("the directory it was started in is not known")
+        return Unknown("the directory it was started in is not known", Cause.NOT_FOUND)
     return cwd
 
 
@@ -95,10 +95,10 @@ def _resolved(
     place: Place,
 ) -> Start:
     if launch is None:
-        reason = command.reason if isinstance(command, Unknown) else "its command line is not Gunicorn's"
-        nothing = Unknown(reason, (place,))
+        why = doubt(command, "its command line is not Gunicorn's", Cause.NOT_UNDERSTOOD)
+        nothing = Unknown.of(why, (place,))
         program = Program(nothing, nothing, nothing, nothing)
-        return Start(None, start, program, unknown(reason, place))
+        return Start(None, start, program, unknown(why, place))
     path = variables.implicit("PATH")
     program = locate(host, launch, start, path.or_(""), place)
     settings = compute(host, command, variables, start, program.version, program.import_path)
@@ -109,7 +109,7 @@ def _contained(
     host: Host, launch: Launch | None, command: CommandLine | Unknown, variables: Variables, master: Process
 ) -> Start:
     """In a container: its command line and environment are seen, its files are not the ones of this machine."""
-    nothing = Unknown(_ELSEWHERE, master.elsewhere.places)
+    nothing = Unknown.of(_ELSEWHERE, master.elsewhere.places)
     program = Program(nothing, nothing, nothing, nothing)
     settings = compute(host, command, variables, nothing, nothing, unreachable=_ELSEWHERE)
     return Start(launch, nothing, program, settings)
@@ -137,7 +137,7 @@ def _spoken(noted: Place) -> Callable[[str], Place]:
 def physical_directory(master: Process) -> Fact[str]:
     """Where a process runs, as the kernel says. Of another root directory it says a path that means nothing here."""
     if master.elsewhere.is_(True):
-        return Unknown(_ELSEWHERE, master.elsewhere.places)
+        return Unknown.of(_ELSEWHERE, master.elsewhere.places)
     if not isinstance(master.cwd, Known):
         return master.cwd
     return Known(master.cwd.value.path, master.cwd.places)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.address import AddressKind, clash, same_port
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Unknown
 from doctor.hosts.base import Host
@@ -43,13 +44,17 @@ def _taken(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Hold
 def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:
     pids = owners(host, (row.inode,))[row.inode]
     if not isinstance(pids, Known):
-        return pids if isinstance(pids, Unknown) else Unknown("its holder could not be seen", (row.place,))
+        return (
+            pids
+            if isinstance(pids, Unknown)
+            else Unknown("its holder could not be seen", Cause.UNREADABLE, (row.place,))
+        )
     own = gunicorn.master.value.pid if isinstance(gunicorn.master, Known) else 0
     if own in pids.value:
         return Absent((row.place,))
     found = process.read(host, pids.value[0])
     if not isinstance(found, Known):
-        return Unknown(f"pid {pids.value[0]} could not be seen", pids.places)
+        return Unknown(f"pid {pids.value[0]} could not be seen", Cause.UNREADABLE, pids.places)
     line = found.value
     command = " ".join(line.argv.value) if isinstance(line.argv, Known) else line.comm
     place = replace(found.places[0], text=command)

@@ -6,8 +6,9 @@ import posixpath
 import re
 from collections.abc import Callable
 
+from doctor.cause import Cause
 from doctor.facts.value import Fact, Known, Origin, T, Unknown
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.hidden import is_hidden
 from doctor.servers.gunicorn.expression import AtLeast, Value
 
 _OCTAL = re.compile(r"0\d")
@@ -19,15 +20,21 @@ def converted(found: Fact[Value], name: str, convert: Callable[[Value], T]) -> F
     if not isinstance(found, Known):
         return found
     if isinstance(found.value, AtLeast):
-        return Unknown(f"{name} depends on the number of processors, at least {found.value.value}", found.places)
+        said = f"{name} depends on the number of processors, at least {found.value.value}"
+        return Unknown(said, Cause.RUN_TIME, found.places)
     if beyond(found.value):
-        return Unknown(f"{name} is set to a number that is too large", found.places)
+        return Unknown(f"{name} is set to a number that is too large", Cause.NOT_UNDERSTOOD, found.places)
     try:
         return Known(convert(found.value), found.places, found.origin)
     except ValueError:
-        if found.origin is Origin.INHERITED:
-            return Unknown(f"Gunicorn refuses for {name} what a variable of the environment holds", found.places)
-        return Unknown(f"Gunicorn refuses {found.value!r} for {name}", found.places)
+        return Unknown(refusal(found, name), Cause.NOT_UNDERSTOOD, found.places)
+
+
+def refusal(found: Known[Value], name: str) -> str:
+    """What Gunicorn does with a value that `converted` can make nothing of."""
+    if found.origin is Origin.INHERITED:
+        return f"Gunicorn refuses for {name} what a variable of the environment holds"
+    return f"Gunicorn refuses {found.value!r} for {name}"
 
 
 def beyond(value: Value) -> bool:
@@ -78,9 +85,9 @@ def as_text(found: Fact[Value]) -> Fact[str]:
     if not isinstance(found, Known):
         return found
     if isinstance(found.value, (AtLeast, tuple)):
-        return Unknown("its value is no text", found.places)
-    if isinstance(found.value, str) and TOKEN.search(found.value):
-        return Unknown("its value is not shown", found.places)
+        return Unknown("its value is no text", Cause.NOT_UNDERSTOOD, found.places)
+    if isinstance(found.value, str) and is_hidden(found.value):
+        return Unknown("its value is not shown", Cause.HIDDEN, found.places)
     return Known(str(found.value).strip(), found.places, found.origin)
 
 
@@ -90,7 +97,7 @@ def in_directory(found: Fact[str], directory: Fact[str]) -> Fact[str]:
         return found if not isinstance(found, Known) else Known(_tidy(found.value), found.places, found.origin)
     if not isinstance(directory, Known):
         told = "a path" if found.origin is Origin.INHERITED else found.value
-        return Unknown(f"{told} is relative to a directory that is not known", found.places)
+        return Unknown(f"{told} is relative to a directory that is not known", Cause.NOT_FOUND, found.places)
     return Known(_tidy(posixpath.join(directory.value, found.value)), found.places, found.origin)
 
 

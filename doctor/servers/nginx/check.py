@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from doctor.cause import Cause
 from doctor.facts.access import physical
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import AddressKind, parse_upstream
@@ -259,7 +260,11 @@ def unseen_certificate(servers: Sequence[tuple[Server, Scope]]) -> Unknown | Non
         holder = scope.gap("ssl_certificate")
         where = f"{holder}, which nginx includes there," if holder else "an http block that includes this file"
         if holder or scope.root.kind:
-            return Unknown(f"whether a certificate stands in {where}, which is not at hand, decides", (listen.place,))
+            return Unknown(
+                f"whether a certificate stands in {where}, which is not at hand, decides",
+                Cause.AMBIGUOUS,
+                (listen.place,),
+            )
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
+from doctor.cause import Cause
 from doctor.facts.address import tcp
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -25,7 +26,7 @@ from doctor.sources.sockets.kernel import SocketTable
 from doctor.sources.systemd import Unit
 
 _MAIN = "/etc/nginx/nginx.conf"
-_NOT_ASKED = Unknown("the journal of nginx was not asked")
+_NOT_ASKED = Unknown("the journal of nginx was not asked", Cause.NOT_ASKED)
 _REPOSITORY = "a repository has no running nginx"
 _KEEPALIVE_BY_DEFAULT = (1, 29, 7)
 """Since this version upstreams are spoken to in HTTP/1.1 and 32 idle connections are kept (nginx CHANGES)."""
@@ -92,7 +93,7 @@ def _repository(host: Host) -> Nginx:
     """The files alone: of a repository, or of a machine whose root file system lies in a folder."""
     whole = isinstance(host.stat(_MAIN), Stat)
     configuration = load(host, _MAIN) if whole else load_documents(host)
-    unknown = Unknown(_REPOSITORY)
+    unknown = Unknown(_REPOSITORY, Cause.OUTSIDE)
     model = _model(configuration, _defaults(Build(unknown, {})), {}, (), parts=not whole)
     # The http block around a file made for inclusion is somewhere else, and may hold the certificates.
     own = [pair for pair in model.servers if not pair[1].root.kind]
@@ -135,7 +136,11 @@ def _refusal(host: Host, errors: Sequence[ConfigError], doubt: Unknown | None = 
 def _without_files(processes: Running, binary: Build, unit: Fact[Unit], main: str) -> Nginx:
     """No main file: nginx is not installed, or runs with its files somewhere this host does not show."""
     gone = isinstance(processes.master, Absent)
-    absent = Absent((Place(path=main),)) if gone else Unknown("the files of the nginx that runs were not found")
+    absent = (
+        Absent((Place(path=main),))
+        if gone
+        else Unknown("the files of the nginx that runs were not found", Cause.NOT_FOUND)
+    )
     return Nginx(
         version=binary.version,
         main_file=absent,
@@ -318,7 +323,7 @@ def _user(main: Scope, binary: Build) -> tuple[Fact[str], str]:
     if isinstance(binary.version, Known):
         # auto/options: NGX_USER is "nobody", unless the build names another.
         return default("nobody", "compiled into nginx"), binary.options.get("--group", "")
-    return Unknown("no user is written down, and the default of this build is not known"), ""
+    return Unknown("no user is written down, and the default of this build is not known", Cause.NOT_FOUND), ""
 
 
 def _ids(host: Host, processes: Running, user: Fact[str], group: str) -> tuple[Fact[int], Fact[frozenset[int]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from doctor.cause import Cause
 from doctor.facts.address import AddressKind, clash
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Host, Unseen
@@ -37,7 +38,9 @@ def listen_conflict(
 def _kept_from(host: Host, master: Process, servers: Sequence[Server], table: Fact[SocketTable]) -> Fact[str]:
     """An address in the files that the running nginx does not hold, because another process does: each reload fails."""
     if not isinstance(table, Known) or not isinstance(master.sockets, Known):
-        return table if isinstance(table, Unknown) else Unknown("the sockets of nginx could not be seen")
+        return (
+            table if isinstance(table, Unknown) else Unknown("the sockets of nginx could not be seen", Cause.UNREADABLE)
+        )
     own = {row.address for inode, row in table.value.rows.items() if inode in master.sockets.value}
     for listen in _tcp(servers):
         if listen.address in own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.servers.nginx.include import Node
@@ -15,7 +16,7 @@ from doctor.servers.nginx.upstream import PASSES, Names, resolve
 _MODULES = {"http": "proxy", "https": "proxy", "grpcs": "grpc", "suwsgi": "uwsgi"}
 """Prefix of the directives of a scheme, where it is not the scheme itself."""
 
-_ALONE = Unknown("the other server blocks were not compared yet")
+_ALONE = Unknown("the other server blocks were not compared yet", Cause.NOT_ASKED)
 _MINUTE = default(60.0, "default of nginx, 60 s")
 _BUFFER = default(4096, "default of nginx, one page of memory")
 _BUFFERING = default(True, "default of nginx, on")
@@ -204,7 +205,7 @@ def _root(scope: Scope, defaults: Defaults) -> tuple[Fact[str], Fact[str]]:
 def _path(node: Node, origin: Origin, defaults: Defaults) -> Fact[str]:
     written = node.args[0]
     if "$" in written:
-        return Unknown(f"{written} is only known while a request is served", places(node))
+        return Unknown(f"{written} is only known while a request is served", Cause.RUN_TIME, places(node))
     if not written.startswith("/"):
         # ngx_conf_full_name with the prefix of the build, not of the configuration.
         written = f"{defaults.root.rpartition('/')[0]}/{written}"
@@ -275,7 +276,9 @@ def log_path(scope: Scope, name: str, compiled: str, prefix: str = "") -> Fact[s
             return missing
         compiled = _below(prefix, compiled)
         if not compiled.startswith("/"):
-            return Unknown(f"nginx writes this log to {compiled or 'a place chosen when it was built'}")
+            return Unknown(
+                f"nginx writes this log to {compiled or 'a place chosen when it was built'}", Cause.AMBIGUOUS
+            )
         return default(compiled, "compiled into nginx")
     for node in written:
         path = _below(prefix, node.args[0])
@@ -284,7 +287,7 @@ def log_path(scope: Scope, name: str, compiled: str, prefix: str = "") -> Fact[s
     node = written[0]
     if node.args[0] == "off":
         return Absent(places(node))
-    return Unknown(f"{name} goes to {node.args[0].partition(':')[0]}", places(node))
+    return Unknown(f"{name} goes to {node.args[0].partition(':')[0]}", Cause.ELSEWHERE, places(node))
 
 
 def _below(prefix: str, path: str) -> str:

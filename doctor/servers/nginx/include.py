@@ -11,11 +11,11 @@ import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from doctor.facts.broken import Flaw
+from doctor.cause import Cause
 from doctor.facts.value import Place
 from doctor.frozen import frozen
 from doctor.grammar.paths import joined
-from doctor.hosts.base import Content, DocumentKind, FileType, Host, Missing, Stat, TextKind
+from doctor.hosts.base import Answer, Content, DocumentKind, FileType, Host, Missing, Stat, TextKind, Unseen
 from doctor.servers.nginx.model import ConfigError
 from doctor.servers.nginx.parse import Directive, ParsedFile, parse
 
@@ -54,6 +54,8 @@ class Node:
     partial: bool = False
     """An include of what by its name, or as a pattern that a repository holds nothing of, concerns certificates, types
     and the like at most: it may hold those, and is taken to say nothing else."""
+    cause: Cause = Cause.NOT_FOUND
+    """Of an include: why its file could not be seen."""
 
     @property
     def name(self) -> str:
@@ -135,6 +137,7 @@ class _Loader:
         self._documents = documents
         self._tree = bool(documents)
         self._parsed: dict[str, ParsedFile | None] = {}
+        self._unread: dict[str, Cause] = {}
         self._errors: list[ConfigError] = []
         self._files: dict[str, None] = {}
         self._directories: dict[str, None] = {}
@@ -164,26 +167,29 @@ class _Loader:
                 self._errors.extend(parsed.errors)
             else:
                 self._parsed[path] = None
-                self._unreadable(host, path, content.reason if not isinstance(content, Missing) else "", chain)
+                self._unread[path] = content.cause if isinstance(content, Unseen) else Cause.NOT_FOUND
+                self._unreadable(host, path, content, chain)
         return self._parsed[path]
 
-    def _unreadable(self, host: Host, path: str, reason: str, chain: tuple[Place, ...]) -> None:
+    def _unreadable(self, host: Host, path: str, answer: Answer, chain: tuple[Place, ...]) -> None:
         at = chain[-1] if chain else Place(path=path)
         stat = host.stat(path)
         if isinstance(stat, Stat) and stat.type is FileType.DIRECTORY:
             self._error(at, f'"{path}" is a directory, which nginx cannot read as a file')
-        elif reason and isinstance(stat, Stat):
-            # The host says so in words alone.
-            flaw = Flaw.DENIED if "permission denied" in reason.lower() else Flaw.UNPARSABLE
-            self._error(at, f'"{path}" could not be read: {reason}', fatal=False, flaw=flaw)
-        elif reason:
-            self._error(at, f'"{path}" could not be read: {reason}', fatal=False, flaw=Flaw.UNSEEN)
+        elif isinstance(answer, Unseen) and answer.cause is Cause.UNREADABLE and isinstance(stat, Stat):
+            self._error(at, f'"{path}" could not be read: {answer.reason}', fatal=False)  # nginx cannot either
+        elif isinstance(answer, Unseen):
+            self._unseen(at, f'"{path}" could not be read', answer)
         else:
             what = "a link to nothing" if isinstance(stat, Stat) and stat.type is FileType.LINK else "no such file"
             self._error(at, f'open() "{path}" failed: {what}')
 
-    def _error(self, at: Place, message: str, *, fatal: bool = True, flaw: Flaw = Flaw.UNPARSABLE) -> None:
-        self._errors.append(ConfigError(at.path, at.line, message, fatal, flaw))
+    def _error(self, at: Place, message: str, *, fatal: bool = True) -> None:
+        self._errors.append(ConfigError(at.path, at.line, message, fatal))
+
+    def _unseen(self, at: Place, what: str, unseen: Unseen) -> None:
+        message = f"{what}: {unseen.reason}"
+        self._errors.append(ConfigError(at.path, at.line, message, fatal=False, cause=unseen.cause))
 
     def _nodes(
         self, host: Host, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
@@ -223,7 +229,7 @@ class _Loader:
                 self._error(directive.place, f'"{path}" includes itself, without an end', fatal=not self._tree)
                 continue
             if self.parsed(host, path, inner) is None:
-                yield Node(directive, chain, None)
+                yield Node(directive, chain, None, cause=self._unread[path])
             yield from self.file(host, path, inner, open_files)
         if self._tree and not paths:
             yield from self._not_in_repository(directive, chain)
@@ -278,8 +284,7 @@ class _Loader:
         if isinstance(names, Missing):
             return
         if not isinstance(names, tuple):
-            message = f'"{directory}" could not be listed: {names.reason}'
-            self._error(Place(path=directory), message, fatal=False, flaw=Flaw.UNSEEN)
+            self._unseen(Place(path=directory), f'"{directory}" could not be listed', names)
             return
         self._directories[directory] = None
         for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.facts.address import Address
 from doctor.facts.broken import Flaw
 from doctor.facts.value import Fact, Place
@@ -26,7 +27,9 @@ class ConfigError:
     fatal: bool
     """`nginx -t` would fail."""
     flaw: Flaw = Flaw.UNPARSABLE
-    """What kind of fault it is; `unseen` is none of the file's."""
+    """What kind of fault it is, where somebody looked."""
+    cause: Cause | None = None
+    """Why nobody could look, which is no fault of the file; null where somebody did."""
 
 
 @frozen

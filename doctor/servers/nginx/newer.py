@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
+from doctor.cause import Cause
 from doctor.facts.access import physical
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import FileType, Host, Stat
@@ -67,7 +68,11 @@ def newer_files(
     if found:
         return Known(tuple(found), (*found.values(), started))
     if doubts:
-        return Unknown(f"a file may have been removed from {doubts[0]} after nginx read its configuration", (started,))
+        return Unknown(
+            f"a file may have been removed from {doubts[0]} after nginx read its configuration",
+            Cause.VANISHED,
+            (started,),
+        )
     return Absent((started,))
 
 

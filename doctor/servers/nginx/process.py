@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, computed
 from doctor.frozen import frozen
@@ -46,7 +47,7 @@ def running(host: Host, unit: Fact[Unit]) -> Running:
     """The nginx of `unit`, or the oldest one that runs. Titles are those of ngx_setproctitle."""
     lines = host.processes()
     if isinstance(lines, Unseen):
-        unknown = Unknown(lines.reason)
+        unknown = Unknown.of(lines)
         return Running(unknown, unknown, unknown)
     titles = {line.pid: " ".join(line.argv) for line in lines if line.comm == "nginx" and line.state != "Z"}
     masters = [
@@ -130,8 +131,8 @@ def build(host: Host) -> Build:
     if isinstance(output, Missing):
         return Build(Absent((Place(command=command.text),)), {})
     if isinstance(output, Unseen):
-        return Build(Unknown(output.reason, (Place(command=command.text),)), {})
-    version: Fact[str] = Unknown("nginx -V named no version", (Place(command=command.text),))
+        return Build(Unknown.of(output, (Place(command=command.text),)), {})
+    version: Fact[str] = Unknown("nginx -V named no version", Cause.NOT_UNDERSTOOD, (Place(command=command.text),))
     options: dict[str, str] = {}
     for line in (output.stderr + output.stdout).splitlines():
         name, separator, rest = line.partition(":")
@@ -161,13 +162,13 @@ def build_of(processes: Running, asked: Build) -> Build:
         "--error-log-path": "logs/error.log",
         "--http-log-path": "logs/access.log",
     }
-    return Build(Unknown(f"{processes.program} was not asked for its version", (place,)), options)
+    return Build(Unknown(f"{processes.program} was not asked for its version", Cause.NOT_ASKED, (place,)), options)
 
 
 def user_ids(host: Host, user: Fact[str], group: str) -> tuple[Fact[int], Fact[frozenset[int]]]:
     """A user's numbers, by /etc/passwd and /etc/group. `group`: the one nginx is told, or ""."""
     if not isinstance(user, Known):
-        unknown = user if isinstance(user, Unknown) else Unknown("no user is configured")
+        unknown = user if isinstance(user, Unknown) else Unknown("no user is configured", Cause.NOT_FOUND)
         return unknown, unknown
     # initgroups() with the group of `user NAME GROUP`, or the group named as the user (ngx_set_user).
     found = Accounts(host).credentials(user.value, computed(group or user.value), ABSENT)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.servers.nginx.include import Node
 
@@ -22,7 +23,7 @@ _BYTES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 class Scope:
     """One block. `kind` is its directive ("http", "server", "location", …), "" for the top of a file."""
 
-    __slots__ = ("_names", "kind", "nodes", "parent", "unread", "unseen")
+    __slots__ = ("_cause", "_names", "kind", "nodes", "parent", "unread", "unseen")
 
     def __init__(self, kind: str, nodes: Iterable[Node], parent: Scope | None = None) -> None:
         self.kind = kind
@@ -34,8 +35,10 @@ class Scope:
         includes = [node for node in self._names.get("include", ()) if node.args]
         self.unread = includes[0].args[0] if includes else ""
         """An include whose file could not be looked at, whatever its name says."""
-        self.unseen = next((node.args[0] for node in includes if not node.partial), "")
+        whole = next((node for node in includes if not node.partial), None)
+        self.unseen = whole.args[0] if whole else ""
         """One in which anything may stand."""
+        self._cause = whole.cause if whole else Cause.NOT_FOUND
 
     def own(self, name: str) -> list[Node]:
         """The directives of this name in this very block, in order."""
@@ -77,7 +80,7 @@ class Scope:
 
     def unreadable(self, *seen: Place) -> Unknown:
         """Nothing can be said, because of an include of this block. `seen`: what could be seen of the matter."""
-        return Unknown(f"{self.unseen}, which nginx includes here, could not be read", seen)
+        return Unknown(f"{self.unseen}, which nginx includes here, could not be read", self._cause, seen)
 
     def value(
         self, name: str, convert: Callable[[tuple[str, ...]], T], default: Known[T] | Absent, *, inherit: bool = True
@@ -88,11 +91,13 @@ class Scope:
             return (self.missing(holder) if inherit else None) or default
         node = nodes[0]
         if any("$" in arg for arg in node.args):
-            return Unknown(f"{' '.join(node.args)} is only known while a request is served", (node.place,))
+            return Unknown(
+                f"{' '.join(node.args)} is only known while a request is served", Cause.RUN_TIME, (node.place,)
+            )
         try:
             value = convert(node.args)
         except (ValueError, IndexError):
-            return Unknown(f"{name} {' '.join(node.args)} cannot be understood", (node.place,))
+            return Unknown(f"{name} {' '.join(node.args)} cannot be understood", Cause.NOT_UNDERSTOOD, (node.place,))
         return Known(value, places(node), self.origin(holder))
 
 

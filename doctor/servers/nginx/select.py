@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.value import ABSENT, Fact, Known, Unknown, computed
 from doctor.servers.nginx.model import Listen, Location, Server
@@ -78,7 +79,9 @@ def location_for(server: Server, path: str) -> Fact[Location]:
     try:
         index = _find(server.locations, children, -1, path)[0]
     except _UnreadableError as error:
-        return Unknown(str(error), error.location.places if isinstance(error.location, Known) else ())
+        return Unknown(
+            str(error), Cause.NOT_UNDERSTOOD, error.location.places if isinstance(error.location, Known) else ()
+        )
     if index < 0:
         own = next((x for x in server.locations if not x.modifier and not x.pattern), None)
         return ABSENT if own is None else computed(own, own.place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind, is_loopback, parse_upstream, tcp
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
@@ -144,7 +145,7 @@ def resolve(node: Node, names: Names) -> Fact[Upstream]:
     """The upstream of one proxy_pass, uwsgi_pass and so on."""
     place = node.place
     if not node.args:
-        return Unknown(f"{node.name} names no target", (place,))
+        return Unknown(f"{node.name} names no target", Cause.NOT_UNDERSTOOD, (place,))
     written = node.args[0]
     expanded = expand(written, names.variables)
     several = next((i for i in _dollars(expanded) if len(_values(expanded, i, names.variables)) > 1), -1)
@@ -180,7 +181,7 @@ def _resolved(node: Node, written: str, expanded: str, names: Names) -> Fact[Ups
         return Known(Upstream(written, False, PASSES[node.name], "", (peer,), place, ABSENT), (place,), Origin.EXPLICIT)
     target = split_target(node.name, expanded)
     if target is None:
-        return Unknown(f'"{written}" does not begin with http:// or https://', (place,))
+        return Unknown(f'"{written}" does not begin with http:// or https://', Cause.NOT_UNDERSTOOD, (place,))
     group = names.groups.get(target.host.lower())
     if group is not None:
         peers = tuple(
@@ -197,7 +198,7 @@ def _resolved(node: Node, written: str, expanded: str, names: Names) -> Fact[Ups
 
 
 def _chosen(written: str, place: Place) -> Unknown:
-    return Unknown(f"the target {written} is chosen for each request", (place,))
+    return Unknown(f"the target {written} is chosen for each request", Cause.RUN_TIME, (place,))
 
 
 def _keepalive(group: Node, names: Names) -> Fact[int]:
@@ -216,7 +217,7 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
     try:
         address = parse_upstream(written, _PORTS.get(scheme, 80))
     except ValueError as error:
-        return Peer(Unknown(str(error), (place,)), written, backup, down, place, False, ABSENT)
+        return Peer(Unknown(str(error), Cause.NOT_UNDERSTOOD, (place,)), written, backup, down, place, False, ABSENT)
     if address.kind is not AddressKind.TCP:
         return Peer(Known(address, (place,), Origin.EXPLICIT), "", backup, down, place, True, ABSENT)
     host = address.host
@@ -229,7 +230,7 @@ def _peer(node: Node, written: str, scheme: str, names: Names) -> Peer:
         mapped = Known(named.value[0], named.places, Origin.COMPUTED)
         return Peer(mapped, host, backup, down, place, _is_here(named.value[0], names), named)
     reason = f"{host} is no upstream group, so that nginx has to look it up in DNS"
-    return Peer(Unknown(reason, (place,)), host, backup, down, place, False, ABSENT)
+    return Peer(Unknown(reason, Cause.ELSEWHERE, (place,)), host, backup, down, place, False, ABSENT)
 
 
 def _is_here(address: Address, names: Names) -> bool:

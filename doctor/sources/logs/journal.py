@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from doctor.cause import Cause
 from doctor.facts.value import Fact, Known, Unknown
 from doctor.hosts import commands
 from doctor.hosts.base import Content, Host, Machine, Missing, Output, TextKind, Unseen
@@ -45,9 +46,9 @@ def journal(host: Host, unit: Unit, since: float | None) -> tuple[Entry, ...] | 
         output = host.run(commands.journal(unit.name, oldest, LINES, newest=True))
         text = "\n".join(reversed(output.stdout.splitlines())) if isinstance(output, Output) else ""
     if isinstance(output, Missing):
-        return Unknown("journalctl is not installed")
+        return Unknown("journalctl is not installed", Cause.NOT_FOUND)
     if isinstance(output, Unseen):
-        return Unknown(output.reason)
+        return Unknown.of(output)
     entries = from_journal(text, unit.name)
     if not entries:
         return _why_empty(host, output) or ()
@@ -57,13 +58,13 @@ def journal(host: Host, unit: Unit, since: float | None) -> tuple[Entry, ...] | 
 def _why_empty(host: Host, output: Output) -> Unknown | None:
     """`journalctl --quiet` is silent about what it may not read; the groups of this process tell."""
     machine = host.machine()
-    denied = Unknown("the journal is not readable (run with sudo, or join the group systemd-journal)")
+    denied = Unknown("the journal is not readable (run with sudo, or join the group systemd-journal)", Cause.NEEDS_ROOT)
     if "insufficient permissions" in output.stderr.lower():
         return denied
     if isinstance(machine, Machine) and machine.euid == 0:
         if _kept(host):
             return None
-        return Unknown("journald keeps no log on this machine")
+        return Unknown("journald keeps no log on this machine", Cause.NOT_FOUND)
     if output.status != 0 or not _may_read(host):
         return denied
     return None
@@ -147,9 +148,9 @@ def own_file(
         return ()
     content = host.read(error_log.value, TextKind.LOG, tail=True)
     if isinstance(content, Missing):
-        return Unknown(f"Gunicorn's log {error_log.value} does not exist", error_log.places)
+        return Unknown(f"Gunicorn's log {error_log.value} does not exist", Cause.NOT_FOUND, error_log.places)
     if isinstance(content, Unseen):
-        return Unknown(content.reason, error_log.places)
+        return Unknown.of(content, error_log.places)
     oldest = max(int(_own_start(host, unit, chain)), since or 0.0)
     return tuple(entry for entry in from_file(content.text, error_log.value) if entry.time >= oldest)
 

@@ -9,6 +9,7 @@ from functools import cache
 from itertools import takewhile
 from typing import Final
 
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind, parse_upstream, tcp
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
@@ -88,7 +89,7 @@ def collect_nginx(
             while they finish, tells of the configuration before. Empty: the lines of every process count.
     """
     if host.kind is TargetKind.TREE:
-        return _all(Unknown("a repository has no logs of nginx"))
+        return _all(Unknown("a repository has no logs of nginx", Cause.OUTSIDE))
     if isinstance(error_logs, Absent):
         return _all(error_logs)
     zone = _zone(host)
@@ -97,7 +98,7 @@ def collect_nginx(
     wanted = _Wanted(peers, server_names)
     first = datetime.fromtimestamp(int(since), zone).strftime("%Y/%m/%d %H:%M:%S")
     found: dict[str, list[tuple[Record, str]]] = {}
-    unseen: Unknown | None = None if error_logs else Unknown("the error log of nginx is not known")
+    unseen: Unknown | None = None if error_logs else Unknown("the error log of nginx is not known", Cause.NOT_FOUND)
     for path in error_logs:
         lines = _lines(host, path, first)
         if isinstance(lines, Unknown):
@@ -120,12 +121,12 @@ def _all(fact: Fact[LogEvent]) -> NginxLog:
 def _lines(host: Host, path: str, first: str) -> list[Record] | Unknown:
     """What nginx wrote at `first` and later, newest first. The workers write in order but for a second or so."""
     if not path.startswith("/") or path in ("/dev/stderr", "/dev/stdout", "/dev/null"):
-        return Unknown(f"nginx logs errors to {path}", (Place(note=f"error_log {path}"),))
+        return Unknown(f"nginx logs errors to {path}", Cause.ELSEWHERE, (Place(note=f"error_log {path}"),))
     content = host.read(path, TextKind.LOG, limit=TAIL, tail=True)
     if isinstance(content, Missing):
         return []
     if isinstance(content, Unseen):
-        return Unknown(content.reason, (Place(path=path),))
+        return Unknown.of(content, (Place(path=path),))
     return list(takewhile(lambda record: record.stamp >= first, records(content.text)))
 
 
@@ -209,13 +210,13 @@ def _zone(host: Host) -> tzinfo | Unknown:
     if name.removeprefix("Etc/") in ("UTC", "UCT", "Universal", "Zulu", "GMT"):
         return timezone.utc
     if not name:
-        return Unknown("the time zone nginx logs in is not known")
+        return Unknown("the time zone nginx logs in is not known", Cause.NOT_FOUND)
     from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        return _fixed(name) or Unknown(f"the time zone {name} is not known here")
+        return _fixed(name) or Unknown(f"the time zone {name} is not known here", Cause.NOT_FOUND)
 
 
 def _fixed(name: str) -> tzinfo | None:

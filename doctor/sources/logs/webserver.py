@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from doctor.cause import Cause, doubt
 from doctor.facts.value import ABSENT, Fact, Known, Origin, Unknown
 from doctor.hosts import commands
 from doctor.hosts.base import Host, Missing, Output, Stat, Unseen
@@ -28,14 +29,14 @@ def start_failure(host: Host, unit: Unit, *, ports_free: bool) -> Fact[str]:
         return ABSENT
     output = host.run(commands.journal(unit.name, max(host.now() - _LOOK_BACK, 0.0), _LINES, newest=True))
     if not isinstance(output, Output):
-        return Unknown(output.reason if isinstance(output, Unseen) else "journalctl is not installed")
+        return Unknown.of(doubt(output, "journalctl is not installed", Cause.NOT_FOUND))
     oldest_first = "\n".join(reversed(output.stdout.splitlines()))
     entries = [entry for entry in from_journal(oldest_first, unit.name) if entry.invocation]
     last = entries[-1].invocation if entries else ""
     own = [entry for entry in entries if entry.invocation == last and not entry.manager]
     said = [(entry, match) for entry in own if (match := _emergency().search(entry.message))]
     if not said:
-        return Unknown(f"the journal of {unit.name} does not say why it failed")
+        return Unknown(f"the journal of {unit.name} does not say why it failed", Cause.NOT_FOUND)
     entry, match = said[-1]
     if (ports_free and match["bind"]) or _written_since(host, match["path"] or "", entry):
         return ABSENT

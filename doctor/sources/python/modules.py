@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 
+from doctor.cause import Cause
 from doctor.frozen import frozen
 from doctor.grammar.data import literal_dict
 from doctor.grammar.paths import joined
@@ -57,8 +58,8 @@ class Interpreter:
     """Folder of the standard library; "" where it cannot be told."""
     sites: tuple[str, ...]
     """site-packages and the like, in order."""
-    unseen: str
-    """Why something of it could not be looked at; "" when all was."""
+    unseen: Unseen | None
+    """Why something of it could not be looked at; None when all was."""
 
 
 class Modules:
@@ -70,7 +71,7 @@ class Modules:
         self._memo: dict[str, Found | Missing | Unseen] = {}
         self._names: dict[str, frozenset[str] | Missing | Unseen] = {}
         self._mapping: dict[str, str] = {}
-        self._unseen = interpreter.unseen if interpreter else ""
+        self._unseen = interpreter.unseen if interpreter else None
         self._search = [*search]
         if interpreter:
             self._search.append(interpreter.library)
@@ -98,7 +99,7 @@ class Modules:
         if not isinstance(package, Found):
             return package
         if package.open:
-            return Unseen(f"{parent} can make its submodules itself")
+            return Unseen(f"{parent} can make its submodules itself", Cause.RUN_TIME)
         if not package.folders:
             return Missing()
         return self._in(package.folders, name)
@@ -114,7 +115,7 @@ class Modules:
         if self._built_in(name):
             return Found("", open=True)
         if isinstance(found, Missing) and self._unseen:
-            return Unseen(self._unseen)
+            return self._unseen
         return found
 
     def _built_in(self, name: str) -> bool:
@@ -164,7 +165,7 @@ class Modules:
             if isinstance(answer, Missing) and folder.endswith((".zip", ".egg", ".whl")):
                 stat = self._host.stat(folder)
                 if isinstance(stat, Stat) and stat.type is FileType.FILE:
-                    answer = Unseen(f"{folder} is a zip archive")
+                    answer = Unseen(f"{folder} is a zip archive", Cause.UNREADABLE)
             self._names[folder] = answer
         return self._names[folder]
 
@@ -184,7 +185,7 @@ class Modules:
         self._search.append(site)
         names = self._listed(site)
         if isinstance(names, Unseen):
-            self._unseen = self._unseen or names.reason
+            self._unseen = self._unseen or names
         if not isinstance(names, frozenset):
             return
         for name in sorted(names):
@@ -195,7 +196,7 @@ class Modules:
         """Lines are folders to add, relative to the file, or code that begins with `import`."""
         content = self._host.read(f"{site}/{name}")
         if isinstance(content, Unseen):
-            self._unseen = self._unseen or content.reason
+            self._unseen = self._unseen or content
         if not isinstance(content, Content):
             return
         for line in content.text.splitlines():
@@ -211,7 +212,7 @@ class Modules:
         content = self._host.read(path, TextKind.PYTHON)
         mapping = _mapping(content.text) if isinstance(content, Content) else None
         if mapping is None:
-            self._unseen = self._unseen or f"{path} decides itself what is importable"
+            self._unseen = self._unseen or Unseen(f"{path} decides itself what is importable", Cause.RUN_TIME)
         else:
             self._mapping.update(mapping)
 
@@ -243,14 +244,14 @@ def _of_venv(host: Host, venv: str) -> Interpreter:
     )
     prefix = settings.get("home", "").rstrip("/").removesuffix("/bin") if "home" in settings else ""
     if not version:
-        reason = content.reason if isinstance(content, Unseen) else f"{venv} holds no lib/python3.*/site-packages"
-        return Interpreter("", "", (), reason)
+        empty = Unseen(f"{venv} holds no lib/python3.*/site-packages", Cause.NOT_FOUND)
+        return Interpreter("", "", (), content if isinstance(content, Unseen) else empty)
     sites = tuple(f"{venv}/{lib}/python{version}/site-packages" for lib in ("lib", "lib64"))
     present = tuple(site for site in sites if not isinstance(host.list(site), Missing))[:1] or sites[:1]
     base = _of_prefix(host, prefix or "/usr", version)
     if settings.get("include-system-site-packages", "").lower() == "true":
         present += base.sites
-    unseen = "" if isinstance(content, Content) else f"{venv}/pyvenv.cfg could not be read"
+    unseen = None if isinstance(content, Content) else Unseen(f"{venv}/pyvenv.cfg could not be read", Cause.UNREADABLE)
     return Interpreter(version, base.library, present, unseen or base.unseen)
 
 
@@ -258,19 +259,19 @@ def _of_prefix(host: Host, prefix: str, version: str = "") -> Interpreter:
     version = version or _version_of_library(host, prefix)
     if not version:
         names = host.list(f"{prefix}/lib")
-        reason = names.reason if isinstance(names, Unseen) else f"no Python was found in {prefix}"
-        return Interpreter("", "", (), reason)
+        nothing = Unseen(f"no Python was found in {prefix}", Cause.NOT_FOUND)
+        return Interpreter("", "", (), names if isinstance(names, Unseen) else nothing)
     candidates = (f"{prefix}/lib/python{version}", f"{prefix}/lib64/python{version}")
     library = next(
         (path for path in candidates if isinstance(names := host.list(path), tuple) and "os.py" in names), ""
     )
-    unseen = "" if library else f"the standard library of Python {version} was not found in {prefix}"
+    lacking = Unseen(f"the standard library of Python {version} was not found in {prefix}", Cause.NOT_FOUND)
     sites = [f"{path}/site-packages" for path in candidates]
     if prefix == "/usr":
         # Debian: site.py, getsitepackages as patched by python3-minimal.
         sites = [f"/usr/local/lib/python{version}/dist-packages", "/usr/lib/python3/dist-packages", *sites]
         sites += [f"/usr/local/lib/python{version}/site-packages", f"{library}/dist-packages"]
-    return Interpreter(version, library, tuple(sites), unseen)
+    return Interpreter(version, library, tuple(sites), None if library else lacking)
 
 
 def _prefix(python: str) -> str:

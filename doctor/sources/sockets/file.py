@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import posixpath
 
+from doctor.cause import Cause
 from doctor.facts import access
 from doctor.facts.access import Obstacle
 from doctor.facts.address import Address, unix
@@ -26,17 +27,17 @@ def socket_file(
     state = _state(host, address, bound, sockets)
     barrier: Fact[Obstacle]
     if isinstance(uid, Unknown) or isinstance(gids, Unknown):
-        barrier = uid if isinstance(uid, Unknown) else Unknown(gids.reason if isinstance(gids, Unknown) else "")
+        barrier = next(fact for fact in (uid, gids) if isinstance(fact, Unknown))
     elif isinstance(uid, Known) and isinstance(gids, Known):
         barrier = access.obstacle(host, path, uid.value, gids.value, "w")
         if isinstance(barrier, Unknown) and any(isinstance(host.stat(at.path), Missing) for at in barrier.places):
             # What is not there keeps nobody out. What could not be looked at on the way to it stays unknown.
             barrier = ABSENT
     else:
-        barrier = Unknown("the user of nginx is not known")
+        barrier = Unknown("the user of nginx is not known", Cause.NOT_FOUND)
     if isinstance(bound, Known) and state.is_("missing"):
         bound = _still_held(host, bound, sockets)
-    return SocketFile(path, state, barrier, bound, Unknown("the next start was not looked at"))
+    return SocketFile(path, state, barrier, bound, Unknown("the next start was not looked at", Cause.NOT_ASKED))
 
 
 def _state(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets: Sockets) -> Fact[str]:
@@ -46,11 +47,11 @@ def _state(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets: 
     real = access.physical(host, path)
     if isinstance(real, Absent):
         return Known("missing", (Place(path=path, text="no such file"),))
-    match Unseen(real.reason) if isinstance(real, Unknown) else host.stat(real.value):
+    match real if isinstance(real, Unknown) else host.stat(real.value):
         case Missing():
             return Known("missing", (Place(path=path, text="no such file"),))
-        case Unseen(reason):
-            return Unknown(reason, (Place(path=path),))
+        case Unknown() | Unseen() as unseen:
+            return Unknown.of(unseen, (Place(path=path),))
         case Stat(type=FileType.SOCKET):
             return _answer(host, address, bound, sockets)
         case Stat() as other:
@@ -77,7 +78,11 @@ def _answer(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets:
             case _:
                 pass
     if not isinstance(bound, Known):
-        return bound if isinstance(bound, Unknown) else Unknown("the sockets of this machine were not listed")
+        return (
+            bound
+            if isinstance(bound, Unknown)
+            else Unknown("the sockets of this machine were not listed", Cause.NOT_FOUND)
+        )
     return Known("listening" if bound.value else "dead", bound.places)
 
 
@@ -121,7 +126,7 @@ def _still_held(host: Host, bound: Known[tuple[int, ...]], sockets: Sockets) -> 
             continue
         descriptors = host.list(f"/proc/{pid}/fd")
         if isinstance(descriptors, Unseen):
-            return Unknown(descriptors.reason, bound.places)
+            return Unknown.of(descriptors, bound.places)
         for name in () if isinstance(descriptors, Missing) else descriptors:
             link = host.stat(f"/proc/{pid}/fd/{name}")
             if isinstance(link, Stat) and link.target == f"socket:[{inode}]":

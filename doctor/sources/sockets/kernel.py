@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 
+from doctor.cause import Cause, doubt
 from doctor.facts.address import Address, AddressKind, tcp, unix
 from doctor.facts.value import Fact, Known, Place, Unknown
 from doctor.frozen import frozen
@@ -42,7 +43,7 @@ def table(host: Host) -> Fact[SocketTable]:
     rows: dict[int, Row] = {}
     named: dict[str, tuple[Row, ...]] = {}
     seen: list[Place] = []
-    reason = ""
+    unseen: Unseen | None = None
     for path in ("/proc/net/tcp", "/proc/net/tcp6", "/proc/net/unix"):
         content = host.read(path, TextKind.KERNEL, limit=4 << 20)
         if isinstance(content, Content):
@@ -50,9 +51,9 @@ def table(host: Host) -> Fact[SocketTable]:
             parse = _unix_rows if path.endswith("unix") else _tcp_rows
             rows.update((row.inode, row) for row in parse(content.text, path))
         elif isinstance(content, Unseen):
-            reason = reason or content.reason
+            unseen = unseen or content
     if not seen:
-        return Unknown(reason or "the kernel does not list its sockets")
+        return Unknown.of(doubt(unseen, "the kernel does not list its sockets", Cause.NOT_FOUND))
     for row in rows.values():
         if row.address.kind is AddressKind.UNIX:
             name = posixpath.basename(row.address.path)
@@ -70,8 +71,8 @@ def owners(host: Host, inodes: Iterable[int]) -> Mapping[int, Fact[tuple[int, ..
     found: dict[int, list[int]] = {inode: [] for inode in left}
     lines = host.processes()
     if isinstance(lines, Unseen):
-        return dict.fromkeys(left, Unknown(lines.reason))
-    refused = ""
+        return dict.fromkeys(left, Unknown.of(lines))
+    refused: Unseen | None = None
     first = [line for line in lines if line.pid == 1 or _candidate(line)]
     chosen = {line.pid for line in first}
     rest = [line for line in lines if line.pid not in chosen and line.argv]
@@ -82,11 +83,11 @@ def owners(host: Host, inodes: Iterable[int]) -> Mapping[int, Fact[tuple[int, ..
         if not isinstance(record, ProcessRecord):
             continue
         if isinstance(record.sockets, Unseen):
-            refused = refused or record.sockets.reason
+            refused = refused or record.sockets
             continue
         for inode in left.intersection(record.sockets):
             found[inode].append(line.pid)
-    nobody = Unknown(refused or "no process that can be seen holds it")
+    nobody = Unknown.of(doubt(refused, "no process that can be seen holds it", Cause.NOT_FOUND))
     return {
         inode: Known(tuple(sorted(pids)), tuple(Place(path=f"/proc/{pid}/fd") for pid in pids)) if pids else nobody
         for inode, pids in found.items()

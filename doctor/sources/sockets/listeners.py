@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.value import ABSENT, Fact, Known, Place, Unknown
 from doctor.hosts.base import Connection, Host, Unseen
@@ -53,7 +54,11 @@ def _displaced(host: Host, listeners: tuple[Listener, ...]) -> Iterator[Listener
 def _in_place(host: Host, rivals: Sequence[Listener]) -> Listener:
     """Systemd's own sockets are not connected to: that would start their service."""
     pids = [set(rival.pids.value) if isinstance(rival.pids, Known) else set[int]() for rival in rivals]
-    answer = host.connect(str(rivals[0].address)) if all(held - {1} for held in pids) else Unseen("would start it")
+    answer = (
+        host.connect(str(rivals[0].address))
+        if all(held - {1} for held in pids)
+        else Unseen("would start it", Cause.NOT_ASKED)
+    )
     if isinstance(answer, Connection) and answer.peer:
         for rival, held in zip(rivals, pids, strict=True):
             if answer.peer in held:
@@ -69,8 +74,10 @@ def _since(listener: Listener, started: Mapping[int, float]) -> tuple[float, int
 
 
 def _listener(host: Host, row: Row, pids: Fact[tuple[int, ...]] | None) -> Listener:
-    held = Unknown("its holder was not looked for", (row.place,)) if pids is None else pids
-    queue: Fact[int] = Unknown("the kernel tells the queue of a unix socket only over netlink", (row.place,))
+    held = Unknown("its holder was not looked for", Cause.NOT_ASKED, (row.place,)) if pids is None else pids
+    queue: Fact[int] = Unknown(
+        "the kernel tells the queue of a unix socket only over netlink", Cause.UNREADABLE, (row.place,)
+    )
     if row.queue is not None:
         queue = Known(row.queue, (row.place,))
     return Listener(
@@ -89,7 +96,7 @@ def _holder(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[str]:
         return pids
     first = process.read(host, pids.value[0])
     if not isinstance(first, Known):
-        return Unknown(f"pid {pids.value[0]} could not be seen", pids.places)
+        return Unknown(f"pid {pids.value[0]} could not be seen", Cause.UNREADABLE, pids.places)
     argv = first.value.argv
     shown = " ".join(argv.value) if isinstance(argv, Known) else first.value.comm
     return Known(f"pid {first.value.pid} ({first.value.comm})", (Place(note=f"pid {first.value.pid}", text=shown),))

@@ -6,8 +6,9 @@ each one stands on); in a repository the unit files themselves are merged with s
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Place, Unknown
-from doctor.hosts.base import Host, Machine, TargetKind
+from doctor.hosts.base import Host, Machine, TargetKind, Unseen
 from doctor.sources.systemd.model import (
     EnvironmentFileRef,
     ExecCommand,
@@ -44,9 +45,9 @@ def collect(host: Host, also: frozenset[str] = frozenset()) -> Systemd:
         return collect_repository(host)
     machine = host.machine()
     if isinstance(machine, Machine) and not machine.systemd:
-        reason = "systemd is not PID 1 here"
-        return collect_disk(host, also, Absent((Place(note=reason),)), reason)
+        none = Unseen("systemd is not PID 1 here", Cause.NOT_FOUND)
+        return collect_disk(host, also, Absent((Place(note="systemd is not PID 1 here"),)), none)
     answer = collect_machine(host, also)
     if isinstance(answer, Systemd):
         return answer
-    return collect_disk(host, also, Unknown(answer), answer)
+    return collect_disk(host, also, Unknown.of(answer), answer)

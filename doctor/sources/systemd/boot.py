@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.unitfile import Assignment
 from doctor.hosts.base import Content, Host, Output, Unseen
@@ -50,9 +51,9 @@ class Boot:
 
     def missed(self, settings: Settings) -> Fact[str]:
         """Why no boot starts a unit, a phrase such as "it is disabled"; Absent: one does."""
-        properties, place = settings.shown.properties, settings.shown.place("UnitFileState")
-        if properties is None:
-            return Unknown(settings.shown.reason)
+        properties, place = settings.shown.answer, settings.shown.place("UnitFileState")
+        if isinstance(properties, Doubt):
+            return Unknown.of(properties)
         if settings.shown.raw("LoadState") == "masked":
             return Known("it is masked", (settings.shown.place("LoadState"),))
         if settings.shown.raw("LoadState") == "not-found":
@@ -74,14 +75,14 @@ class Boot:
             pulled_in_by -= installed
         started = self._any_started(pulled_in_by, set())
         if isinstance(started, Unseen):
-            return Unknown(started.reason, (place,))
+            return Unknown.of(started, (place,))
         if started:
             return Absent((place, settings.shown.place("WantedBy")))
         if state != "enabled" and state not in _WITHOUT_LINKS:
-            return Unknown(f"systemd says UnitFileState={state} of {settings.name}", (place,))
+            return Unknown(f"systemd says UnitFileState={state} of {settings.name}", Cause.NOT_UNDERSTOOD, (place,))
         stem = settings.name.removesuffix(".service")
         if self._in_rc_local(stem):
-            return Unknown(f"{_RC_LOCAL} names {stem}, and may start it", (Place(path=_RC_LOCAL),))
+            return Unknown(f"{_RC_LOCAL} names {stem}, and may start it", Cause.RUN_TIME, (Place(path=_RC_LOCAL),))
         wanting = " and ".join(sorted(pulled_in_by))
         because = _WITHOUT_LINKS.get(state) or f"only {wanting} starts it, and nothing that a boot starts wants that"
         return Known(because, (place, settings.shown.place("WantedBy")), Origin.COMPUTED)
@@ -94,7 +95,7 @@ class Boot:
         if not names:
             return False
         if len(seen) > _BOUND:
-            return Unseen(f"more than {_BOUND} units would have to be looked at")
+            return Unseen(f"more than {_BOUND} units would have to be looked at", Cause.TOO_MUCH)
         refused = self._ask(names)
         if refused is not None:
             return refused
@@ -116,7 +117,7 @@ class Boot:
             return None
         answer = self._host.run(show_units(tuple(wanted)))
         if not isinstance(answer, Output):
-            return answer if isinstance(answer, Unseen) else Unseen("systemctl is not installed")
+            return answer if isinstance(answer, Unseen) else Unseen("systemctl is not installed", Cause.NOT_FOUND)
         for properties in parse_show(answer.stdout):
             names_of = _first(properties, "Names").split()
             if _DEFAULT in names_of:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
+from doctor.cause import Cause
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import Address, parse_listen_stream
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
@@ -231,7 +232,9 @@ def _working_directory(settings: Settings, user: Fact[str], accounts: Accounts) 
     if isinstance(directory, Known) and directory.origin is Origin.DEFAULT:
         written = settings.merged.value("Service", "WorkingDirectory")
         if written is not None and written.value and not written.value.startswith("-") and not settings.asked:
-            return Unknown(f"WorkingDirectory={written.value} is not absolute", (place_of(written),))
+            return Unknown(
+                f"WorkingDirectory={written.value} is not absolute", Cause.NOT_UNDERSTOOD, (place_of(written),)
+            )
     if not isinstance(directory, Known) or directory.value != "~":
         return directory
     if not isinstance(user, Known):

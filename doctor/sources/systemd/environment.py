@@ -11,10 +11,11 @@ import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from doctor.cause import Cause, doubt
 from doctor.facts.value import Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
-from doctor.hosts.base import FileType, Foreign, Host, Missing, Stat, TargetKind, Unseen
+from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
 from doctor.hosts.paths import resolve
 from doctor.sources.systemd.model import EnvironmentFileRef, Unit
 from doctor.sources.variables import Gap, Variable, Variables
@@ -88,7 +89,7 @@ def _untold(host: Host, unit: Unit) -> Iterator[Gap]:
 def _handed_on(host: Host, unit: Unit, names: frozenset[str]) -> Iterator[Gap]:
     """On a machine nobody looks at what systemd itself has; of a repository it is assumed to be nothing of weight."""
     if names:
-        why = Unknown("systemd hands on its own (PassEnvironment=)", unit.pass_environment.places)
+        why = Unknown("systemd hands on its own (PassEnvironment=)", Cause.RUN_TIME, unit.pass_environment.places)
         yield Gap(why, names, assumed=host.kind is TargetKind.TREE)
 
 
@@ -105,18 +106,19 @@ def _read(host: Host, ref: EnvironmentFileRef) -> EnvironmentFile:
     path, answer = ref.path, host.env_file(ref.path)
     place = Place(path=path)
     if isinstance(answer, EnvFile):
-        large = Gap(Unknown(f"{path} is too large to be read whole", (place,))) if answer.truncated else None
-        return EnvironmentFile(path, ref.optional, ref.place, Known("read", (place,)), answer, large)
+        large = Unknown(f"{path} is too large to be read whole", Cause.TOO_MUCH, (place,))
+        gap = Gap(large) if answer.truncated else None
+        return EnvironmentFile(path, ref.optional, ref.place, Known("read", (place,)), answer, gap)
     if isinstance(answer, Missing) and host.kind is not TargetKind.TREE:
         return EnvironmentFile(path, ref.optional, ref.place, Known("missing", (place,)), _NOTHING)
     stat = resolve(host, path).stat
     if isinstance(stat, Stat) and stat.type is not FileType.FILE:
         state = Known("unreadable", (Place(path=path, text=f"a {stat.type.value}"),))
-        gap = Gap(Unknown(answer.reason)) if isinstance(answer, Unseen) and not ref.optional else None
+        gap = Gap(Unknown.of(answer)) if isinstance(answer, Unseen) and not ref.optional else None
         return EnvironmentFile(path, ref.optional, ref.place, state, _NOTHING, gap)
-    why = Unknown(answer.reason if isinstance(answer, Unseen) else f"{path} is not in the repository", (place,))
+    why = Unknown.of(doubt(answer, f"{path} is not in the repository", Cause.OUTSIDE), (place,))
     names = _sample(host, path)
-    gap = Gap(why, names, assumed=names is None and isinstance(answer, (Foreign, Missing)))
+    gap = Gap(why, names, assumed=names is None and why.cause is Cause.OUTSIDE)
     return EnvironmentFile(path, ref.optional, ref.place, why, _NOTHING, gap)
 
 

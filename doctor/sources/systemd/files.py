@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from doctor.cause import Cause, Doubt, doubt
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import Fact, Known, Unknown, completed, computed
 from doctor.grammar.gaps import marked
@@ -31,8 +32,8 @@ from doctor.sources.systemd.show import Shown
 from doctor.sources.systemd.unread import unread_settings
 from doctor.sources.systemd.version import systemd_version
 
-_BOOTS = Unknown("a repository does not tell what a machine starts when it boots")
-_STATIC = "a repository has no running service"
+_BOOTS = Unknown("a repository does not tell what a machine starts when it boots", Cause.OUTSIDE)
+_STATIC = Doubt("a repository has no running service", Cause.OUTSIDE)
 _STARTER = re.compile(r"\.(?:target|timer|path|wants)(?:\.|$)")
 """Files beside a unit that may start it."""
 
@@ -68,7 +69,7 @@ def collect_repository(host: Host) -> Systemd:
         )
         for unit in _units(settings, accounts, None)
     ]
-    return Systemd(available=Unknown(_STATIC), version=Unknown(_STATIC), units=_told_apart(units))
+    return Systemd(available=Unknown.of(_STATIC), version=Unknown.of(_STATIC), units=_told_apart(units))
 
 
 def _told_apart(units: list[Unit]) -> tuple[Unit, ...]:
@@ -130,8 +131,8 @@ def _beside(path: str, name: str, drop_ins: Iterable[str], *, alone: bool) -> li
     return found
 
 
-def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], reason: str) -> Systemd:
-    """Units as they lie in the search path of a machine whose manager does not answer."""
+def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], silent: Doubt) -> Systemd:
+    """Units as they lie in the search path of a machine whose manager does not answer, and why it does not."""
     names: dict[str, str] = {}
     folders = dropins.folders_of(host)
     for folder in SEARCH_PATH:
@@ -152,18 +153,20 @@ def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], reason
     settings = []
     for name, path in sorted(names.items()):
         files, missing = _read_all(host, name, path, folders)
-        settings.append(_settings(name, Merged(files), path, label, reason, host_name, missing))
+        settings.append(_settings(name, Merged(files), path, label, silent, host_name, missing))
     return Systemd(
         available=available,
-        version=version or Unknown("the library of systemd was not found"),
+        version=version or Unknown("the library of systemd was not found", Cause.NOT_FOUND),
         units=tuple(
-            _completed(unit, Unknown(reason), Unknown(reason))
+            _completed(unit, Unknown.of(silent), Unknown.of(silent))
             for unit in _units(settings, Accounts(host), version.value if version else None)
         ),
     )
 
 
-def _read_all(host: Host, name: str, path: str, folders: Mapping[str, list[str]]) -> tuple[tuple[UnitFile, ...], str]:
+def _read_all(
+    host: Host, name: str, path: str, folders: Mapping[str, list[str]]
+) -> tuple[tuple[UnitFile, ...], Doubt | None]:
     """The fragment and its drop-ins, and why one of them could not be read."""
     paths: list[str] = []
     for folder in drop_in_folders(name):
@@ -171,7 +174,7 @@ def _read_all(host: Host, name: str, path: str, folders: Mapping[str, list[str]]
             entries = host.list(directory)
             paths += (f"{directory}/{entry}" for entry in (entries if isinstance(entries, tuple) else ()))
     files: list[UnitFile] = []
-    missing = ""
+    missing: Doubt | None = None
     for item in (path, *order_drop_ins(paths)):
         stat = host.stat(item)
         if getattr(stat, "target", "") == "/dev/null":
@@ -180,18 +183,18 @@ def _read_all(host: Host, name: str, path: str, folders: Mapping[str, list[str]]
         if isinstance(answer, Content):
             files.append(parse(answer.text, item))
         else:
-            missing = f"{getattr(answer, 'reason', 'not there')} ({item})"
+            missing = doubt(answer, "not there", Cause.NOT_FOUND).about(item)
     return tuple(files), missing
 
 
 def _settings(
-    name: str, merged: Merged, path: str, version: str, reason: str, host_name: str, incomplete: str = ""
+    name: str, merged: Merged, path: str, version: str, silent: Doubt, host_name: str, incomplete: Doubt | None = None
 ) -> Settings:
     return Settings(
         name=name,
         merged=merged,
         known=specifiers(name, host_name=host_name, fragment=path),
-        shown=Shown(name, None, reason),
+        shown=Shown(name, silent),
         version=version,
         section="Socket" if name.endswith(".socket") else "Service",
         incomplete=incomplete,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.accounts import Accounts
 from doctor.facts.value import Fact, Known, Place, Unknown, completed
 from doctor.grammar.unitfile import (
@@ -36,17 +37,17 @@ from doctor.sources.systemd.version import systemd_version
 _AT_ONCE = 300
 
 
-def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
+def collect_machine(host: Host, also: frozenset[str]) -> Systemd | Unseen:
     """The manager's units of interest; the reason, where the manager does not answer."""
     command = list_units()
     answer = host.run(command)
     if isinstance(answer, Missing):
-        return "systemctl is not installed"
+        return Unseen("systemctl is not installed", Cause.NOT_FOUND)
     if isinstance(answer, Unseen):
-        return answer.reason
+        return answer
     if answer.status != 0:
         said = answer.stderr.strip().partition("\n")[0] or f"status {answer.status}"
-        return f"systemctl failed: {said}"
+        return Unseen(f"systemctl failed: {said}", Cause.UNREADABLE)
     asked = candidates(host, answer.stdout)
     shown = _show(host, asked) | _show(host, tuple(sorted(_with_sockets(also).difference(asked))))
     shown = {name: as_before_masking(host, name, properties) for name, properties in shown.items()}
@@ -88,7 +89,7 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | str:
     )
     return Systemd(
         available=Known(True, (Place(command=command.text),)),
-        version=version or Unknown("the library of systemd was not found"),
+        version=version or Unknown("the library of systemd was not found", Cause.NOT_FOUND),
         units=units,
     )
 
@@ -180,10 +181,16 @@ def _settings(
         shown=Shown(name, properties),
         version=f"systemd {version.value}" if version else "systemd",
         section="Socket" if name.endswith(".socket") else "Service",
-        incomplete=f"{missing[0]} could not be read" if missing else "" if paths else f"the file of {name} is gone",
+        incomplete=_incomplete(name, paths, missing),
         unread=unread,
         passed_over=passed_over,
     )
+
+
+def _incomplete(name: str, paths: tuple[str, ...], missing: list[str]) -> Doubt | None:
+    if missing:
+        return Doubt(f"{missing[0]} could not be read", Cause.UNREADABLE)
+    return None if paths else Doubt(f"the file of {name} is gone", Cause.VANISHED)
 
 
 def _triggering(properties: Properties, sockets: Mapping[str, SocketUnit]) -> tuple[SocketUnit, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.gaps import is_gap, told
@@ -12,7 +13,7 @@ from doctor.grammar.unitfile import Assignment, Merged, expand
 from doctor.sources.systemd.show import Shown
 
 T = TypeVar("T")
-_UNREADABLE = "no file of the unit could be read"
+_UNREADABLE = Doubt("no file of the unit could be read", Cause.UNREADABLE)
 
 
 def place_of(assignment: Assignment) -> Place:
@@ -25,7 +26,7 @@ class Settings:
     """The files of a unit merged, and what the manager says (`shown.properties` None where there is none).
 
     A unit that did not load has only half its settings in the manager: there the files are the truth about
-    the next start. `incomplete`: why the files cannot be trusted to be all of them, "" if they can.
+    the next start. `incomplete`: why the files cannot be trusted to be all of them, None if they can.
     `unread`: drop-ins on disk that the manager has not read. `passed_over`: files beside them that are meant for
     drop-ins, and whose names are not those of any.
     """
@@ -36,7 +37,7 @@ class Settings:
     shown: Shown
     version: str
     section: str = "Service"
-    incomplete: str = ""
+    incomplete: Doubt | None = None
     unread: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
 
@@ -101,7 +102,7 @@ class Settings:
             return Absent((self.shown.place(key), *(() if assignment is None else (place_of(assignment),))))
         value = default if raw == "" else parse(raw)
         if value is None or isinstance(value, Absent):
-            return Unknown(f"systemctl printed {key}={raw}", (self.shown.place(key),))
+            return Unknown(f"systemctl printed {key}={raw}", Cause.NOT_UNDERSTOOD, (self.shown.place(key),))
         if assignment is not None and written == value:
             return Known(value, (place_of(assignment),), self.origin(assignment))
         if assignment is not None:
@@ -116,16 +117,16 @@ class Settings:
         for item in self.merged.values(section, *keys):
             value = self.expanded(item)
             if is_gap(value) and item.key != "Environment":
-                return Unknown(told(value), (place_of(item),))
+                return Unknown.of(told(value), (place_of(item),))
         return None
 
     def _from_files(self, assignment: Assignment | None, written: T | None, default: T | Absent) -> Fact[T]:
         if not self.merged.files:
-            return Unknown(self.incomplete or _UNREADABLE)
+            return Unknown.of(self.incomplete or _UNREADABLE)
         if assignment is not None and written is not None:
             return Known(written, (place_of(assignment),), self.origin(assignment))
         if self.incomplete:
-            return Unknown(self.incomplete)
+            return Unknown.of(self.incomplete)
         if isinstance(default, Absent):
             return default
         return Known(default, (self.default_place(),), Origin.DEFAULT)
@@ -160,7 +161,7 @@ class Settings:
     def written_list(self, assignments: tuple[Assignment, ...], written: tuple[T, ...]) -> Fact[tuple[T, ...]]:
         """A list as the files have it."""
         if not self.merged.files:
-            return Unknown(self.incomplete or _UNREADABLE)
+            return Unknown.of(self.incomplete or _UNREADABLE)
         if assignments:
             return Known(written, tuple(map(place_of, assignments)), self.origin(assignments[0]))
-        return Unknown(self.incomplete) if self.incomplete else Known((), (self.default_place(),), Origin.DEFAULT)
+        return Unknown.of(self.incomplete) if self.incomplete else Known((), (self.default_place(),), Origin.DEFAULT)

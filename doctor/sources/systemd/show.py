@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TypeVar
 
+from doctor.cause import Cause, Doubt
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.unitfile import boolean, integer
@@ -59,11 +60,15 @@ def timestamp(text: str) -> float | None:
 
 @frozen
 class Shown:
-    """The manager's answer about one unit; `properties` None with the reason when it could not be asked."""
+    """The manager's answer about one unit; `properties`: why there is no answer when it could not be asked."""
 
     name: str
-    properties: Properties | None
-    reason: str = ""
+    answer: Properties | Doubt
+
+    @property
+    def properties(self) -> Properties | None:
+        """None when the manager could not be asked."""
+        return None if isinstance(self.answer, Doubt) else self.answer
 
     def raw(self, key: str) -> str | None:
         """First value as printed; None when the manager did not print the property."""
@@ -82,16 +87,20 @@ class Shown:
 
     def fact(self, key: str, parse: Callable[[str], T | None]) -> Fact[T]:
         """A property as it is; empty or "n/a" is Absent."""
-        if self.properties is None:
-            return Unknown(self.reason)
+        if isinstance(self.answer, Doubt):
+            return Unknown.of(self.answer)
         value = self.raw(key)
         if value is None:
-            return Unknown(f"this systemd has no property {key}")
+            return Unknown(f"this systemd has no property {key}", Cause.NOT_FOUND)
         place = self.place(key)
         if value in {"", "n/a", "[not set]"}:
             return Absent((place,))
         parsed = parse(value)
-        return Unknown(f"systemctl printed {key}={value}", (place,)) if parsed is None else Known(parsed, (place,))
+        return (
+            Unknown(f"systemctl printed {key}={value}", Cause.NOT_UNDERSTOOD, (place,))
+            if parsed is None
+            else Known(parsed, (place,))
+        )
 
     def text(self, key: str) -> Fact[str]:
         """A property as printed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions import appcode
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.live import LiveHost
@@ -213,7 +214,7 @@ def test_variables_the_unit_sets_are_not_missing(tmp_path: Path, venv: Path) -> 
     assert isinstance(code.missing_variables, Known)
     assert code.missing_variables.value == ("B_URL",)
     assert code.required_by == Known(f"{tmp_path}/wsgi.py:3", code.missing_variables.places[:1])
-    assert isinstance(read(tmp_path, venv, "wsgi:app", Unknown("no")).boot_blocker, Unknown)
+    assert isinstance(read(tmp_path, venv, "wsgi:app", Unknown("no", Cause.AMBIGUOUS)).boot_blocker, Unknown)
 
 
 def test_dotenv(tmp_path: Path, venv: Path) -> None:
@@ -263,7 +264,7 @@ def test_pythonpath_settings(tmp_path: Path, venv: Path) -> None:
     write(tmp_path, {"src/shop.py": APP})
     assert isinstance(read(tmp_path, venv, "shop:app").entry_problem, Known)
     assert isinstance(read(tmp_path, venv, "shop:app", pythonpath=Known("src")).boot_blocker, Absent)
-    assert isinstance(read(tmp_path, venv, "shop:app", pythonpath=Unknown("x")).entry_problem, Unknown)
+    assert isinstance(read(tmp_path, venv, "shop:app", pythonpath=Unknown("x", Cause.AMBIGUOUS)).entry_problem, Unknown)
 
 
 def test_relative_pythonpath_of_the_unit(tmp_path: Path, venv: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions import environment
 from doctor.conclusions.environment import Environment
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
@@ -126,7 +127,7 @@ def test_removed_counts_only_when_the_file_was_touched_after_the_start() -> None
         (Output(0, "Environment=LANG=C GONE=t2 'TWO=a b'\n", ""), Absent),
         (Output(0, "Environment=LANG=C\n", ""), ("GONE", "TWO")),
         (Output(1, "", "Failed to connect to bus"), Unknown),
-        (Unseen("systemctl timed out"), Unknown),
+        (Unseen("systemctl timed out", Cause.TIMED_OUT), Unknown),
     ],
 )
 def test_what_every_service_is_given_was_not_removed(manager: Output | Unseen, expected: object) -> None:
@@ -154,10 +155,12 @@ def test_behind_a_script_a_difference_counts_once_the_file_is_newer() -> None:
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
-    hidden: Known[Process] = Known(make(Process, started=STARTED, environ=Unknown("permission denied")))
-    assert compare(FakeHost(("A", "t1")), unit(), hidden).changed == Unknown("permission denied")
+    hidden: Known[Process] = Known(
+        make(Process, started=STARTED, environ=Unknown("permission denied", Cause.AMBIGUOUS))
+    )
+    assert compare(FakeHost(("A", "t1")), unit(), hidden).changed == Unknown("permission denied", Cause.AMBIGUOUS)
     host = FakeHost()
-    host.files[ENV] = Unseen("permission denied reading /etc/shop/env (run with sudo)")
+    host.files[ENV] = Unseen("permission denied reading /etc/shop/env (run with sudo)", Cause.NEEDS_ROOT)
     result = compare(host, unit(), master(A="t1"), Known(("A", "B")))
     assert isinstance(result.changed, Unknown)
     assert isinstance(result.declared, Unknown)
@@ -171,7 +174,7 @@ def test_missing_file() -> None:
     (state,) = compare(host, unit(optional=True), Absent()).files
     assert (names(state.state), state.optional) == ("missing", True)
     host.kind = TargetKind.TREE
-    (state,) = compare(host, unit(), Unknown("a repository has no running service")).files
+    (state,) = compare(host, unit(), Unknown("a repository has no running service", Cause.OUTSIDE)).files
     assert isinstance(state.state, Unknown)
 
 
@@ -238,7 +241,7 @@ def test_a_missing_file_stops_the_start_unless_it_is_optional() -> None:
 
 def test_a_file_that_cannot_be_looked_at_is_not_missing() -> None:
     host = FakeHost()
-    host.files[ENV] = Unseen("permission denied")
+    host.files[ENV] = Unseen("permission denied", Cause.NEEDS_ROOT)
     assert names(compare(host, unit(), Absent()).unloadable) is Unknown
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions.service import runtimedir
 from doctor.facts.address import parse_bind
 from doctor.facts.value import Absent, Fact, Known, Unknown
@@ -105,7 +106,9 @@ def test_systemd_makes_the_runtime_directory() -> None:
     made = unit(runtime_directories=Known(("/run/shop",)))
     assert isinstance(unwritable("/run/shop/x.sock", made), Absent)
     assert unwritable("/run/shop-x/x.sock", made).missing
-    assert isinstance(unwritable("/run/shop/x.sock", unit(runtime_directories=Unknown("unread"))), Unknown)
+    assert isinstance(
+        unwritable("/run/shop/x.sock", unit(runtime_directories=Unknown("unread", Cause.AMBIGUOUS))), Unknown
+    )
 
 
 def test_a_step_of_root_before_the_start_may_make_it(folder: Path) -> None:
@@ -172,7 +175,7 @@ def test_the_runtime_directory_of_the_next_start() -> None:
     assert isinstance(closed(0o711, Known("daemon")), Absent)
     assert isinstance(closed(0o700, Known("daemon"), uid=Known(0)), Absent)
     assert isinstance(closed(0o700, Known("daemon"), path="/run/other/x.sock"), Absent)
-    assert isinstance(closed(0o700, Known("daemon"), uid=Unknown("nginx does not run")), Unknown)
+    assert isinstance(closed(0o700, Known("daemon"), uid=Unknown("nginx does not run", Cause.AMBIGUOUS)), Unknown)
 
 
 def taken(of: Gunicorn) -> Any:
@@ -195,7 +198,7 @@ def test_who_holds_a_port() -> None:
         assert isinstance(taken(own), Absent)
         listens = gunicorn(f"127.0.0.1:{port}", listens=Known((parse_bind(f"127.0.0.1:{port}"),)))
         assert isinstance(taken(listens), Absent)
-        unseen = gunicorn(f"127.0.0.1:{port}", listens=Unknown("run with sudo"))
+        unseen = gunicorn(f"127.0.0.1:{port}", listens=Unknown("run with sudo", Cause.NEEDS_ROOT))
         assert isinstance(taken(unseen), Unknown)
     assert isinstance(taken(gunicorn(f"127.0.0.1:{port}")), Absent)
 
@@ -219,7 +222,7 @@ def test_the_command_that_tests_a_release(argv: tuple[str, ...], line: str | Non
 
 
 def test_nobody_could_look_is_not_nothing() -> None:
-    of = replace(unit(), exec_start=Unknown("unread"), user=Unknown("unread"))
+    of = replace(unit(), exec_start=Unknown("unread", Cause.AMBIGUOUS), user=Unknown("unread", Cause.AMBIGUOUS))
     assert isinstance(with_preflight(gunicorn("127.0.0.1:8000"), plan(LiveHost(), of)).preflight, Unknown)
     assert isinstance(unwritable("/run/x.sock", of), Unknown)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions import release
 from doctor.conclusions.appcode.model import Imports
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
@@ -79,7 +80,7 @@ def look(
     unit: Fact[Unit] = Absent(),  # noqa: B008
     served: tuple[str, ...] = (),
     host: LiveHost | None = None,
-    imports: Fact[Imports] = Unknown("not asked"),  # noqa: B008
+    imports: Fact[Imports] = Unknown("not asked", Cause.NOT_ASKED),  # noqa: B008
 ) -> release.Release:
     planned = Known(plan(LiveHost(), unit.value)) if isinstance(unit, Known) else unit
     return release.collect(host or LiveHost(), g, planned, served, imports)
@@ -539,7 +540,7 @@ def test_hidden_working_directory_is_unknown(shop: Path) -> None:
 
 
 def test_environment_that_cannot_be_read_is_unknown(shop: Path) -> None:
-    worker = make(Process, pid=20, started=NOW, environ=Unknown("permission denied"))
+    worker = make(Process, pid=20, started=NOW, environ=Unknown("permission denied", Cause.AMBIGUOUS))
     assert isinstance(look(gunicorn(shop / "current", worker)).hup_follows, Unknown)
 
 
@@ -649,7 +650,12 @@ def test_a_repository_only_names_the_link() -> None:
 
 
 def test_unknown_directory_stays_unknown() -> None:
-    g = make(Gunicorn, settings=make(Settings), logical_directory=Unknown("permission denied"), directory=Unknown("x"))
+    g = make(
+        Gunicorn,
+        settings=make(Settings),
+        logical_directory=Unknown("permission denied", Cause.AMBIGUOUS),
+        directory=Unknown("x", Cause.AMBIGUOUS),
+    )
     found = look(g)
     assert isinstance(found.link, Unknown)
     assert isinstance(found.configured, Unknown)

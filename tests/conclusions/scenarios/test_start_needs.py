@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions.release import Release
 from doctor.conclusions.service import pidfile, placement, supervision
 from doctor.facts.accounts import Accounts
@@ -222,7 +223,7 @@ def test_a_pid_file_that_names_another_process() -> None:
     assert isinstance(problem("7\n"), Absent)
     assert "names process 8, but the master is 7" in problem("8\n").value
     assert isinstance(problem(None), Absent)
-    assert isinstance(problem(Unseen("permission denied")), Unknown)
+    assert isinstance(problem(Unseen("permission denied", Cause.NEEDS_ROOT)), Unknown)
 
 
 def test_two_pid_files_matter_for_forking_services_alone() -> None:

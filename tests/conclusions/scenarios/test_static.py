@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from servers.nginx_machine import BOOT, MemoryHost, machine
 
+from doctor.cause import Cause
 from doctor.conclusions.static import StaticPath, collect
 from doctor.conclusions.static.assets import names_its_content
 from doctor.conclusions.static.mapping import MappingKind, MappingProblem
@@ -218,7 +219,7 @@ def test_a_release_written_into_the_path() -> None:
     assert path.pinned_release.value == (
         "/static/ is served from /srv/shop/releases/A while the app runs /srv/shop/releases/B"
     )
-    (unknown,) = look(host, Unknown("permission denied"))
+    (unknown,) = look(host, Unknown("permission denied", Cause.NEEDS_ROOT))
     assert isinstance(unknown.pinned_release, Unknown)
     (same,) = look(host, Known("/srv/shop/releases/A/src"))
     assert isinstance(same.pinned_release, Absent)
@@ -290,7 +291,7 @@ def test_a_repository_tells_only_what_is_written() -> None:
         "location /s/ { root /srv/s; } location /media/ { alias /m/; } }"
     )
     host = MemoryHost({"/repo/nginx.conf": text}, kind=TargetKind.TREE)
-    static, s, media = look(host, Unknown("nothing runs"))
+    static, s, media = look(host, Unknown("nothing runs", Cause.AMBIGUOUS))
     assert isinstance(static.mapping_problem, Known)
     assert isinstance(s.mapping_problem, Absent)
     assert isinstance(media.mapping_problem, Absent)

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from factories import known, make, running, unit
 
+from doctor.cause import Cause
 from doctor.conclusions.appcode import AppCode
 from doctor.conclusions.environment import Environment
 from doctor.conclusions.release import Release
 from doctor.conclusions.service.reload import NO_RELOAD, ReloadOutlook, collect
 from doctor.facts.value import ABSENT, Unknown
 
-UNKNOWN = Unknown("permission denied")
+UNKNOWN = Unknown("permission denied", Cause.AMBIGUOUS)
 
 
 def outlook(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions.service import reread
 from doctor.conclusions.service.reread import UnreadConfig
 from doctor.facts.address import parse_bind
@@ -91,9 +92,9 @@ def test_a_worker_that_was_replaced_by_itself_proves_no_reload() -> None:
 def test_an_old_worker_that_finishes_its_last_request_is_no_witness() -> None:
     assert isinstance(look(1000, 3000, 3001, 3002), Absent)
     # Which those are is not certain where the number is computed, or one of the new ones is missing.
-    assert isinstance(look(1000, 3000, 3001, configured=Unknown("cpu_count()")), Absent)
+    assert isinstance(look(1000, 3000, 3001, configured=Unknown("cpu_count()", Cause.AMBIGUOUS)), Absent)
     assert isinstance(look(1000, 3000, 3001, configured=Known(4, (), Origin.EXPLICIT)), Absent)
-    assert found(1000, 1001, 1002, configured=Unknown("cpu_count()"))
+    assert found(1000, 1001, 1002, configured=Unknown("cpu_count()", Cause.AMBIGUOUS))
 
 
 def test_what_cannot_be_told() -> None:
@@ -102,7 +103,7 @@ def test_what_cannot_be_told() -> None:
     assert "only its mode or owner" in replaced.reason
     assert isinstance(look(1000, changing=Known(True)), Unknown)
     assert isinstance(look(1000, config_file=Known("/srv/shop/gone.py")), Unknown)
-    assert isinstance(look(1000, workers=Unknown("permission denied")), Unknown)
+    assert isinstance(look(1000, workers=Unknown("permission denied", Cause.NEEDS_ROOT)), Unknown)
 
 
 def test_nothing_to_read_or_nobody_who_would() -> None:
@@ -121,10 +122,10 @@ def test_nothing_to_read_or_nobody_who_would() -> None:
         # Settings of the log are read anew since 26.1.
         ("loglevel = 'debug'\n", {}, ()),
         ("loglevel = 'debug'\n", {"version_running": Known("26.0.0")}, ("loglevel",)),
-        ("loglevel = 'debug'\n", {"version_running": Unknown("not found")}, ("loglevel",)),
+        ("loglevel = 'debug'\n", {"version_running": Unknown("not found", Cause.NOT_FOUND)}, ("loglevel",)),
         # It listens elsewhere, or that is not known.
         ("bind = '127.0.0.1:9'\n", {"listens": Known((parse_bind("127.0.0.1:9"),))}, ("bind",)),
-        ("workers = 3\n", {"listens": Unknown("permission denied")}, ("bind",)),
+        ("workers = 3\n", {"listens": Unknown("permission denied", Cause.NEEDS_ROOT)}, ("bind",)),
         ("workers = 3\n", {"config_file": Known(CONF, (Place(text="-c python:gunicorn_conf"),))}, ("config",)),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.conclusions.service import stalled
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.servers.gunicorn import Gunicorn
@@ -63,7 +64,9 @@ def test_stalled(gunicorn: Gunicorn, log: UnitLog, said: str) -> None:
 
 
 def test_not_seen_is_not_fine() -> None:
-    assert isinstance(stalled.collect(running(master=Unknown("no permission")), make(UnitLog), NOW), Unknown)
-    unread = make(UnitLog, worker_crashed=Unknown("the journal is not readable"))
+    assert isinstance(
+        stalled.collect(running(master=Unknown("no permission", Cause.AMBIGUOUS)), make(UnitLog), NOW), Unknown
+    )
+    unread = make(UnitLog, worker_crashed=Unknown("the journal is not readable", Cause.AMBIGUOUS))
     assert isinstance(stalled.collect(running((worker(0.1),)), unread, NOW), Unknown)
     assert isinstance(stalled.collect(running((worker(),)), unread, NOW), Absent)

@@ -8,6 +8,7 @@ import pytest
 from engine.builders import rule, rule_text
 from factories import app, machine, make, running, unit
 
+from doctor.cause import Cause
 from doctor.engine.directory import CURES, rule_files, rules_directory
 from doctor.engine.expression import parse, substituted
 from doctor.engine.impossible import never_passes
@@ -68,7 +69,7 @@ def test_the_bad_state() -> None:
     judged = rule(expect=None, fault='app.unit.active_state == "failed"')
     assert outcome(judged) is Outcome.FAIL
     assert outcome(judged, machine(app(unit=unit(active_state="active")))) is Outcome.PASS
-    assert outcome(judged, machine(app(unit=Unknown("permission denied")))) is Outcome.UNKNOWN
+    assert outcome(judged, machine(app(unit=Unknown("permission denied", Cause.NEEDS_ROOT)))) is Outcome.UNKNOWN
 
 
 def test_either_the_good_state_or_the_bad_one() -> None:
@@ -93,7 +94,7 @@ def test_where_it_is_judged(on: str, kind: TargetKind, expected: Outcome) -> Non
 
 
 def test_seen_is_never_unknown() -> None:
-    hidden = machine(app(unit=Unknown("permission denied")))
+    hidden = machine(app(unit=Unknown("permission denied", Cause.NEEDS_ROOT)))
     assert outcome(rule(expect="seen(app.unit)"), hidden) is Outcome.FAIL
     assert outcome(rule(expect="not seen(app.unit)"), hidden) is Outcome.PASS
     assert outcome(rule(expect="seen(app.unit)")) is Outcome.PASS

@@ -9,6 +9,7 @@ from factories import app, known, machine, make, running, unit, unix
 from shown import BLIND
 
 from doctor.apps.topology import App, PeerState, Route
+from doctor.cause import Cause
 from doctor.edits.preview import FixPreview, preview
 from doctor.engine.finding import Finding
 from doctor.engine.judge import Outcome, Result, judge
@@ -54,8 +55,8 @@ def shop(*gunicorns: Gunicorn) -> App:
         ((workers(3, configured=1),), Outcome.PASS),
         ((workers(1, worker_class="gthread"),), Outcome.NOT_APPLICABLE),
         ((workers(1), workers(1, name="shop@2.service")), Outcome.NOT_APPLICABLE),
-        ((workers(Unknown("no permission")),), Outcome.UNKNOWN),
-        ((workers(1, live=False, configured=Unknown("cpu_count()")),), Outcome.UNKNOWN),
+        ((workers(Unknown("no permission", Cause.AMBIGUOUS)),), Outcome.UNKNOWN),
+        ((workers(1, live=False, configured=Unknown("cpu_count()", Cause.AMBIGUOUS)),), Outcome.UNKNOWN),
         ((), Outcome.NOT_APPLICABLE),
     ],
 )
@@ -128,7 +129,7 @@ def routed(state: Any, *, to: Any = ELSEWHERE, edit: Edit | None = EDIT, live: b
         (routed(PeerState.OURS, to=HELD, edit=None), Outcome.PASS),
         (routed(PeerState.STRANGER), Outcome.PASS),
         (routed(PeerState.REMOTE, edit=None), Outcome.PASS),
-        (routed(Unknown("the address is a variable")), Outcome.UNKNOWN),
+        (routed(Unknown("the address is a variable", Cause.RUN_TIME)), Outcome.UNKNOWN),
     ],
 )
 def test_upstream_bind_mismatch(subject: App, outcome: Outcome) -> None:

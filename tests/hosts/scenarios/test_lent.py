@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.grammar.envfile import EnvFile
 from doctor.hosts import credentials, files
 from doctor.hosts.base import Content, Host, Missing, Stat, Unseen
@@ -166,7 +167,7 @@ def test_a_path_that_is_turned_between_two_steps(place: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "open", turning)
     answer = files.read_bytes(str(place / "etc" / "file"), 100)
-    assert answer == Unseen(f"{place}/etc/file was changed while it was looked at")
+    assert answer == Unseen(f"{place}/etc/file was changed while it was looked at", Cause.VANISHED)
 
 
 def test_the_rights_of_other_threads_stay(place: Path) -> None:

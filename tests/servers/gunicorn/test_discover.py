@@ -13,6 +13,7 @@ import pytest
 from factories import make
 from servers.gunicorn_machine import kill, running, script, scripts
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Link, Missing, ProcessLine, ProcessRecord, Stat, Unseen
 from doctor.hosts.live import LiveHost
@@ -145,7 +146,7 @@ def test_titles() -> None:
     title = "gunicorn: {} [wsgi:app]".format
     host = Table(
         [
-            process(122, 1, (title("master"),), environ=Unseen("rewritten")),
+            process(122, 1, (title("master"),), environ=Unseen("rewritten", Cause.AMBIGUOUS)),
             process(130, 122, (title("worker"),)),
             process(131, 122, (title("worker"),)),
             process(132, 122, ("gunicorn: dirty-arbiter",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.facts.value import ABSENT, Known, Unknown
 from doctor.servers.gunicorn.handover import reload_keeps_requests
 
@@ -50,7 +51,7 @@ def test_an_old_or_odd_version_is_not_known(name: str, version: str) -> None:
 
 
 def test_an_unknown_version_matters_but_for_sync() -> None:
-    nothing = Unknown("gunicorn was installed after the master started")
+    nothing = Unknown("gunicorn was installed after the master started", Cause.VANISHED)
     assert reload_keeps_requests(Known("sync"), nothing).is_(True)
     found = reload_keeps_requests(Known("gthread"), nothing)
     assert isinstance(found, Unknown)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from factories import make
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Known, Place, Unknown
 from doctor.hosts.base import ProcessLine, Unseen
 from doctor.hosts.live import LiveHost
@@ -23,7 +24,7 @@ class Files(LiveHost):
     """Files without processes."""
 
     def processes(self) -> tuple[ProcessLine, ...] | Unseen:
-        return Unseen("there are no processes in a repository")
+        return Unseen("there are no processes in a repository", Cause.OUTSIDE)
 
 
 def launched(*argv: str, directory: str = "/srv/shop", **variables: str) -> Launch | None:

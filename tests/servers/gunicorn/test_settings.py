@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from servers.gunicorn_machine import CLEAN, scripts
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Machine, Unseen
 from doctor.hosts.live import LiveHost
@@ -22,7 +23,7 @@ class Repository(LiveHost):
     """Files without a machine."""
 
     def machine(self) -> Machine | Unseen:
-        return Unseen("a repository is no machine")
+        return Unseen("a repository is no machine", Cause.OUTSIDE)
 
 
 def settings(
@@ -194,16 +195,20 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_cannot_be_seen_is_not_an_empty_one(tmp_path: Path) -> None:
-    denied = Variables({}, (Gap(Unknown("permission denied reading /proc/122/environ (run with sudo)")),))
+    why = Unknown("permission denied reading /proc/122/environ (run with sudo)", Cause.NEEDS_ROOT)
+    denied = Variables({}, (Gap(why),))
     line = CommandLine(("-w", "3", "wsgi:app"), lambda word: Place(text=word))
     found = compute(LiveHost(), line, denied, Known(str(tmp_path)), Known("27.0.1"))
     assert value(found.workers) == 3
     assert isinstance(found.timeout, Unknown)
     assert "run with sudo" in found.timeout.reason
+    assert found.timeout.cause is Cause.NEEDS_ROOT
 
 
 def test_an_unknown_command_line(tmp_path: Path) -> None:
-    found = compute(LiveHost(), Unknown("setproctitle"), Variables({}), Known(str(tmp_path)), Known("27.0.1"))
+    found = compute(
+        LiveHost(), Unknown("setproctitle", Cause.UNREADABLE), Variables({}), Known(str(tmp_path)), Known("27.0.1")
+    )
     assert isinstance(found.workers, Unknown)
     assert isinstance(found.wsgi_app, Unknown)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import make
 from servers.nginx_machine import BOOT, MemoryHost, machine
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Known, Origin, Unknown
 from doctor.hosts.base import Missing, TargetKind, Unseen
-from doctor.servers.nginx import collect
-from doctor.servers.nginx.model import Location, Nginx, Server
+from doctor.hosts.live import LiveHost
+from doctor.servers.nginx import collect, include
+from doctor.servers.nginx.model import ConfigError, Location, Nginx, Server
 from doctor.servers.nginx.parse import parse
 from doctor.servers.nginx.scope import seconds, size
 from doctor.servers.nginx.sites import original_of
@@ -160,7 +164,7 @@ def test_interfaces_are_asked_for_only_by_an_address_that_may_be_theirs() -> Non
     host = site("location / { proxy_pass http://127.0.0.1:8000; }\nlocation /a { proxy_pass http://unix:/run/a.sock; }")
     assert locate(look(host), "/").upstream != Absent()
     assert host.asked_addresses == 0
-    for unseen in (("10.1.2.3",), Unseen("not seen")):
+    for unseen in (("10.1.2.3",), Unseen("not seen", Cause.AMBIGUOUS)):
         host = site("location / { proxy_pass http://10.1.2.3:8000; }\nlocation /a { proxy_pass http://10.1.2.4:8000; }")
         host.interfaces = unseen
         upstream = locate(look(host), "/").upstream
@@ -246,7 +250,8 @@ def test_an_include_that_cannot_be_read_makes_values_unknown() -> None:
     location = locate(nginx, "/")
     assert isinstance(location.headers, Unknown)
     assert isinstance(location.read_timeout, Unknown)
-    assert [e.fatal for e in nginx.errors] == [False]
+    assert location.read_timeout.cause is location.headers.cause is Cause.NEEDS_ROOT
+    assert [(e.fatal, e.cause) for e in nginx.errors] == [(False, Cause.NEEDS_ROOT)]
     assert addresses(location) == ["127.0.0.1:1"]
 
 
@@ -679,8 +684,8 @@ def test_no_nginx_at_all() -> None:
 
 def test_what_cannot_be_seen_is_unknown() -> None:
     host = machine(SITE)
-    host.version = Unseen("timed out after 5 s")
-    host.processes = lambda: Unseen("permission denied")  # type: ignore[method-assign]
+    host.version = Unseen("timed out after 5 s", Cause.TIMED_OUT)
+    host.processes = lambda: Unseen("permission denied", Cause.NEEDS_ROOT)  # type: ignore[method-assign]
     nginx = look(host)
     assert isinstance(nginx.version, Unknown)
     assert isinstance(nginx.master, Unknown)
@@ -878,3 +883,28 @@ def test_what_only_looks_blank_is_a_part_of_a_word(blank: str) -> None:
 def test_a_word_is_what_nginx_makes_of_its_backslashes() -> None:
     (directive,) = parse("/n", r"""return 200 "a\tb\\c\"d\.e";""").directives
     assert directive.args == ("200", 'a\tb\\c"d\\.e')
+
+
+def test_a_site_that_only_root_may_read_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    """Asked by somebody who is not root, in a process of its own: the file is seen to be there."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    main, site = tmp_path / "nginx.conf", tmp_path / "shop.conf"
+    main.write_text(f"http {{ include {site}; }}\n")
+    site.write_text("server { listen 80; }\n")
+    site.chmod(0o600)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    assert include.load(LiveHost(), str(main)).errors == ()
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        os.write(writing, repr(include.load(LiveHost(), str(main)).errors).encode())
+        os._exit(0)
+    os.wait()
+    os.close(writing)
+    with open(reading) as told:
+        message = f'"{site}" could not be read: permission denied reading {site} (run with sudo)'
+        assert told.read() == repr((ConfigError(str(main), 1, message, fatal=False, cause=Cause.NEEDS_ROOT),))

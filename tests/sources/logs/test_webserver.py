@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from factories import make, unit
 
+from doctor.cause import Cause
 from doctor.facts.value import ABSENT, Known, Unknown
 from doctor.hosts.base import Answer, FileType, Missing, Output, Stat, Unseen
 from doctor.sources.logs import start_failure
@@ -83,7 +84,7 @@ def test_what_was_killed_had_started(result: str) -> None:
         Machine(),
         Machine(emerg(HOST, "a"), ("b", "something else")),
         Machine(("b", "GET /?nginx: [emerg] forged")),
-        Machine(answer=Unseen("not in this recording")),
+        Machine(answer=Unseen("not in this recording", Cause.NOT_RECORDED)),
         Machine(answer=Missing()),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.hosts.base import Missing, Unseen
 from doctor.hosts.live import LiveHost
 from doctor.sources.python.modules import Found, Interpreter, Modules, find, interpreter
@@ -47,7 +48,7 @@ def test_standard_library_of_a_virtual_environment(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "v")], check=True)
     python = interpreter(LiveHost(), str(tmp_path / "v"))
     assert python.version == f"{sys.version_info[0]}.{sys.version_info[1]}"
-    assert python.unseen == ""
+    assert python.unseen is None
     modules = Modules(LiveHost(), (), python)
     for name in ("json", "os", "sys", "time", "math", "_struct", "sqlite3.dbapi2", "xml.dom.minidom", "zlib"):
         assert isinstance(modules.find(name), Found), name
@@ -65,7 +66,7 @@ def test_system_site_packages(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_listed_is_unseen(tmp_path: Path) -> None:
     class Denied(LiveHost):
         def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
-            return Unseen("permission denied")
+            return Unseen("permission denied", Cause.NEEDS_ROOT)
 
     assert isinstance(find(Denied(), "x", (str(tmp_path),)), Unseen)
 
@@ -74,12 +75,12 @@ def test_zip_archives_are_unseen(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "x.egg").write_text("")
     (tmp_path / "site" / "easy-install.pth").write_text("../x.egg\n")
-    modules = Modules(LiveHost(), (), Interpreter("3.11", "", (str(tmp_path / "site"),), ""))
+    modules = Modules(LiveHost(), (), Interpreter("3.11", "", (str(tmp_path / "site"),), None))
     assert isinstance(modules.find("anything"), Unseen)
 
 
 def test_finder_that_is_not_understood_makes_unseen(tmp_path: Path) -> None:
     (tmp_path / "__editable__.x.pth").write_text("import __editable___x_finder; __editable___x_finder.install()\n")
     (tmp_path / "__editable___x_finder.py").write_text("MAPPING = load()\n")
-    modules = Modules(LiveHost(), (), Interpreter("3.11", "", (str(tmp_path),), ""))
+    modules = Modules(LiveHost(), (), Interpreter("3.11", "", (str(tmp_path),), None))
     assert isinstance(modules.find("x"), Unseen)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.facts.address import Address, parse_bind, unix
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import Connection, Content, Missing, ProcessLine, ProcessRecord, Stat, TextKind, Unseen
@@ -47,7 +48,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
 
 
 def process(pid: int, comm: str, inodes: Sequence[int] | Unseen, argv: tuple[str, ...] = ("x",)) -> ProcessRecord:
-    nothing = Unseen("not part of this test")
+    nothing = Unseen("not part of this test", Cause.AMBIGUOUS)
     return ProcessRecord(
         line=ProcessLine(pid, 1, comm, "S", 1.0, argv),
         uid=0,
@@ -71,7 +72,7 @@ class Recorded(LiveHost):
         self.records = {record.line.pid: record for record in records}
         self.texts = {"/proc/net/tcp": tcp, "/proc/net/tcp6": tcp6, "/proc/net/unix": unix}
         self.asked: list[int] = []
-        self.connected: Connection | Unseen = Unseen("this recording has no connection")
+        self.connected: Connection | Unseen = Unseen("this recording has no connection", Cause.NOT_FOUND)
 
     def read(
         self, path: str, text: TextKind = TextKind.PLAIN, *, limit: int = 1 << 20, tail: bool = False
@@ -145,7 +146,7 @@ def test_other_processes_are_looked_at_only_where_a_holder_is_missing() -> None:
 
 
 def test_without_root_the_holder_is_unknown_with_the_reason() -> None:
-    denied = Unseen("permission denied reading /proc/50/fd (run with sudo)")
+    denied = Unseen("permission denied reading /proc/50/fd (run with sudo)", Cause.NEEDS_ROOT)
     found = listeners(Recorded(process(50, "gunicorn", denied)))[501].pids
     assert isinstance(found, Unknown)
     assert found.reason == denied.reason
@@ -154,7 +155,7 @@ def test_without_root_the_holder_is_unknown_with_the_reason() -> None:
 def test_nothing_can_be_listed() -> None:
     class Blind(Recorded):
         def read(self, path: str, *args: object, **options: object) -> Content | Missing | Unseen:
-            return Unseen("a repository has no sockets")
+            return Unseen("a repository has no sockets", Cause.OUTSIDE)
 
     found = everything(Blind()).listeners
     assert isinstance(found, Unknown)
@@ -324,7 +325,7 @@ def _row(path: Path) -> str:
         ((process(1, "systemd", (601,)),), False),
         ((process(1, "systemd", (601,)), process(9, "gunicorn", (601,))), True),
         ((process(9, "gunicorn", (601,)),), True),
-        ((process(1, "systemd", Unseen("permission denied")),), False),
+        ((process(1, "systemd", Unseen("permission denied", Cause.NEEDS_ROOT)),), False),
     ],
     ids=["systemd", "systemd-and-service", "service", "hidden"],
 )
@@ -351,7 +352,7 @@ def test_a_real_tcp_listener() -> None:
 
 def test_nginxs_user_is_not_known(open_folder: Path) -> None:
     host, path = LiveHost(), unix(str(open_folder / "x"))
-    found = socket_file(host, path, Unknown("nginx does not run"), GIDS, everything(host))
+    found = socket_file(host, path, Unknown("nginx does not run", Cause.AMBIGUOUS), GIDS, everything(host))
     assert isinstance(found.obstacle, Unknown)
     assert found.obstacle.reason == "nginx does not run"
 

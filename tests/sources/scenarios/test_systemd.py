@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.value import Absent, Known, Origin, Unknown
 from doctor.grammar.execline import split_exec
@@ -89,7 +90,11 @@ class FakeHost:
 
     def run(self, command: Command) -> Output | Missing | Unseen:
         verb = command.arguments[0]
-        return Output(0, self.outputs[verb], "") if verb in self.outputs else Unseen("timed out after 5 s")
+        return (
+            Output(0, self.outputs[verb], "")
+            if verb in self.outputs
+            else Unseen("timed out after 5 s", Cause.TIMED_OUT)
+        )
 
     def read(self, path: str, text: TextKind = TextKind.PLAIN, **options: Any) -> Content | Missing:
         return Content(self.files[path]) if path in self.files else Missing()
@@ -216,9 +221,9 @@ def test_a_manager_that_does_not_answer() -> None:
     host = live()
     host.outputs = {}
     systemd = ask(host)
-    assert systemd.available == Unknown("timed out after 5 s")
+    assert systemd.available == Unknown("timed out after 5 s", Cause.TIMED_OUT)
     (unit,) = systemd.units
-    assert unit.active_state == Unknown("timed out after 5 s")
+    assert unit.active_state == Unknown("timed out after 5 s", Cause.TIMED_OUT)
     assert isinstance(unit.timeout_stop, Known)
     assert unit.timeout_stop.value == 7.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from doctor.cause import Cause
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.grammar.unitfile import Merged, parse
 from doctor.hosts.base import Content, Missing, Output, TextKind, Unseen
@@ -29,7 +30,7 @@ class Manager:
         names = command.arguments[command.arguments.index("--") + 1 :]
         self.asked += names
         if not self.answers:
-            return Unseen("timed out after 5 s")
+            return Unseen("timed out after 5 s", Cause.TIMED_OUT)
         found = (self.units.get(name, f"Id={name}\nLoadState=not-found") for name in names)
         return Output(0, "\n\n".join(found) + "\n", "")
 
@@ -163,7 +164,7 @@ def test_a_manager_that_does_not_answer() -> None:
     manager = Manager({}, {})
     manager.answers = False
     assert missed("UnitFileState=disabled\nWantedBy=a.target", manager=manager) == Unknown(
-        "timed out after 5 s", missed("UnitFileState=disabled", manager=Manager({}, {})).places[:1]
+        "timed out after 5 s", Cause.TIMED_OUT, missed("UnitFileState=disabled", manager=Manager({}, {})).places[:1]
     )
 
 

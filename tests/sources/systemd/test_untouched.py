@@ -8,6 +8,7 @@ import pytest
 from factories import make
 from servers.nginx_machine import MemoryHost
 
+from doctor.cause import Cause
 from doctor.conclusions import environment
 from doctor.conclusions.service import drift
 from doctor.facts.value import Absent, Known, Unknown
@@ -79,7 +80,7 @@ def test_what_cannot_be_seen_proves_nothing() -> None:
 
 def look(host: MemoryHost) -> tuple[Any, Any]:
     """Drift and environment of a process that hides its command line and environment behind a title."""
-    titled = Unknown("a title")
+    titled = Unknown("a title", Cause.AMBIGUOUS)
     master = Known(make(Process, pid=7, started=STARTED, argv=titled, environ=titled))
     gunicorn = make(Gunicorn, master=master, settings=make(Settings), launcher=Known("other"))
     planned = Known(plan(host, unit()))
