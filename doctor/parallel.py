@@ -37,8 +37,8 @@ def begin(compute: Callable[[], T], *, now: bool = False) -> Future[T]:
 
 
 def ahead(compute: Callable[[], object]) -> None:
-    """Begin what nobody waits for. An error is told as Python tells one of any thread (`threading.excepthook`)."""
-    begin(compute).add_done_callback(_tell)
+    """Begin what is asked for again later, and meets an error of it then: here nobody waits for one."""
+    begin(compute)
 
 
 def _run_in_slot(future: Future[T], compute: Callable[[], T]) -> None:
@@ -55,10 +55,3 @@ def _run(future: Future[T], compute: Callable[[], T]) -> None:
         future.set_exception(error)
     else:
         future.set_result(result)
-
-
-def _tell(future: Future[object]) -> None:
-    error = future.exception()
-    if error is not None:
-        thread = threading.current_thread()
-        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))

@@ -90,7 +90,7 @@ def test_not_even_types_go_in_a_circle(package: str) -> None:
 
 def test_no_circles() -> None:
     """Of modules: a package stands for what it brings."""
-    graph = {_name(path): {name for name in _imports(path, types=False) if name != _name(path)} for path in MODULES}
+    graph = {_name(path): {name for name in _imports(path) if name != _name(path)} for path in MODULES}
     packages = {name for name in graph if any(other.startswith(f"{name}.") for other in graph)}
     # A module inside a package that imports its neighbours is no circle.
     _in_order({name: needs - packages for name, needs in graph.items() if name not in packages})

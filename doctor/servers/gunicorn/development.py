@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from doctor.cause import Cause
 from doctor.facts.address import tcp
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, absent_all
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, absent_all
 from doctor.grammar.programs import is_python
 from doctor.hosts.base import Host, ProcessLine
 from doctor.servers.gunicorn import launch as shapes
 from doctor.servers.gunicorn.launch import Launch, Setting
-from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.servers.gunicorn.model import HOLDERS_NOT_ASKED, Gunicorn, Settings
 from doctor.servers.gunicorn.plan import Plan
 from doctor.servers.gunicorn.program import locate
 from doctor.servers.gunicorn.tree import Table
@@ -71,6 +71,11 @@ def running(host: Host, table: Table, plans: Collection[Plan]) -> Iterator[Gunic
             listens=Unknown(
                 "the sockets of a development server are held by one of its children", Cause.AMBIGUOUS, (place,)
             ),
+            foreign_workers=(),
+            taken=HOLDERS_NOT_ASKED,
+            unwritable=ABSENT,
+            preflight=ABSENT,
+            reload_keeps_requests=ABSENT,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from doctor.facts.value import Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Host, Unseen
 from doctor.servers.gunicorn import development
 from doctor.servers.gunicorn.look import Look, in_motion, look
@@ -103,6 +103,9 @@ def _stopped(
         listens=nothing,
         foreign_workers=lost,
         taken=nothing,
+        unwritable=ABSENT,
+        preflight=ABSENT,
+        reload_keeps_requests=ABSENT,
     )
 
 

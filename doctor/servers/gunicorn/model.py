@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from doctor.cause import Cause
 from doctor.facts.address import Address
-from doctor.facts.value import ABSENT, Fact
+from doctor.facts.value import Fact, Unknown
 from doctor.frozen import frozen
 from doctor.sources.process import Process
 
@@ -108,7 +109,7 @@ class Holder:
     """The unit it belongs to; Absent for a process of no unit."""
     started: float
     """When it started, in seconds since the epoch."""
-    keeper: Fact[str] = ABSENT
+    keeper: Fact[str]
     """The container it belongs to or holds the address for, or its supervisor."""
 
 
@@ -124,7 +125,7 @@ class Unwritable:
     """The directory does not exist."""
     mode: int
     """0 where it is missing."""
-    runtime_name: Fact[str] = ABSENT
+    runtime_name: Fact[str]
     """What RuntimeDirectory= would have to say for systemd to make the directory of the socket at each start. Absent
     where it cannot (it does not lie in /run itself, one is set), or others have to do with that directory."""
 
@@ -166,13 +167,17 @@ class Gunicorn:
     """The same as written in unit or settings, links kept (/srv/shop/current)."""
     listens: Fact[tuple[Address, ...]]
     """Addresses of the listening sockets the master holds, its own or handed to it by systemd."""
-    foreign_workers: tuple[Process, ...] = ()
+    foreign_workers: tuple[Process, ...]
     """Workers whose master is gone (reparented)."""
-    taken: Fact[Holder] = ABSENT
+    taken: Fact[Holder]
     """Who holds a TCP address it is set up for, and does not listen on itself; Absent: nobody, or it does listen."""
-    unwritable: Fact[Unwritable] = ABSENT
+    unwritable: Fact[Unwritable]
     """Where its next start could not make its unix socket; Absent: it could, or makes none. Of units alone."""
-    preflight: Fact[str] = ABSENT
+    preflight: Fact[str]
     """The command of its unit with --check-config, as ExecReload= would spell it. It imports the app when it runs."""
-    reload_keeps_requests: Fact[bool] = ABSENT
+    reload_keeps_requests: Fact[bool]
     """Whether a reload loses no request, by worker class and version. Absent: it does not run."""
+
+
+HOLDERS_NOT_ASKED = Unknown("who holds its addresses was not looked at", Cause.NOT_ASKED)
+"""`Gunicorn.taken` until `taken.with_holders`."""

@@ -81,7 +81,7 @@ def _directory(
     places = (*bind, *user.places)
     if host.kind is TargetKind.TREE:
         if directory == _RUN:
-            return Known(Unwritable(directory, user.value, False, 0o755), places)
+            return Known(Unwritable(directory, user.value, False, 0o755, ABSENT), places)
         return Unknown(f"a repository does not tell who makes {directory}", Cause.OUTSIDE, bind)
     return _present(host, unit, user, directory, places)
 
@@ -113,10 +113,11 @@ def _present(host: Host, unit: Unit, user: Known[str], directory: str, places: t
     real = access.physical(host, directory)
     if isinstance(real, Absent):
         return Known(
-            Unwritable(directory, user.value, True, 0), (*places, Place(path=directory, text="no such directory"))
+            Unwritable(directory, user.value, True, 0, ABSENT),
+            (*places, Place(path=directory, text="no such directory")),
         )
     barrier = access.obstacle(host, directory, uid, gids, "wx")
     if isinstance(barrier, Known):
-        found = Unwritable(barrier.value.path, user.value, False, barrier.value.mode)
+        found = Unwritable(barrier.value.path, user.value, False, barrier.value.mode, ABSENT)
         return Known(found, (*places, *barrier.places))
     return barrier

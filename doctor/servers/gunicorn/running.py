@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from doctor.cause import Cause
 from doctor.facts.address import Address
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.programs import is_shell
 from doctor.hosts.base import Host, ProcessLine
 from doctor.servers.gunicorn.handover import reload_keeps_requests
 from doctor.servers.gunicorn.look import YOUNG, Look, Member, moving, read_all
-from doctor.servers.gunicorn.model import Gunicorn, Settings
+from doctor.servers.gunicorn.model import HOLDERS_NOT_ASKED, Gunicorn, Settings
 from doctor.servers.gunicorn.program import running_version
 from doctor.servers.gunicorn.start import line_of, physical_directory
 from doctor.servers.gunicorn.tree import BOOT_TIME, Family
@@ -53,6 +53,10 @@ def running(host: Host, seen: Look, member: Member, before: Look | None) -> Guni
         directory=physical_directory(master),
         logical_directory=start.logical,
         listens=listens,
+        foreign_workers=(),
+        taken=HOLDERS_NOT_ASKED,
+        unwritable=ABSENT,
+        preflight=ABSENT,
         reload_keeps_requests=reload_keeps_requests(start.settings.worker_class, version),
     )
 
@@ -79,6 +83,10 @@ def _orphaned(host: Host, seen: Look, member: Member) -> Gunicorn:
         logical_directory=start.logical,
         listens=_listens(first, seen.sockets),
         foreign_workers=read_all(host, member.family.workers),
+        taken=HOLDERS_NOT_ASKED,
+        unwritable=ABSENT,
+        preflight=ABSENT,
+        reload_keeps_requests=ABSENT,
     )
 
 
