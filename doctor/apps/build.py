@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 
 from doctor.apps import logfiles
-from doctor.apps.candidates import is_rival
 from doctor.apps.checkout import misspelt, relocated
 from doctor.apps.joining import Assigned, Candidate
 from doctor.apps.mixed import mixed_releases
@@ -71,7 +70,6 @@ class AppBuilder:
             gunicorns=candidate.gunicorns,
             gunicorn=computed(own),
             routes=tuple(route(self._world, a, candidate) for a in self._assigned),
-            rivals=self._rivals(),
             binds=binds(candidate),
             listening=bool(candidate.holds),
             mixed_releases=mixed_releases(self._mine, candidate, self._assigned),
@@ -159,10 +157,6 @@ class AppBuilder:
         started = [master.value.started] if isinstance(master, Known) else []
         reloaded = [log.hups.value.last] if isinstance(log.hups, Known) else []
         return logfiles.error_log(self._host, self._world.web, self._assigned, self._world.since, (*started, *reloaded))
-
-    def _rivals(self) -> tuple[Gunicorn, ...]:
-        own = self._candidate
-        return tuple(g for g in self._others if g not in own.gunicorns and is_rival(g, own, g.settings.bind.or_(())))
 
     def _static(self, server: Server, code: AppCode) -> tuple[StaticPath, ...]:
         web, prefixes = self._world.web, self._world.prefixes[server.place]

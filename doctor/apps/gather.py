@@ -10,7 +10,7 @@ from functools import partial
 
 from doctor.apps import answers, kept, resting
 from doctor.apps.build import AppBuilder
-from doctor.apps.candidates import candidates, owned, unit_names
+from doctor.apps.candidates import candidates, unit_names
 from doctor.apps.checkout import Finder, relocated
 from doctor.apps.checkout import placed as in_place
 from doctor.apps.join import beside, joined, machines_of, twins
@@ -91,7 +91,6 @@ def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
         nginx=web,
         apps=resting.marked(apps),
         access=answers.collect(host, web, apps, since),
-        strays=tuple(g for g in gunicorns if not owned(g, manager.units)),
         unreadable=(
             *_unreadable(web, gunicorns),
             *systemd.faulty_lines(manager.units, host.kind),

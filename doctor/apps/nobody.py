@@ -51,7 +51,6 @@ def _app(world: World, assigned: Sequence[Assigned], name: str) -> App:
         gunicorns=(),
         gunicorn=ABSENT,
         routes=tuple(route(world, a) for a in assigned),
-        rivals=(),
         binds=ABSENT,
         listening=False,
         mixed_releases=ABSENT,

@@ -107,8 +107,6 @@ class App:
     """The Gunicorn of `unit`; Absent where the app has none."""
     routes: tuple[Route, ...]
     """Every way that a request can take through nginx to this app, one for each location and peer."""
-    rivals: tuple[Gunicorn, ...]
-    """Gunicorns outside its units that listen where it should, or run the same code."""
     binds: Fact[tuple[Address, ...]]
     """Where it really listens: what its processes or socket units hold; what settings say where nothing runs."""
     listening: bool
@@ -163,8 +161,6 @@ class Facts:
     """The configuration of nginx, and its processes."""
     apps: tuple[App, ...]
     """Every Flask app that was found."""
-    strays: tuple[Gunicorn, ...]
-    """Gunicorns that belong to no unit."""
     unreadable: tuple[Fact[BrokenFile], ...]
     """Files that could not be parsed, and lines of units that systemd does not take, each with its place."""
     templates: tuple[str, ...]

@@ -48,11 +48,6 @@ def list_units() -> Command:
     )
 
 
-def list_unit_files() -> Command:
-    """Every installed service and socket unit file with its enablement."""
-    return Command("systemctl", ("list-unit-files", "--full", "--no-legend", "--no-pager", "--type=service,socket"))
-
-
 def show_units(units: tuple[str, ...]) -> Command:
     """All properties the rules need of some units, blank line between units."""
     return Command("systemctl", ("show", "--no-pager", f"--property={','.join(UNIT_PROPERTIES)}", "--", *units))

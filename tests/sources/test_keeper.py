@@ -180,7 +180,6 @@ def test_what_is_kept_elsewhere_is_unknown_and_named(processes: tuple[ProcessRec
     assert [type(route.state) for route in app.routes] == [Unknown]
     assert app.gunicorns == ()
     assert facts.not_judged
-    assert facts.strays == ()
 
 
 def test_rules_of_a_firewall_may_lead_into_a_container() -> None:

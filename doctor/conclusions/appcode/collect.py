@@ -138,9 +138,7 @@ class _Collector:
             directory=self._directory,
             entry_module=Known(module, self._wsgi_app.places),
             own_names=own_names,
-            entry=computed(
-                EntryPoint(module, attribute, is_call, found.file), *self._wsgi_app.places, Place(path=found.file)
-            ),
+            entry=computed(EntryPoint(module, attribute, found.file), *self._wsgi_app.places, Place(path=found.file)),
             imports=self._imports(found, seen),
             syntax_error=syntax,
             missing_module=missing_module,

@@ -14,8 +14,6 @@ class EntryPoint:
     """The dotted name of the module: "shop.wsgi" of "shop.wsgi:app"."""
     callable: str
     """What comes after the colon: "app", or "create_app()"."""
-    is_call: bool
-    """The entry point calls a factory, as in "shop:create_app()"."""
     file: str
     """The physical path of the file that the module resolves to."""
 

@@ -65,7 +65,6 @@ def build_server(scope: Scope, names: Names, defaults: Defaults, node: Node | No
         place=place,
         access_log=log_path(scope, "access_log", defaults.access_log, defaults.prefix),
         error_log=log_path(scope, "error_log", defaults.error_log, defaults.prefix),
-        included_by=node.chain if node is not None else (),
         shadowed=_ALONE,
         unasked=False,
     )

@@ -191,8 +191,6 @@ class Server:
     """The file of its access log; Absent: it writes none."""
     error_log: Fact[str]
     """The file of its error log."""
-    included_by: tuple[Place, ...]
-    """The `include` directives that lead to it, from nginx.conf on."""
     shadowed: Fact[Shadow]
     """Absent: it answers for each of its names, but for those that another block only redirects."""
     unasked: bool
