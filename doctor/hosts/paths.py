@@ -9,7 +9,7 @@ import posixpath
 
 from doctor.cause import Cause
 from doctor.frozen import frozen
-from doctor.grammar.paths import joined, parts
+from doctor.grammar.paths import is_pattern, joined, matches, parts
 from doctor.hosts.base import Answer, FileType, Host, Missing, Stat, Unseen
 
 LINK_LIMIT = 40
@@ -94,3 +94,22 @@ def resolve(host: Host, path: str) -> Resolution:
             return stop(Missing(), posixpath.join(step, waiting[-1]))
         here = step
     return Resolution(path, here, tuple(components), tuple(hops))
+
+
+def glob(host: Host, pattern: str) -> tuple[str, ...] | Unseen:
+    """Paths that match an absolute pattern, sorted (glob(3)); or why a folder on the way could not be listed."""
+    found = [""]
+    for part in parts(pattern):
+        if not is_pattern(part):
+            found = [f"{base}/{part}" for base in found]
+            continue
+        inner: list[str] = []
+        for base in found:
+            names = host.list(base or "/")
+            if isinstance(names, Unseen):
+                return names
+            inner += [f"{base}/{name}" for name in names if matches(name, part)] if isinstance(names, tuple) else []
+        found = inner
+    if not is_pattern(posixpath.basename(pattern)):
+        found = [path for path in found if not isinstance(host.stat(path), Missing)]
+    return tuple(sorted(found))

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from doctor.cause import Cause, doubt
 from doctor.facts.value import Fact, Known, Place, Unknown
 from doctor.frozen import frozen
 from doctor.grammar.envfile import EnvFile
+from doctor.grammar.paths import is_pattern
 from doctor.hosts.base import FileType, Host, Missing, Stat, TargetKind, Unseen
-from doctor.hosts.paths import resolve
+from doctor.hosts.paths import glob, resolve
 from doctor.sources.systemd.model import EnvironmentFileRef, Unit
 from doctor.sources.variables import Gap, Variable, Variables
 
@@ -63,7 +63,7 @@ class StartEnvironment:
 
 def start_environment(host: Host, unit: Unit) -> StartEnvironment:
     """What the next start of a unit would have. `host`: as the one who wrote the unit sees it."""
-    files = tuple(_read(host, ref) for ref in _references(host, unit))
+    files = tuple(file for ref in unit.environment_files.or_(()) for file in _files(host, ref))
     values = {variable.name: variable for variable in unit.environment.or_(())}
     for file in files:
         for item in file.content.assignments:
@@ -93,13 +93,16 @@ def _handed_on(host: Host, unit: Unit, names: frozenset[str]) -> Iterator[Gap]:
         yield Gap(why, names, assumed=host.kind is TargetKind.TREE)
 
 
-def _references(host: Host, unit: Unit) -> Iterator[EnvironmentFileRef]:
-    """EnvironmentFile= entries, a pattern replaced by the files it matches (glob(3), sorted)."""
-    for ref in unit.environment_files.or_(()):
-        folder, _, pattern = ref.path.rpartition("/")
-        names = host.list(folder) if any(character in pattern for character in "*?[") else ()
-        matches = [name for name in names if fnmatchcase(name, pattern)] if isinstance(names, tuple) else []
-        yield from [EnvironmentFileRef(f"{folder}/{name}", ref.optional, ref.place) for name in matches] or [ref]
+def _files(host: Host, ref: EnvironmentFileRef) -> Iterator[EnvironmentFile]:
+    """The file of one EnvironmentFile=; of a pattern the files that it matches, in the order of glob(3)."""
+    found = glob(host, ref.path) if is_pattern(ref.path) else ()
+    if isinstance(found, Unseen) and found.cause is not Cause.OUTSIDE:
+        why = Unknown.of(found, (Place(path=ref.path),))
+        yield EnvironmentFile(ref.path, ref.optional, ref.place, why, _NOTHING, Gap(why))
+    elif isinstance(found, tuple) and found:
+        yield from (_read(host, EnvironmentFileRef(path, ref.optional, ref.place)) for path in found)
+    else:
+        yield _read(host, ref)
 
 
 def _read(host: Host, ref: EnvironmentFileRef) -> EnvironmentFile:

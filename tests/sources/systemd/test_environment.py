@@ -10,10 +10,11 @@ from factories import make
 
 from doctor.apps.gather import gather
 from doctor.apps.topology import App
+from doctor.cause import Cause
 from doctor.facts.address import tcp
 from doctor.facts.value import Absent, Fact, Known, Place, Unknown
 from doctor.grammar.envfile import EnvAssignment, EnvFile
-from doctor.hosts.base import TargetKind
+from doctor.hosts.base import TargetKind, Unseen
 from doctor.hosts.tree import TreeHost
 from doctor.sources.systemd import EnvironmentFileRef, Unit
 from doctor.sources.systemd.environment import start_environment
@@ -72,6 +73,41 @@ def test_a_pattern_names_the_files_that_it_matches(tmp_path: Path) -> None:
     files = {"/etc/shop/1.env": "PORT=7000\n", "/etc/shop/2.env": "PORT=7001\n"}
     app = look(tmp_path, "EnvironmentFile=/etc/shop/*.env", files=files)
     assert value(settings(app).bind) == (tcp("0.0.0.0", 7001),)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "port"),
+    [
+        ("/etc/shop/*.env", 7006),  # .env is hidden from a star
+        ("/etc/shop/.*", 7009),
+        ("/etc/*/1.env", 7000),
+        ("/etc/s*p/[12].env", 7001),
+        ("/etc/*/gone.env", 8000),
+        (r"/etc/shop/\[x\].env*", 7005),
+    ],
+)
+def test_a_pattern_means_what_glob_means(tmp_path: Path, pattern: str, port: int) -> None:
+    """As a service of systemd 252 has it."""
+    files = {f"/etc/shop/{name}": f"PORT={number}\n" for name, number in PORTS.items()}
+    bind = settings(look(tmp_path, f"EnvironmentFile=-{pattern}", files=files)).bind
+    assert value(bind)[0].port == port
+
+
+PORTS = {"1.env": 7000, "2.env": 7001, ".env": 7009, "[x].env": 7005, "x.env": 7006}
+
+
+def test_a_folder_that_may_not_be_listed_is_not_an_empty_one() -> None:
+    denied = Unseen("permission denied", Cause.NEEDS_ROOT)
+
+    class Closed(Machine):
+        def list(self, path: str) -> Unseen:
+            return denied
+
+    files = Known((EnvironmentFileRef("/etc/shop/*.env", True),))
+    host: Any = Closed()
+    found = start_environment(host, make(Unit, environment_files=files))
+    assert [why.cause for why in found.unseen] == [Cause.NEEDS_ROOT]
+    assert isinstance(found.variables.get("PORT"), Unknown)
 
 
 def test_a_later_line_of_the_same_name_is_the_one_shown(tmp_path: Path) -> None:
