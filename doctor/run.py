@@ -55,10 +55,10 @@ def check(options: Options) -> Report:
 
 def examine(options: Options, host: Host) -> Examination:
     """Examination once, judge and conclude."""
-    from doctor.apps import gather
+    from doctor.apps import collect
     from doctor.parallel import begin
 
-    looking = begin(lambda: gather.gather(host, gather.Options(since=options.since, app=options.app)))
+    looking = begin(lambda: collect.collect_facts(host, collect.Options(since=options.since, app=options.app)))
     # While the machine is looked at, which is mostly waiting for it, all that comes after is made ready.
     from doctor.engine.diagnosis import diagnose
     from doctor.engine.judge import judge, narrowed
@@ -81,9 +81,9 @@ def examine(options: Options, host: Host) -> Examination:
 
 def facts(options: Options) -> Facts:
     """Everything that is seen of the target. Raises UserError for what the caller can mend."""
-    from doctor.apps import gather
+    from doctor.apps import collect
 
-    return gather.gather(open_host(options), gather.Options(since=options.since, app=options.app))
+    return collect.collect_facts(open_host(options), collect.Options(since=options.since, app=options.app))
 
 
 def chosen(options: Options) -> tuple[Rule, ...]:
@@ -208,12 +208,12 @@ def _folder(root: str) -> Path:
 
 def record(since: float | None = None) -> RecordingHost:
     """Look at this machine as a check does, and remember everything that was seen."""
-    from doctor.apps import gather
+    from doctor.apps import collect
     from doctor.hosts.live import LiveHost
     from doctor.hosts.recording import RecordingHost
 
     host = RecordingHost(LiveHost())
-    gather.gather(host, gather.Options(since=since))
+    collect.collect_facts(host, collect.Options(since=since))
     return host
 
 
@@ -254,9 +254,9 @@ def _tree(paths: tuple[Path, ...], root: Path | None = None) -> Host:
 
 
 def _no_such_app(name: str, host: Host) -> UserError:
-    from doctor.apps.gather import gather
+    from doctor.apps.collect import collect_facts
 
-    found = ", ".join(app.name for app in gather(host).apps)
+    found = ", ".join(app.name for app in collect_facts(host).apps)
     return UserError(f"no app is called {name!r}", f"--app {name}", f"Found: {found}." if found else "None was found.")
 
 

@@ -101,7 +101,7 @@ def as_run(its: App) -> App:
         "state": outlook.state_of(its.unit),
         "since": its.unit.value.exec_main_started,
         "restarts": its.unit.value.restarts,
-        "not_started_at_boot": its.unit.value.missed_at_boot,
+        "not_started_at_boot": its.unit.value.not_started_at_boot,
         "ended": outlook.ending_of(its.unit, its.log),
         "start": outlook.next_start_of(its.unit),
     }

@@ -34,7 +34,7 @@ SHOWING = {
 """Modules that show a reason to people, and where."""
 
 OTHERS = {
-    ("doctor/apps/gather.py", "each.reason"),  # of what is not judged
+    ("doctor/apps/collect.py", "each.reason"),  # of what is not judged
     ("doctor/apps/kept.py", "self.keeper.reason"),
     ("doctor/apps/kept.py", "x.reason"),
     ("doctor/apps/unjudged.py", "skipped.reason"),

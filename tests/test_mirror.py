@@ -58,7 +58,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "apps/ affinity candidates correction decide joining logfiles nobody resting topology ways",
     ),
     "apps/scenarios/test_views.py": (
-        "apps/ build checkout gather join",
+        "apps/ build checkout collect join",
         "sources/ lending",
     ),
     "conclusions/service/test_outlook.py": ("conclusions/service/ model",),

@@ -31,7 +31,7 @@ def collect(host: Host, web: Nginx, apps: Sequence[App], since: float | None) ->
     shared: dict[str, list[App]] = {}
     foreign: set[str] = set()
     for server in web.servers:
-        if isinstance(server.access_log, Known) and not server.unasked:
+        if isinstance(server.access_log, Known) and not server.unreachable:
             shared.setdefault(server.access_log.value, []).extend(asked.get(server.place, ()))
             if server.place not in asked and any(not isinstance(x.upstream, Absent) for x in server.locations):
                 foreign.add(server.access_log.value)

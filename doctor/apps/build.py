@@ -20,13 +20,13 @@ from doctor.conclusions.environment.compare import Comparison
 from doctor.conclusions.release import Release
 from doctor.conclusions.service import (
     drift,
+    not_serving,
     outlook,
     pidfile,
     placement,
     reload,
     reread,
     runtimedir,
-    stalled,
     supervision,
 )
 from doctor.conclusions.service.model import Service
@@ -98,12 +98,12 @@ class AppBuilder:
             placement=placement.collect(self._mine, unit, own, self._release),
             reload=reload.collect(unit, own, self._release, code, variables),
             unread_config=reread.collect(self._mine, own),
-            not_serving=stalled.collect(own, log, host.now()),
+            not_serving=not_serving.collect(own, log, host.now()),
             socket_activated=any(u.triggered_by for u in units),
-            doomed_socket=runtimedir.doomed(host, units, self._candidate.gunicorns, self._neighbours),
+            socket_removed_by_stop=runtimedir.doomed(host, units, self._candidate.gunicorns, self._neighbours),
             pid_file_problem=pidfile.collect(self._mine, unit, own),
             unsupervised=supervision.collect(host, unit, own),
-            not_started_at_boot=unit.value.missed_at_boot if isinstance(unit, Known) else ABSENT,
+            not_started_at_boot=unit.value.not_started_at_boot if isinstance(unit, Known) else ABSENT,
         )
 
     @cached_property

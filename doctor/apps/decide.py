@@ -105,7 +105,7 @@ def _kept_by_another(target: Target, _: Listener | None, context: Context) -> De
 
 def _redirected(target: Target, met: Listener | None, context: Context) -> Decision | None:
     """What is written beside a redirect of all requests is not in use."""
-    turned = target.location.turned_away
+    turned = target.location.answered_by_nginx
     if not context.live or not isinstance(turned, Known):
         return None
     word, _, rest = turned.value.partition(" ")
@@ -155,7 +155,7 @@ def _by_configuration(target: Target, met: Listener | None, context: Context) ->
 
 def _without_requests(target: Target, _: Listener | None, context: Context) -> Decision | None:
     """In another protocol; or of a server that no request reaches, whatever it says."""
-    return Dropped() if target.upstream.scheme not in SPOKEN or target.server.unasked else None
+    return Dropped() if target.upstream.scheme not in SPOKEN or target.server.unreachable else None
 
 
 def _by_another_program(target: Target, met: Listener | None, context: Context) -> Decision | None:
@@ -204,7 +204,7 @@ def configured_at(candidate: Candidate, peer: Peer) -> bool:
 
 def _unsettled(target: Target, *, live: bool) -> Unknown | None:
     """Why nobody can tell, or need, who answers there; None where it can be told. Of files alone: of addresses only."""
-    peer, turned = target.peer, target.location.turned_away
+    peer, turned = target.peer, target.location.answered_by_nginx
     if isinstance(peer.address, Unknown):
         return Unknown.of(peer.address, (peer.place,)) if live or peer.local else None
     if not live:

@@ -57,7 +57,7 @@ class Assigned:
     correction: Fact[Edit]
     configured: Fact[bool]
     """The app is set up to listen there."""
-    spared: bool = False
+    has_healthy_sibling: bool = False
     """Another server of the same group is the app's own, and answers."""
 
 

@@ -51,7 +51,7 @@ def _logged_name(server: Server) -> str:
 
 
 def _proxies(server: Server) -> bool:
-    return not server.unasked and any(not isinstance(x.upstream, Absent) for x in server.locations)
+    return not server.unreachable and any(not isinstance(x.upstream, Absent) for x in server.locations)
 
 
 def readable(host: Host, own: Fact[str], named: Iterable[Fact[str]]) -> tuple[frozenset[str], Unknown | None]:

@@ -64,7 +64,7 @@ def _server_name(route: Route) -> str:
 
 def _chosen(app: App) -> Route | None:
     """The route that does not arrive, unless others do in its place; or else the one of the main location."""
-    routes = [r for r in app.routes if not r.spared]
+    routes = [r for r in app.routes if not r.has_healthy_sibling]
     astray = (r for r in routes if isinstance(r.state, Known) and r.state.value is not PeerState.OURS)
     main = app.limits.main
     usual = (r for r in routes if isinstance(main, Known) and r.location is main.value)

@@ -36,7 +36,7 @@ def of_peer(peer: Peer, units: Sequence[Unit], gunicorns: Sequence[Gunicorn]) ->
     for unit in units:
         own = binds.get(unit.name, ())
         if any(reaches(address, bind, here=peer.local) for bind in own):
-            missed = unit.missed_at_boot
+            missed = unit.not_started_at_boot
             return missed if isinstance(missed, Unknown) else computed(isinstance(missed, Known), *missed.places)
     # An instance of a template that is neither enabled nor runs is nowhere listed.
     sisters = (unit for unit in units if any(_of_another_instance(address, unit, x) for x in binds.get(unit.name, ())))
@@ -61,4 +61,4 @@ def _left_alone(unit: Unit) -> bool:
     state, result = unit.active_state, unit.result
     stopped = state.is_("inactive")
     well = isinstance(result, Absent) or (isinstance(result, Known) and result.value in ("", "success"))
-    return stopped and well and isinstance(unit.missed_at_boot, Known) and not unit.triggered_by
+    return stopped and well and isinstance(unit.not_started_at_boot, Known) and not unit.triggered_by

@@ -88,7 +88,7 @@ def _meant(targets: Sequence[Target], routes: Routes, context: Context) -> tuple
         nobody: Fact[PeerState] = computed(PeerState.NOBODY, target.peer.place)
         neighbour = _neighbour(target, routes, context) if context.live else None
         if neighbour is not None:
-            way = Assigned(target, nobody, ABSENT, ABSENT, _elsewhere(neighbour), spared=True)
+            way = Assigned(target, nobody, ABSENT, ABSENT, _elsewhere(neighbour), has_healthy_sibling=True)
             given.append(Given(neighbour.name, way))
         elif (candidate := _only_best(target, unrouted) or only) is not None:
             state = nobody if context.live else _on_files(target, candidate)
@@ -190,7 +190,7 @@ def _left_over(unsettled: Sequence[Unsettled], routes: Routes, context: Context)
     only = unrouted[0] if len(unrouted) == len(near) == 1 else None
     for each in unsettled:
         target = each.target
-        if target.server.unasked or target.upstream.scheme not in SPOKEN:
+        if target.server.unreachable or target.upstream.scheme not in SPOKEN:
             continue
         candidate = next((c for c in unrouted if configured_at(c, target.peer)), None)
         candidate = candidate or _only_best(target, unrouted) or (only if target.peer.place in near else None)
@@ -207,7 +207,7 @@ def _with_healthy_siblings(routes: Routes) -> Routes:
 
     def told(each: Assigned) -> Assigned:
         dead = each.state.is_(PeerState.NOBODY) and each.target.upstream.group
-        return replace(each, spared=True) if dead and each.target.upstream.place in alive else each
+        return replace(each, has_healthy_sibling=True) if dead and each.target.upstream.place in alive else each
 
     return {name: tuple(map(told, assigned)) for name, assigned in routes.items()}
 

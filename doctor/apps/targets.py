@@ -34,8 +34,8 @@ def listener_at(peer: Peer, address: Address, listeners: Iterable[Listener]) -> 
 
 def wants_an_answer(target: Target) -> bool:
     """Requests do go there, in a protocol that Gunicorn speaks."""
-    turned = target.location.turned_away
-    return not target.server.unasked and target.upstream.scheme in SPOKEN and not isinstance(turned, Known)
+    turned = target.location.answered_by_nginx
+    return not target.server.unreachable and target.upstream.scheme in SPOKEN and not isinstance(turned, Known)
 
 
 def is_remote(peer: Peer) -> bool:

@@ -83,7 +83,7 @@ class Route:
     """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
     literal: Fact[Edit]
     """The line with the one address of that name at which it does."""
-    spared: bool
+    has_healthy_sibling: bool
     """Another server of the same upstream group is this app's, and answers."""
     rests: Fact[bool]
     """Nobody need listen there: nginx asks it as a last resort (`backup`), or the unit for it is not enabled."""

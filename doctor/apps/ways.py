@@ -44,7 +44,7 @@ def route(world: World, assigned: Assigned, candidate: Candidate | None = None) 
         configured=assigned.configured,
         unanswered=unanswered,
         literal=families.literal(target.peer, unanswered),
-        spared=assigned.spared,
+        has_healthy_sibling=assigned.has_healthy_sibling,
         rests=resting.of_peer(target.peer, units, candidate.gunicorns if candidate else ()),
     )
 

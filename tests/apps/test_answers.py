@@ -23,10 +23,12 @@ class Host(LiveHost):
         return SINCE + 3600
 
 
-def server(name: str, log: Path | None, *, proxies: bool = True, unasked: bool = False) -> Server:
+def server(name: str, log: Path | None, *, proxies: bool = True, unreachable: bool = False) -> Server:
     location = make(Location, upstream=Known(make(Upstream)) if proxies else Absent())
     path = Known(str(log)) if log else Absent()
-    return make(Server, names=(name,), locations=(location,), place=Place(path=name), access_log=path, unasked=unasked)
+    return make(
+        Server, names=(name,), locations=(location,), place=Place(path=name), access_log=path, unreachable=unreachable
+    )
 
 
 def app(name: str, *servers: Server, **log: Known[LogEvent]) -> App:
@@ -50,7 +52,7 @@ def test_a_log_belongs_to_those_whose_requests_alone_it_has(tmp_path: Path) -> N
     assert look([shop, blog], app("shop", shop), app("blog", blog)) == [(("shop", "blog"), 3)]
     assert look([shop, other], app("shop", shop)) == []
     assert look([shop, server("static.test", log, proxies=False)], app("shop", shop)) == [(("shop",), 3)]
-    assert look([shop, server("old.test", log, unasked=True)], app("shop", shop)) == [(("shop",), 3)]
+    assert look([shop, server("old.test", log, unreachable=True)], app("shop", shop)) == [(("shop",), 3)]
     assert look([server("shop.test", None)], app("shop", shop)) == []
     assert look([shop], app("shop")) == []
 

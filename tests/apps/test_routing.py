@@ -218,7 +218,7 @@ def peers(server: Server, **changes: Any) -> Server:
     (location,) = server.locations
     assert isinstance(location.upstream, Known)
     upstream = location.upstream.value
-    if "turned_away" not in changes:
+    if "answered_by_nginx" not in changes:
         upstream = replace(upstream, peers=tuple(replace(peer, **changes) for peer in upstream.peers))
         changes = {}
     return replace(
@@ -231,7 +231,7 @@ def peers(server: Server, **changes: Any) -> Server:
     [
         (peers(site("shop.test", LAN), local=False), "is on another machine"),
         (peers(site("shop.test", SHOP, group="shop"), down=True), "marked down"),
-        (peers(site("shop.test", SHOP), turned_away=Known("return 503")), "return 503"),
+        (peers(site("shop.test", SHOP), answered_by_nginx=Known("return 503")), "return 503"),
         (peers(site("shop.test", "a name"), local=False), "a variable"),
         (peers(site("www.example.org", WRONG), chosen=True), "chosen for each request"),
     ],
@@ -248,7 +248,7 @@ def test_a_way_nobody_can_judge_is_unknown_where_there_is_no_other(server: Serve
 
 
 def test_what_is_written_beside_a_redirect_is_no_way() -> None:
-    server = peers(site("shop.test", WRONG), turned_away=Known("return 301 https://$host$request_uri"))
+    server = peers(site("shop.test", WRONG), answered_by_nginx=Known("return 301 https://$host$request_uri"))
     routes, orphans = assign(
         nginx(server, site("shop.test", SHOP)), [candidate("shop", holds=(SHOP,))], listening((SHOP, 1, "shop.service"))
     )
@@ -261,7 +261,10 @@ def test_a_dead_server_of_a_group_that_answers_is_spared() -> None:
     routes, orphans = assign(
         nginx(site("shop.test", SHOP, WRONG, group="shop")), [shop], listening((SHOP, 10, "shop.service"))
     )
-    assert [(state(a), a.spared) for a in routes["shop"]] == [(PeerState.OURS, False), (PeerState.NOBODY, True)]
+    assert [(state(a), a.has_healthy_sibling) for a in routes["shop"]] == [
+        (PeerState.OURS, False),
+        (PeerState.NOBODY, True),
+    ]
     assert not orphans
 
 
@@ -353,7 +356,7 @@ def member(number: int, *, enabled: bool = True, runs: bool = True, template: bo
     address = Address(AddressKind.TCP, host="127.0.0.1", port=8000 + number)
     name = f"shop@{8000 + number}" if template else f"shop-{number}"
     found = candidate(name, holds=(address,) if runs else (), configured=(address,), pid=number if runs else 0)
-    unit = replace(found.units[0], missed_at_boot=Absent() if enabled else Known("UnitFileState=disabled"))
+    unit = replace(found.units[0], not_started_at_boot=Absent() if enabled else Known("UnitFileState=disabled"))
     gunicorn = replace(found.gunicorns[0], settings=make(Settings, bind=Known((address,))))
     return replace(found, units=(unit,), gunicorns=(gunicorn,))
 
@@ -377,7 +380,7 @@ def test_which_dead_server_of_a_group_rests(second: Candidate | None, backup: bo
     found = [one] if second is None else [one, second]
     routes, _ = assign(web, found, listening((one.holds[0], 1, one.units[0].name)))
     dead = next(a for assigned in routes.values() for a in assigned if state(a) is PeerState.NOBODY)
-    assert dead.spared
+    assert dead.has_healthy_sibling
     units = tuple(unit for each in found for unit in each.units)
     gunicorns = tuple(gunicorn for each in found for gunicorn in each.gunicorns)
     assert of_peer(dead.target.peer, units, gunicorns).is_(rests)

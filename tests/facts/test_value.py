@@ -28,5 +28,5 @@ def test_no_fact_is_fine_by_default(path: Path) -> None:
 
 
 def test_a_default_is_found() -> None:
-    text = "@frozen\nclass Unit:\n    name: str\n    hindrance: Fact[str] = ABSENT\n    template: bool = False\n"
-    assert list(_defaults(ast.parse(text))) == ["Unit.hindrance"]
+    text = "@frozen\nclass Unit:\n    name: str\n    start_blocker: Fact[str] = ABSENT\n    template: bool = False\n"
+    assert list(_defaults(ast.parse(text))) == ["Unit.start_blocker"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from servers.nginx_machine import MAIN, MemoryHost
 
-from doctor.apps.gather import gather
+from doctor.apps.collect import collect_facts
 from doctor.apps.kept import unmanaged
 from doctor.apps.topology import Facts
 from doctor.cause import Cause
@@ -156,7 +156,7 @@ def test_programs_that_hold_a_port_for_a_container(argv: str, comm: str, name: s
 
 
 def looked_at(*processes: ProcessRecord, inode: int = 0, answers: int = errno.ECONNREFUSED) -> Facts:
-    return gather(machine(*processes, inode=inode, answers=answers))
+    return collect_facts(machine(*processes, inode=inode, answers=answers))
 
 
 ENGINE = process(30, "/usr/bin/dockerd -H fd://", cgroup="/system.slice/docker.service")

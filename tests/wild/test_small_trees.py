@@ -164,11 +164,11 @@ def test_one_worker_where_nothing_says_otherwise(judged: Judge) -> None:
 
 
 def test_code_is_found_under_the_paths_of_the_machine(judged: Judge) -> None:
-    from doctor.apps.gather import gather
+    from doctor.apps.collect import collect_facts
     from doctor.hosts.tree import TreeHost
 
     judged({"deploy/shop.service": unit(), "wsgi.py": "from flask import Flask\napplication = Flask(__name__)\n"})
-    code = gather(TreeHost((".",))).apps[0].code
+    code = collect_facts(TreeHost((".",))).apps[0].code
     assert code.entry_problem.value == "/srv/shop/wsgi.py does not define app; it defines application"  # type: ignore[union-attr]
     assert "wsgi.py" in [place.path for place in code.entry_problem.places]
 
@@ -182,12 +182,12 @@ def test_code_is_found_under_the_paths_of_the_machine(judged: Judge) -> None:
     ],
 )
 def test_units_that_systemd_refuses(judged: Judge, text: str, line: int, said: str) -> None:
-    from doctor.apps.gather import gather
+    from doctor.apps.collect import collect_facts
     from doctor.hosts.tree import TreeHost
 
     report = judged({"shop.service": text, "shop.conf": site()})
     assert "upstream-bind-mismatch" not in faults(report)
-    facts = gather(TreeHost((".",)))
+    facts = collect_facts(TreeHost((".",)))
     refused = facts.unreadable[0]
     assert said in str(refused.value)  # type: ignore[union-attr]
     assert (refused.places[0].path, refused.places[0].line) == ("shop.service", line)

@@ -102,7 +102,7 @@ class Service:
     """Why none of its workers takes a request though its master runs, one phrase; Absent when nothing shows."""
     socket_activated: bool
     """A socket unit starts it when somebody connects."""
-    doomed_socket: Fact[DoomedSocket]
+    socket_removed_by_stop: Fact[DoomedSocket]
     """Its socket, where a stop of some service removes the directory it lies in; Absent: none does."""
     pid_file_problem: Fact[str]
     """What is wrong with its PID file, one sentence without a full stop; Absent when nothing is."""
@@ -126,7 +126,7 @@ NO_SERVICE = Service(
     unread_config=ABSENT,
     not_serving=ABSENT,
     socket_activated=False,
-    doomed_socket=ABSENT,
+    socket_removed_by_stop=ABSENT,
     pid_file_problem=ABSENT,
     unsupervised=ABSENT,
     not_started_at_boot=ABSENT,

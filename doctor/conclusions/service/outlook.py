@@ -66,5 +66,5 @@ def next_start_of(unit: Fact[Unit]) -> NextStart:
         directory=unit.value.working_directory,
         user=unit.value.user,
         group=unit.value.group,
-        blocker=unit.value.hindrance,
+        blocker=unit.value.start_blocker,
     )

@@ -66,7 +66,7 @@ def build_server(scope: Scope, names: Names, defaults: Defaults, node: Node | No
         access_log=log_path(scope, "access_log", defaults.access_log, defaults.prefix),
         error_log=log_path(scope, "error_log", defaults.error_log, defaults.prefix),
         shadowed=_ALONE,
-        unasked=False,
+        unreachable=False,
     )
 
 
@@ -152,7 +152,7 @@ def _location(
         internal=bool(scope.own("internal")),
         returns=_joined(_arguments(scope, "return")),
         via=_handed_to(scope) if isinstance(upstream, Absent) and modifier != "@" and scope.kind != "if" else "",
-        turned_away=_turned_away(scope),
+        answered_by_nginx=_turned_away(scope),
     )
 
 

@@ -148,7 +148,7 @@ class Location:
     """It serves internal redirects alone: no client can ask for it."""
     returns: Fact[str]
     """The arguments of its `return`."""
-    turned_away: Fact[str]
+    answered_by_nginx: Fact[str]
     """What answers every request in the place of `upstream`: "return 503", "deny all"."""
     via: str = ""
     """The named location ("@app") that its try_files or error_page hands requests to: `upstream` and the values of the
@@ -193,7 +193,7 @@ class Server:
     """The file of its error log."""
     shadowed: Fact[Shadow]
     """Absent: it answers for each of its names, but for those that another block only redirects."""
-    unasked: bool
+    unreachable: bool
     """Other blocks answer for every name and address of it: no request reaches it."""
 
 

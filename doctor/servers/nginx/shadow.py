@@ -19,7 +19,7 @@ _REDIRECTS = frozenset({"301", "302", "303", "307", "308"})
 
 
 def mark(servers: Sequence[Server]) -> tuple[Server, ...]:
-    """The servers with `shadowed` and `unasked` told: the first block with a name on an address answers for it.
+    """The servers with `shadowed` and `unreachable` told: the first block with a name on an address answers for it.
 
     A server whose only names are no names ("_", none at all) answers only as default server of an address; when
     another block is the default of each of its addresses, it is shadowed too. Regular expressions come last: one that
@@ -56,8 +56,8 @@ def _marked(server: Server, winners: dict[tuple[Address, str], Server], defaults
     names = [name for name in server.names if name.lower() not in _NOBODY]
     if not names and listens:
         lost = [("every name that no server has", x, defaults[x.address]) for x in listens]
-    unasked = bool(listens) and len(lost) == len(names or ("",)) * len(listens)
-    return replace(server, shadowed=_shadow(server, lost), unasked=unasked)
+    unreachable = bool(listens) and len(lost) == len(names or ("",)) * len(listens)
+    return replace(server, shadowed=_shadow(server, lost), unreachable=unreachable)
 
 
 def _lost(server: Server, winners: dict[tuple[Address, str], Server]) -> list[tuple[str, Listen, Server]]:

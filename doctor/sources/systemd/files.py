@@ -216,9 +216,9 @@ def _completed(unit: LoadedUnit, missed: Fact[str], unknown: Unknown) -> Unit:
         Unit,
         unit,
         unread=unread_settings(unit),
-        missed_at_boot=missed,
+        not_started_at_boot=missed,
         enabling_starts_it=unknown,
-        hindrance=unknown,
+        start_blocker=unknown,
         set_after_ours=(),
     )
 

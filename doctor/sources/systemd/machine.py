@@ -28,7 +28,7 @@ from doctor.sources.systemd.interest import (
     is_still_of_interest,
 )
 from doctor.sources.systemd.model import LoadedUnit, SocketUnit, Systemd, Unit
-from doctor.sources.systemd.needs import hindrance, states
+from doctor.sources.systemd.needs import start_blocker, states
 from doctor.sources.systemd.settings import Settings
 from doctor.sources.systemd.show import Properties, Shown, parse_show, paths_of
 from doctor.sources.systemd.unread import unread_settings
@@ -83,7 +83,7 @@ def collect_machine(host: Host, also: frozenset[str]) -> Systemd | Unseen:
             unit,
             settings[unit.name],
             boot,
-            hindrance(unit, settings[unit.name], listed, command.text),
+            start_blocker(unit, settings[unit.name], listed, command.text),
         )
         for unit in loaded
     )
@@ -99,9 +99,9 @@ def _completed(unit: LoadedUnit, settings: Settings, boot: Boot, blocker: Fact[s
         Unit,
         unit,
         unread=unread_settings(unit),
-        missed_at_boot=boot.missed(settings),
+        not_started_at_boot=boot.missed(settings),
         enabling_starts_it=enabling_starts_it(settings),
-        hindrance=blocker,
+        start_blocker=blocker,
         set_after_ours=set_after_ours(settings.merged, "Service"),
     )
 

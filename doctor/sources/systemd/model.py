@@ -212,11 +212,11 @@ class Unit(LoadedUnit):
     unread: Fact[tuple[str, ...]]
     """Settings that shape the process and that the files say otherwise than the manager knows them: without a
     daemon-reload the next start is the old one. Absent: none, or the manager has read its files."""
-    missed_at_boot: Fact[str]
+    not_started_at_boot: Fact[str]
     """Why no boot starts it, by itself or through another unit: "it is disabled"; Absent: one does."""
     enabling_starts_it: Fact[bool]
     """`systemctl enable` of it alone makes every boot start it."""
-    hindrance: Fact[str]
+    start_blocker: Fact[str]
     """Why systemd would not start it: a line that it refuses, or "Requires= of shop.service names db.service, which has
     failed"."""
     set_after_ours: tuple[str, ...]

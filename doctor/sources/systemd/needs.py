@@ -34,7 +34,7 @@ def _refusal(unit: LoadedUnit) -> Fact[str]:
     return Known(fatal.value.message, (*fatal.places, *unit.load_state.places), Origin.COMPUTED)
 
 
-def hindrance(unit: LoadedUnit, settings: Settings, known: States, command: str) -> Fact[str]:
+def start_blocker(unit: LoadedUnit, settings: Settings, known: States, command: str) -> Fact[str]:
     """Why systemd would not start the unit: a line it refuses, or a service or socket it requires. Absent for none.
 
     Requires= starts a stopped unit, so that only one that cannot start stands in the way; Requisite= does not.

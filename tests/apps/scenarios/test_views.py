@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab import recording
 
-from doctor.apps import build, gather
+from doctor.apps import build, collect
 from doctor.facts.value import Known
 from doctor.grammar.envfile import EnvFile
 from doctor.grammar.outline import Outline
@@ -74,7 +74,7 @@ def test_root_reads_what_is_roots(path: Path, tmp_path: Path) -> None:
     whole.write_text(recording.load(path))
     host = _Watched(str(whole))
     host.asked = set()
-    facts = gather.gather(host)
+    facts = collect.collect_facts(host)
     masters = [g.master.value for app in facts.apps for g in app.gunicorns if isinstance(g.master, Known)]
     if any(master.uid.is_(0) for master in masters):
         return  # an app of root, whose files root alone may write

@@ -49,7 +49,7 @@ def test_the_next_start_is_what_the_unit_says() -> None:
         exec_start=(ExecCommand(("/v/bin/gunicorn", "-w", "2", "wsgi:app")),),
         user="shop",
         working_directory="/srv/shop/current",
-        hindrance="systemd refuses a line",
+        start_blocker="systemd refuses a line",
     )
     start = outlook.next_start_of(Known(own))
     assert start.command.or_("") == "/v/bin/gunicorn -w 2 wsgi:app"

@@ -19,7 +19,7 @@ WORKS = app("shop", units=(unit("shop.service", active_state="active"),), routes
 
 
 def stopped(**state: Any) -> App:
-    fields = {"active_state": "inactive", "result": "success", "missed_at_boot": "UnitFileState=disabled", **state}
+    fields = {"active_state": "inactive", "result": "success", "not_started_at_boot": "UnitFileState=disabled", **state}
     return app("blog", units=(unit("blog.service", **fields),), gunicorns=(make(Gunicorn, name="blog.service"),))
 
 
@@ -41,7 +41,7 @@ def test_a_retired_app_comes_last_and_is_not_judged() -> None:
         {"active_state": "failed"},
         {"active_state": "activating"},
         {"result": "exit-code"},
-        {"missed_at_boot": Absent()},
+        {"not_started_at_boot": Absent()},
         {"triggered_by": (make(SocketUnit),)},
     ],
 )

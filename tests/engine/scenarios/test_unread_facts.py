@@ -28,7 +28,6 @@ PLANNED = {
     "UnitLog.read_only": "sandbox-blocks-app",
     "Unit.control_group": "worker-oom-killed",
     "Unit.wanted_by": "unit-not-enabled",
-    "Service.not_started_at_boot": "unit-not-enabled",
     "Gunicorn.other_children": "usr2-under-systemd",
     "UnitLog.reloads": "logrotate-sends-hup",
     "UnitLog.dependency_error": "dependency-service-unavailable",

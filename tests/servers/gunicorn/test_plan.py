@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lab import recording
 
-from doctor.apps.gather import gather
+from doctor.apps.collect import collect_facts
 from doctor.hosts.snapshot import SnapshotHost
 from doctor.servers.gunicorn import layers, plan, start
 
@@ -30,7 +30,7 @@ def test_each_step_is_taken_once(shape: str, monkeypatch: pytest.MonkeyPatch) ->
         counted(module, name)
     (path,) = (p for p in recording.saved() if p.parent == recording.HEALTHY and recording.name_of(p) == shape)
     with recording.opened(path) as name:
-        facts = gather(SnapshotHost(name))
+        facts = collect_facts(SnapshotHost(name))
     units, gunicorns = len(facts.systemd.units), sum(len(app.gunicorns) for app in facts.apps)
     assert gunicorns
     assert asked == {"start_environment": units, "plan": units, "compute": gunicorns, "load": gunicorns}

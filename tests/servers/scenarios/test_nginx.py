@@ -187,7 +187,7 @@ def test_interfaces_are_asked_for_only_by_an_address_that_may_be_theirs() -> Non
     ],
 )
 def test_what_answers_before_the_target_is_asked(config: str, answer: str) -> None:
-    turned = locate(look(site(config)), "/").turned_away
+    turned = locate(look(site(config)), "/").answered_by_nginx
     assert (turned.value if isinstance(turned, Known) else "") == answer
 
 
@@ -395,7 +395,7 @@ def test_the_first_of_two_servers_with_a_name_answers() -> None:
     assert (shadow.name, str(shadow.address)) == ('"shop.test"', "0.0.0.0:80")
     assert (shadow.path, shadow.line, shadow.same_target) == ("/etc/nginx/sites-enabled/shop", 6, False)
     # It answers for other.test all the same.
-    assert not second.unasked
+    assert not second.unreachable
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_a_regular_expression_that_one_name_fits_comes_last(other: str, own: str
     first, second = look(host).servers
     assert isinstance(first.shadowed, Absent)
     assert isinstance(second.shadowed, Known) is lost
-    assert second.unasked is lost
+    assert second.unreachable is lost
 
 
 def test_other_addresses_and_default_servers_do_not_shadow() -> None:
@@ -451,7 +451,7 @@ def test_a_second_block_that_is_never_asked() -> None:
             + block.format("80; listen 8081", "shop.test", 2)
         )
     ).servers
-    assert [s.unasked for s in (first, again, elsewhere, partly)] == [False, True, False, False]
+    assert [s.unreachable for s in (first, again, elsewhere, partly)] == [False, True, False, False]
     assert isinstance(again.shadowed, Known)
     assert again.shadowed.value.same_target
     assert isinstance(partly.shadowed, Known)

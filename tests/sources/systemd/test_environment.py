@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from factories import make
 
-from doctor.apps.gather import gather
+from doctor.apps.collect import collect_facts
 from doctor.apps.topology import App
 from doctor.cause import Cause
 from doctor.facts.address import tcp
@@ -31,7 +31,7 @@ def look(tmp_path: Path, *lines: str, files: dict[str, str] | None = None) -> Ap
         there = tmp_path / path.lstrip("/")
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text(text)
-    (app,) = gather(TreeHost((), root=str(tmp_path))).apps
+    (app,) = collect_facts(TreeHost((), root=str(tmp_path))).apps
     return app
 
 

@@ -8,7 +8,7 @@ from factories import make
 from doctor.facts.value import Absent, Known
 from doctor.grammar.unitfile import Merged, parse
 from doctor.sources.systemd import Unit, UnitProblem
-from doctor.sources.systemd.needs import hindrance, states
+from doctor.sources.systemd.needs import start_blocker, states
 from doctor.sources.systemd.settings import Settings
 from doctor.sources.systemd.show import Shown
 
@@ -39,15 +39,15 @@ def settings(text: str) -> Settings:
     ],
 )
 def test_what_it_requires(line: str, said: str) -> None:
-    found = hindrance(make(Unit, name="shop.service"), settings(line), states(LISTING), "systemctl list-units")
+    found = start_blocker(make(Unit, name="shop.service"), settings(line), states(LISTING), "systemctl list-units")
     assert (found.value if isinstance(found, Known) else "") == said
 
 
 def test_a_line_that_is_refused() -> None:
     problem = Known(UnitProblem("venv/bin/gunicorn is no absolute path: the unit does not load", fatal=True))
     unit = make(Unit, name="shop.service", load_state=Known("bad-setting"), problems=(problem,))
-    found = hindrance(unit, settings(""), {}, "systemctl list-units")
+    found = start_blocker(unit, settings(""), {}, "systemctl list-units")
     assert isinstance(found, Known)
     assert "no absolute path" in found.value
     loaded = make(Unit, name="shop.service", load_state=Known("loaded"), problems=(problem,))
-    assert isinstance(hindrance(loaded, settings(""), {}, "systemctl list-units"), Absent)
+    assert isinstance(start_blocker(loaded, settings(""), {}, "systemctl list-units"), Absent)

@@ -8,7 +8,7 @@ import pytest
 from factories import make
 
 from doctor.cause import Cause
-from doctor.conclusions.service import stalled
+from doctor.conclusions.service import not_serving
 from doctor.facts.value import Absent, Known, Unknown
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.gunicorn.model import Settings
@@ -55,7 +55,7 @@ def deaths(count: int, ago: float = 1) -> UnitLog:
     ],
 )
 def test_stalled(gunicorn: Gunicorn, log: UnitLog, said: str) -> None:
-    found = stalled.collect(gunicorn, log, NOW)
+    found = not_serving.collect(gunicorn, log, NOW)
     if said:
         assert isinstance(found, Known)
         assert said in found.value
@@ -65,8 +65,8 @@ def test_stalled(gunicorn: Gunicorn, log: UnitLog, said: str) -> None:
 
 def test_not_seen_is_not_fine() -> None:
     assert isinstance(
-        stalled.collect(running(master=Unknown("no permission", Cause.AMBIGUOUS)), make(UnitLog), NOW), Unknown
+        not_serving.collect(running(master=Unknown("no permission", Cause.AMBIGUOUS)), make(UnitLog), NOW), Unknown
     )
     unread = make(UnitLog, worker_crashed=Unknown("the journal is not readable", Cause.AMBIGUOUS))
-    assert isinstance(stalled.collect(running((worker(0.1),)), unread, NOW), Unknown)
-    assert isinstance(stalled.collect(running((worker(),)), unread, NOW), Absent)
+    assert isinstance(not_serving.collect(running((worker(0.1),)), unread, NOW), Unknown)
+    assert isinstance(not_serving.collect(running((worker(),)), unread, NOW), Absent)

@@ -1,4 +1,4 @@
-"""Runs the collectors and joins what they found: `gather(host)` is the only way from a host to facts."""
+"""Runs the collectors and joins what they found: `collect_facts(host)` is the only way from a host to facts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Options:
 _EVERYTHING = Options()
 
 
-def gather(host: Host, options: Options = _EVERYTHING) -> Facts:
+def collect_facts(host: Host, options: Options = _EVERYTHING) -> Facts:
     """Look at everything once and join it. Independent observations run at the same time."""
     table = begin(lambda: _sockets(host))
     manager = systemd.collect(host)
