@@ -91,6 +91,7 @@ SETTINGS = (
 
 SCRIPT = """
 import json, sys
+from doctor.cause import Cause, Doubt
 from doctor.sources.systemd import collect
 from doctor.sources.systemd.files import collect_disk
 from doctor.facts.value import Absent
@@ -114,7 +115,7 @@ def table(units):
     return found
 
 live = collect(host, frozenset(names))
-disk = collect_disk(host, frozenset(names), Absent(), "not asked")
+disk = collect_disk(host, frozenset(names), Absent(), Doubt("not asked", Cause.NOT_ASKED))
 print(json.dumps([table(live.units), table(disk.units), {u.name: u.load_state.value for u in live.units}]))
 """
 
