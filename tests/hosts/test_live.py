@@ -280,6 +280,8 @@ def test_scan(host: LiveHost, tmp_path: Path) -> None:
     put("app.py", 100)
     put("pkg/new.py", 300)
     put("pkg/page.html", 200)
+    while (tmp_path / "pkg/page.html").stat().st_ctime <= (tmp_path / "pkg/new.py").stat().st_ctime:
+        put("pkg/page.html", 200)  # the clock of a file system ticks slowly: both were made within one tick
     for skipped in ("__pycache__/x.py", ".git/x.py", "node_modules/x.py", "venv/x.py", "uploads/x.py", "odd/x.py"):
         put(skipped, 900)
     (tmp_path / "odd/pyvenv.cfg").touch()
