@@ -35,10 +35,14 @@ def state_of(unit: Fact[Unit]) -> Fact[ServiceState]:
     active = unit.value.active_state
     if not isinstance(active, Known):
         return active
-    again = unit.value.sub_state.is_("auto-restart") or unit.value.restarts.or_(0) > 0
-    if active.value == "activating" and again:
-        return Known(ServiceState.RESTARTING, active.places, active.origin)
     state = _STATES.get(active.value)
+    if state is ServiceState.STARTING and not unit.value.sub_state.is_("auto-restart"):
+        tries = unit.value.restarts
+        if isinstance(tries, Unknown):
+            return tries
+        state = ServiceState.RESTARTING if tries.or_(0) > 0 else state
+    elif state is ServiceState.STARTING:
+        state = ServiceState.RESTARTING
     if state is None:
         return Unknown(f"systemd calls it {active.value}", Cause.NOT_UNDERSTOOD, active.places)
     return Known(state, active.places, active.origin)

@@ -35,6 +35,8 @@ def test_a_state_that_nobody_saw_is_unknown_and_one_without_a_word_is_none() -> 
     nobody = Unknown("systemctl did not answer", Cause.TIMED_OUT)
     assert outlook.state_of(Known(unit(active_state=nobody))) == nobody
     assert outlook.state_of(nobody) == nobody
+    assert outlook.state_of(Known(unit(active_state="activating", sub_state="start", restarts=nobody))) == nobody
+    assert outlook.state_of(Known(unit(active_state="active", restarts=nobody))).is_(ServiceState.UP)
     assert isinstance(outlook.state_of(Known(unit(active_state="maintenance"))), Unknown)
 
 
