@@ -18,7 +18,7 @@ from doctor.errors import unhandled
 from doctor.facts.edit import Edit
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.hidden import is_hidden
 
 Read: TypeAlias = Callable[[str], "str | None"]
 """The text of a file; None when it is not there. Raises CannotPlan when that cannot be told."""
@@ -42,7 +42,7 @@ def plan(actions: Sequence[BoundAction], read: Read) -> Plan:
     Raises CannotPlan.
     """
     for action in actions:
-        if any(TOKEN.search(text) for argument in action.arguments.values() for text in _texts(argument)):
+        if any(is_hidden(text) for argument in action.arguments.values() for text in _texts(argument)):
             raise CannotPlan("it would write a secret, which flaskdoctor does not know")
     effects = [effect(action) for action in actions]
     try:

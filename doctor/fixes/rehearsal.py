@@ -20,7 +20,7 @@ from doctor.facts.value import Known
 from doctor.fixes.operate import Failed, Operator
 from doctor.grammar.ours import REHEARSAL
 from doctor.grammar.unitfile import parse
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.hidden import is_hidden
 from doctor.sources.systemd import Unit
 
 _FOLDER = "/run/systemd/system"
@@ -76,7 +76,7 @@ def clean() -> None:
 
 
 def _unit_text(unit: Unit, command: str) -> str | None:
-    if not isinstance(unit.fragment, Known) or TOKEN.search(command):
+    if not isinstance(unit.fragment, Known) or is_hidden(command):
         return None
     dropins = unit.drop_ins.or_(())
     own = dropin.path(unit.name)

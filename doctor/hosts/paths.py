@@ -12,6 +12,8 @@ from doctor.frozen import frozen
 from doctor.grammar.paths import is_pattern, joined, matches, parts
 from doctor.hosts.base import Answer, FileType, Host, Missing, Stat, Unseen
 
+GLOB_LIMIT = 1000
+"""Paths that a pattern may match, at each step of the way."""
 LINK_LIMIT = 40
 """Links followed before giving up, as the kernel does (path_resolution(7))."""
 
@@ -109,6 +111,8 @@ def glob(host: Host, pattern: str) -> tuple[str, ...] | Unseen:
             if isinstance(names, Unseen):
                 return names
             inner += [f"{base}/{name}" for name in names if matches(name, part)] if isinstance(names, tuple) else []
+            if len(inner) > GLOB_LIMIT:
+                return Unseen(f"{pattern} matches more than {GLOB_LIMIT} paths", Cause.TOO_MUCH)
         found = inner
     if not is_pattern(posixpath.basename(pattern)):
         found = [path for path in found if not isinstance(host.stat(path), Missing)]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from doctor.cause import Cause
+from doctor.hosts import paths
 from doctor.hosts.base import Missing, Stat, Unseen
 from doctor.hosts.live import LiveHost
 from doctor.hosts.paths import resolve
@@ -49,3 +51,12 @@ def test_stops(tmp_path: Path) -> None:
     below = resolve(host, f"{tmp_path}/file/x/y")
     assert (below.physical, below.stopped_at) == (Missing(), f"{tmp_path}/file/x")
     assert isinstance(resolve(host, "relative").physical, Unseen)
+
+
+def test_a_pattern_that_matches_too_much_is_not_followed(tmp_path: Path) -> None:
+    for number in range(paths.GLOB_LIMIT + 1):
+        (tmp_path / f"{number}.env").touch()
+    found = paths.glob(LiveHost(), f"{tmp_path}/*.env")
+    assert isinstance(found, Unseen)
+    assert found.cause is Cause.TOO_MUCH
+    assert paths.glob(LiveHost(), f"{tmp_path}/100?.env") == (f"{tmp_path}/1000.env",)

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from doctor.facts.value import Absent, Fact, Known
 from doctor.frozen import frozen
 from doctor.grammar.bounds import Literal, TooLarge, bounded
-from doctor.hosts.hidden import TOKEN
+from doctor.hosts.hidden import TOKEN, is_hidden
 
 _LENGTH_LIMIT = 500
 _CPU_COUNT = frozenset({"multiprocessing.cpu_count", "os.cpu_count", "cpu_count", "mp.cpu_count", "psutil.cpu_count"})
@@ -127,7 +127,7 @@ def _name(name: str, scope: Scope) -> Value:
     known = scope.names.get(name, Unresolved(name))
     if isinstance(known, Unresolved):
         raise known
-    if isinstance(known, str) and TOKEN.search(known):
+    if isinstance(known, str) and is_hidden(known):
         raise Unresolved("a value that is not shown")
     return _kept(known)
 

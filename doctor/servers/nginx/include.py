@@ -14,12 +14,10 @@ from fnmatch import fnmatchcase
 from doctor.cause import Cause
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.grammar.paths import joined
+from doctor.grammar.paths import is_pattern, joined, matches
 from doctor.hosts.base import Answer, Content, DocumentKind, FileType, Host, Missing, Stat, TextKind, Unseen
 from doctor.servers.nginx.model import ConfigError
 from doctor.servers.nginx.parse import Directive, ParsedFile, parse
-
-_MAGIC = frozenset("*?[")
 
 NODES = 200_000
 """Directives of a configuration: files that include each other twice over would make them without end."""
@@ -220,7 +218,7 @@ class _Loader:
             return
         if self._tree:
             paths = self.in_repository(pattern, open_files[-1])
-        elif _MAGIC.isdisjoint(pattern):
+        elif not is_pattern(pattern):
             paths = (posixpath.join(self._prefix, pattern),)
         else:
             paths = self._glob(host, posixpath.join(self._prefix, pattern))
@@ -240,13 +238,13 @@ class _Loader:
             for line in parse("", _DEBIAN_PROXY_PARAMS).directives:
                 yield Node(Directive(line.name, line.args, directive.line, directive.source), chain, None)
         else:
-            partial = not _MAGIC.isdisjoint(name) or any(word in name.lower() for word in _HARMLESS)
+            partial = is_pattern(name) or any(word in name.lower() for word in _HARMLESS)
             yield Node(directive, chain, None, partial)
 
     def in_repository(self, pattern: str, including: str) -> tuple[str, ...]:
         """Documents that an include of a repository's file means: beside it, or where their last directories agree."""
         beside = joined(posixpath.dirname(including), pattern)
-        if _MAGIC.isdisjoint(pattern):
+        if not is_pattern(pattern):
             exact = [path for path in self._documents if path == beside]
             name = posixpath.basename(pattern)
             same = exact or [path for path in self._documents if posixpath.basename(path) == name and path != including]
@@ -271,11 +269,11 @@ class _Loader:
         self._patterns[pattern] = None
         found = ["/"]
         for part in [p for p in pattern.split("/") if p]:
-            if _MAGIC.isdisjoint(part):
+            if not is_pattern(part):
                 found = [posixpath.join(base, part) for base in found]
             else:
                 found = [path for base in found for path in self._matching(host, base, part)]
-        if _MAGIC.isdisjoint(posixpath.basename(pattern)):
+        if not is_pattern(posixpath.basename(pattern)):
             found = [path for path in found if isinstance(host.stat(path), Stat)]
         return tuple(sorted(found))
 
@@ -288,5 +286,5 @@ class _Loader:
             return
         self._directories[directory] = None
         for name in names:
-            if fnmatchcase(name, part) and (not name.startswith(".") or part.startswith(".")):
+            if matches(name, part):
                 yield posixpath.join(directory, name)
