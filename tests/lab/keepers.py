@@ -50,10 +50,17 @@ def site(m: Machine, server: str, name: str = "shop") -> None:
     shapes.put_site(m, name, replace(SHOP, name=name, upstream=server).site_text().replace(f"/srv/{name}", "/srv/shop"))
 
 
+def answers(m: Machine, server: str) -> None:
+    """Wait until the app itself answers there. Through nginx another app may answer for it until the reload is done."""
+    where = f"--unix-socket {server.removeprefix('unix:')} http://app/" if server.startswith("unix:") else server
+    m.wait_until(f"the app answers at {server}", lambda: FIRST in m.sh(f"curl -s -m 5 {where} || true"))
+
+
 def contained(m: Machine, options: str, server: str = "127.0.0.1:8000", bind: str = "0.0.0.0:8000") -> None:
     """The app in a container, behind nginx."""
     start_engine(m)
     m.sh(run(f"-d {options}", bind))
+    answers(m, server)
     site(m, server)
     shapes.serves(m, FIRST)
 
@@ -142,6 +149,8 @@ def supervised(m: Machine, *binds: str) -> None:
     for number, bind in enumerate(binds):
         m.write(f"/etc/supervisor/conf.d/shop{number}.conf", PROGRAM.format(name=f"shop{number}", bind=bind))
     m.sh("systemctl start supervisor")
+    for bind in binds:
+        answers(m, bind)
     site(m, ";\n    server ".join(binds))
     shapes.serves(m, FIRST)
 
