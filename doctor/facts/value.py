@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from doctor.cause import Doubt
 from doctor.frozen import frozen
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+U = TypeVar("U")
 D = TypeVar("D")
 C = TypeVar("C", bound="DataclassInstance")
 
@@ -73,6 +75,14 @@ class Known(Generic[T]):
         """Whether it is known to be this."""
         return bool(self.value == value)
 
+    def map(self, change: Callable[[T], U]) -> Known[U]:
+        """The same fact, said in another way: `change` of the value, its places and its origin."""
+        return Known(change(self.value), self.places, self.origin)
+
+    def then(self, follow: Callable[[T], Fact[U]]) -> Fact[U]:
+        """The fact that this one leads to; `follow` says where it can be seen."""
+        return follow(self.value)
+
 
 @frozen
 class Absent:
@@ -87,6 +97,14 @@ class Absent:
     def is_(self, value: object) -> bool:
         """It has no value."""
         return False
+
+    def map(self, change: Callable[[Any], object]) -> Absent:
+        """Absent, still."""
+        return self
+
+    def then(self, follow: Callable[[Any], object]) -> Absent:
+        """Absent, still."""
+        return self
 
 
 ABSENT = Absent()
@@ -112,6 +130,14 @@ class Unknown(Doubt):
         """Nobody can say that it is."""
         return False
 
+    def map(self, change: Callable[[Any], object]) -> Unknown:
+        """Unknown, for the same reason."""
+        return self
+
+    def then(self, follow: Callable[[Any], object]) -> Unknown:
+        """Unknown, for the same reason."""
+        return self
+
 
 Fact: TypeAlias = Known[T] | Absent | Unknown
 
@@ -119,6 +145,11 @@ Fact: TypeAlias = Known[T] | Absent | Unknown
 def computed(value: T, *places: Place) -> Known[T]:
     """A value derived from other facts, with the places that prove it."""
     return Known(value, places, Origin.COMPUTED)
+
+
+def both(first: Fact[T], second: Fact[U]) -> Fact[tuple[T, U]]:
+    """Two facts that are needed at once, with the places of both; the first that is not known, where one is not."""
+    return first.then(lambda one: second.then(lambda two: computed((one, two), *first.places, *second.places)))
 
 
 def completed(cls: type[C], earlier: DataclassInstance, **more: object) -> C:
