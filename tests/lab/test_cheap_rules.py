@@ -1,7 +1,12 @@
-"""One more rule changes no golden: what people see of a recording does not count the rules."""
+"""One more rule is a small change: it changes no golden, as what people see of a recording does not count the rules."""
 
 from __future__ import annotations
 
+import filecmp
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +80,59 @@ def test_it_is_asked() -> None:
             patch.setattr(catalogue, "catalogue", load_rules)
             known = check(Options(targets=(name,)))
     assert more.summary.passed == known.summary.passed + 1
+
+
+TREE = Path(__file__).parents[2]
+NEW = {
+    "rules/app/always-passing.yaml",
+    "fixtures/always-passing/always-passing.test.yaml",
+    "fixtures/always-passing/recipe.py",
+}
+PAGES = """
+import json, sys
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/docs"]
+import generate
+from lab.replays import Result
+pages = generate.current(lambda path: Result("", "healthy", (), (), (), ()))
+print(json.dumps({str(path.relative_to(generate.TREE)): text for path, text in pages.items()}))
+"""
+"""Every generated page of a checkout, as it would be if recordings gave nothing."""
+
+
+def test_one_more_rule_is_a_change_of_six_files(tmp_path: Path) -> None:
+    tree = tmp_path / "flaskdoctor"
+    for part in ("doctor", "docs", "fixtures", "rules", "tests"):
+        shutil.copytree(TREE / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(TREE / "README.md", tree)
+    before = pages(tree)
+    ran("-m", "doctor", "rules", "new", "always-passing", at=tree)
+    after = pages(tree)
+    files = {path for path in NEW if (tree / path).is_file()}
+    changed = {path for path, text in after.items() if before.get(path) != text}
+    assert files == NEW
+    assert other_than_copied(filecmp.dircmp(TREE, tree)) == NEW
+    assert len(files | changed) <= 6, sorted(files | changed)
+
+
+def pages(tree: Path) -> dict[str, str]:
+    written: dict[str, str] = json.loads(ran("-c", PAGES, str(tree), at=tree))
+    return written
+
+
+def ran(*words: str, at: Path) -> str:
+    environment = {"PYTHONPATH": str(at), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, *words], cwd=at, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def other_than_copied(compared: filecmp.dircmp[str], folder: str = "") -> set[str]:
+    """Files that are only in the copy, or differ there."""
+    below = (other_than_copied(each, f"{folder}{name}/") for name, each in compared.subdirs.items())
+    only = (Path(compared.right, name) for name in compared.right_only)
+    new = {path for each in only for path in ([each] if each.is_file() else each.rglob("*")) if path.is_file()}
+    return set().union(
+        *below,
+        (f"{folder}{name}" for name in compared.diff_files),
+        (folder + str(path.relative_to(compared.right)) for path in new),
+    )
