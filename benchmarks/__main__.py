@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What flaskdoctor costs.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_NAMES)}; all without one")
     parser.add_argument("--write", action="store_true", help=f"write the tables to {RESULTS.name} as well")
+    parser.add_argument("--against", metavar="COMMIT", help="only `check` on a machine, beside that of a commit")
     options = parser.parse_args()
     unknown = set(options.names) - set(_NAMES)
     if unknown:
@@ -42,6 +43,9 @@ def main() -> None:
     if not reason:
         lab.prepare()
         where, python = lab.LAB, f"{lab.LAB}/doctor/bin/python"
+    if options.against:
+        print((reason and f"left out: {reason}") or _beside(options.against, where, python))
+        return
     with installed(where, python) as product, tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         for name in options.names or _NAMES:
             sections.append(_section(name, product, (where or Path(scratch)) / "gixy", reason))
@@ -49,6 +53,11 @@ def main() -> None:
     print(f"\n{time.monotonic() - started:.0f} s in all", file=sys.stderr)
     if options.write:
         RESULTS.write_text("\n\n".join(sections) + "\n")
+
+
+def _beside(commit: str, where: Path | None, python: str) -> str:
+    with installed(where, python) as product, installed(where, python, commit) as other:
+        return machine.beside(product, other, commit)
 
 
 def _section(name: str, product: Product, gixy: Path, no_lab: str) -> str:

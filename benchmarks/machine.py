@@ -1,6 +1,8 @@
-"""A check of a live machine beside what the guides tell people to type in."""
+"""A check of a live machine beside what the guides tell people to type in, or beside the check of another commit."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from benchmarks import lab
 from benchmarks.measure import table
@@ -30,19 +32,27 @@ _GUIDES, _CHECK = "the guides' commands", "flaskdoctor check"
 
 def measure(product: Product) -> str:
     """A healthy machine, then one that serves old code."""
-    commands = {_GUIDES: ("/bin/bash", "-c", GUIDES), _CHECK: product.command("check")}
+    return _two_machines(product, {_GUIDES: ("/bin/bash", "-c", GUIDES), _CHECK: product.command("check")}, rounds=15)
+
+
+def beside(product: Product, other: Product, commit: str) -> str:
+    """The same two machines, `check` beside that of another commit."""
+    return _two_machines(product, {f"of {commit}": other.command("check"), _CHECK: product.command("check")}, rounds=30)
+
+
+def _two_machines(product: Product, commands: Mapping[str, Sequence[str]], rounds: int) -> str:
+    """The first command is what the others are compared with."""
+    base = next(iter(commands))
     with lab.Machine() as m:
         lab.shapes.unix(m)
-        healthy = lab.in_turns(m, product, commands, rounds=15, seconds=15)
+        healthy = lab.in_turns(m, product, commands, rounds=rounds, seconds=rounds)
         lab.shapes.put_release(m, lab.shapes.SECOND)
         lab.shapes.switch(m, lab.shapes.SECOND)
-        stale = lab.in_turns(m, product, commands, rounds=10, seconds=10)
+        stale = lab.in_turns(m, product, commands, rounds=rounds, seconds=rounds)
     statuses = {sample.status for cost in (healthy[_CHECK], stale[_CHECK]) for sample in cost.samples}
     return "\n\n".join(
         (
-            table("One app, healthy", rows(healthy, _GUIDES)),
-            table(
-                "One app that serves old code", rows(stale, _GUIDES), [f"exit codes: {sorted(statuses)}; aim: ratio 2"]
-            ),
+            table("One app, healthy", rows(healthy, base)),
+            table("One app that serves old code", rows(stale, base), [f"exit codes: {sorted(statuses)}; aim: ratio 2"]),
         )
     )

@@ -18,10 +18,10 @@ LOSSLESS_FROM = "24.1"
 _OLDEST = (20, 0)
 _LOST_FROM, _LOST_BEFORE = (21, 0), (24, 1)
 _CLASSES = (
-    (re.compile(r"(?:egg:gunicorn#|gunicorn\.workers\.sync\.)?(?:sync|SyncWorker)"), "sync"),
-    (re.compile(r"(?:egg:gunicorn#|gunicorn\.workers\.gthread\.)?(?:gthread|ThreadWorker)"), "gthread"),
-    (re.compile(r"(?:egg:gunicorn#|gunicorn\.workers\.ggevent\.)?(?:gevent\w*|Gevent\w*Worker)"), "gevent"),
-    (re.compile(r"uvicorn(?:\.workers|_worker)(?:\._workers)?\.Uvicorn(?:H11)?Worker"), "uvicorn"),
+    (r"(?:egg:gunicorn#|gunicorn\.workers\.sync\.)?(?:sync|SyncWorker)", "sync"),
+    (r"(?:egg:gunicorn#|gunicorn\.workers\.gthread\.)?(?:gthread|ThreadWorker)", "gthread"),
+    (r"(?:egg:gunicorn#|gunicorn\.workers\.ggevent\.)?(?:gevent\w*|Gevent\w*Worker)", "gevent"),
+    (r"uvicorn(?:\.workers|_worker)(?:\._workers)?\.Uvicorn(?:H11)?Worker", "uvicorn"),
 )
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
@@ -37,7 +37,7 @@ def reload_keeps_requests(worker_class: Fact[str], version: Fact[str]) -> Fact[b
             return fact
     if not isinstance(worker_class, Known):
         return _not_told(worker_class)
-    kind = next((kind for pattern, kind in _CLASSES if pattern.fullmatch(worker_class.value)), "")
+    kind = next((kind for pattern, kind in _CLASSES if re.fullmatch(pattern, worker_class.value)), "")
     if not isinstance(version, Known):
         return _lossless(worker_class) if kind == "sync" else _not_told(version)
     number = _VERSION.match(version.value)
