@@ -32,7 +32,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "servers/gunicorn/test_discover.py": ("servers/gunicorn/ development look model program running start tree",),
     "servers/gunicorn/test_settings.py": ("servers/gunicorn/ config expression layers values",),
     "sources/scenarios/test_systemd.py": (
-        "sources/systemd/ build dropins files interest lists machine model problems reload settings show",
+        "sources/systemd/ build dropins interest lists machine model problems reload settings show",
     ),
     "sources/scenarios/test_sockets.py": ("sources/sockets/ file kernel listeners model",),
     "sources/logs/test_unit.py": ("sources/logs/ entries failure journal model patterns tracebacks",),

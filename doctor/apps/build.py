@@ -19,13 +19,13 @@ from doctor.conclusions.environment import Environment
 from doctor.conclusions.environment.compare import Comparison
 from doctor.conclusions.release import Release
 from doctor.conclusions.service import (
+    config_reload,
     drift,
     not_serving,
     outlook,
     pidfile,
     placement,
     reload,
-    reread,
     runtimedir,
     supervision,
 )
@@ -97,7 +97,7 @@ class AppBuilder:
             changed_since_start=drift.collect(self._mine, self._plan, own),
             placement=placement.collect(self._mine, unit, own, self._release),
             reload=reload.collect(unit, own, self._release, code, variables),
-            unread_config=reread.collect(self._mine, own),
+            unread_config=config_reload.collect(self._mine, own),
             not_serving=not_serving.collect(own, log, host.now()),
             socket_activated=any(u.triggered_by for u in units),
             socket_removed_by_stop=runtimedir.doomed(host, units, self._candidate.gunicorns, self._neighbours),

@@ -376,7 +376,7 @@ def _blocker(
     variables: Fact[tuple[str, ...]],
 ) -> Fact[str]:
     """The first that would stop a start. Nothing found while something could not be told is not known."""
-    if isinstance(syntax, Known) and any(problem.eager and problem.text == syntax.value for problem in seen.syntax):
+    if isinstance(syntax, Known) and any(problem.eager for problem in seen.syntax):
         return Known(syntax.value, syntax.places)
     if isinstance(entry, Known):
         return entry

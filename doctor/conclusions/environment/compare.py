@@ -16,8 +16,9 @@ from doctor.hosts.commands import show_manager_environment
 from doctor.hosts.paths import resolve
 from doctor.servers.gunicorn import Plan
 from doctor.sources.process import Process
-from doctor.sources.systemd import Unit, untouched
+from doctor.sources.systemd import Unit
 from doctor.sources.systemd.environment import STANDARD_NAMES, StartEnvironment
+from doctor.sources.systemd.unchanged import unchanged_since
 from doctor.sources.variables import Variables
 
 _OF_A_LAUNCHER = frozenset((
@@ -116,7 +117,7 @@ def _given_to_all(host: Host) -> frozenset[str] | Unknown:
 
 def _as_at_the_start(host: Host, unit: Unit, master: Fact[Process], files: tuple[EnvFileState, ...]) -> bool:
     """Nobody has touched what makes the environment, so that it need not be compared."""
-    if not isinstance(master, Known) or not untouched.since(host, unit, master.value.started):
+    if not isinstance(master, Known) or not unchanged_since(host, unit, master.value.started):
         return False
     return all(
         isinstance(resolve(host, state.path).stat, (Stat, Missing))

@@ -20,7 +20,8 @@ from doctor.servers.gunicorn.arguments import Arguments
 from doctor.servers.gunicorn.arguments import parse as parse_arguments
 from doctor.servers.gunicorn.launch import Launch, direct
 from doctor.sources.process import Process
-from doctor.sources.systemd import Unit, untouched
+from doctor.sources.systemd import Unit
+from doctor.sources.systemd.unchanged import unchanged_since
 
 _VARIABLE = ("$", "`")
 _FIRST_LINES = 256
@@ -49,7 +50,7 @@ def collect(host: Host, plan: Fact[Plan], gunicorn: Gunicorn) -> Fact[tuple[str,
         doubts += [_user(accounts, of, master, changes), _group(accounts, of, master, changes)]
     doubts.append(_directory(host, of, gunicorn, master, changes))
     why = next(filter(None, doubts), None)
-    if (changes or why) and untouched.since(host, of, master.started):
+    if (changes or why) and unchanged_since(host, of, master.started):
         return ABSENT
     if changes:
         running = Place(note=f"pid {master.pid} command line", text=_line(master))

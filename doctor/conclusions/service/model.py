@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from enum import Enum
 
+from doctor.conclusions.service.config_reload import UnreadConfig
 from doctor.conclusions.service.placement import Placement
 from doctor.conclusions.service.reload import NO_RELOAD, ReloadOutlook
-from doctor.conclusions.service.reread import UnreadConfig
 from doctor.conclusions.service.runtimedir import DoomedSocket
 from doctor.conclusions.service.supervision import Starter
 from doctor.facts.value import ABSENT, Fact, absent_all

@@ -7,18 +7,21 @@ service, and removes it with all that lies in it at each stop (systemd.exec(5));
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 
-from doctor.cause import Cause
+from doctor.cause import Cause, Doubt
 from doctor.facts import access
 from doctor.facts.access import Obstacle
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import Address, AddressKind
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.grammar.unitfile import parse
-from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
+from doctor.hosts.base import Host, Missing, TargetKind, Unseen
 from doctor.servers.gunicorn import Gunicorn
 from doctor.sources.systemd import Unit
+from doctor.sources.systemd.files import on_disk
+from doctor.sources.systemd.model import LoadedUnit
 
 _ADMINISTRATORS = ("/etc/systemd/system", "/usr/local/lib/systemd/system")
 
@@ -108,8 +111,9 @@ def doomed(
                 found = found or fact
         if found is None and unsure is None:
             removed = _removed_by_another(host, kept, {unit.name for unit in everybody})
-            if removed is not None:
+            if isinstance(removed, Known):
                 return removed
+            unsure = removed if isinstance(removed, Unknown) else None
     return found or unsure or ABSENT
 
 
@@ -123,7 +127,7 @@ def _listeners(units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> Iterator
             yield _Kept(unit.name, unit.name, isinstance(own.master, Known), addresses)
 
 
-def _removed(host: Host, kept: _Kept, unit: Unit) -> Fact[DoomedSocket]:
+def _removed(host: Host, kept: _Kept, unit: LoadedUnit) -> Fact[DoomedSocket]:
     directories, preserve = unit.runtime_directories, unit.runtime_directory_preserve
     if not isinstance(directories, Known) or not directories.value:
         return directories if isinstance(directories, Unknown) else ABSENT
@@ -148,37 +152,26 @@ def _removed(host: Host, kept: _Kept, unit: Unit) -> Fact[DoomedSocket]:
     return Absent(directories.places)
 
 
-def _removed_by_another(host: Host, kept: _Kept, known: Collection[str]) -> Known[DoomedSocket] | None:
-    """A unit of the administrator, none of the `known`, whose own runtime directory the missing socket lay in."""
-    if not kept.listens or not isinstance(kept.addresses, Known):
-        return None
-    for address in kept.addresses.value:
-        if address.kind is not AddressKind.UNIX or not address.path.startswith("/run/"):
+def _removed_by_another(host: Host, kept: _Kept, known: Collection[str]) -> Fact[DoomedSocket]:
+    """By a unit of the administrator, none of the `known`; asked only where a socket in /run is missing."""
+    if not kept.listens or not any(map(partial(_is_missing, host), kept.addresses.or_(()))):
+        return ABSENT
+    unsure: Unknown | None = None
+    for unit in chain.from_iterable(on_disk(host, folder, "RuntimeDirectory=") for folder in _ADMINISTRATORS):
+        if isinstance(unit, Doubt):
+            unsure = unsure or Unknown.of(unit)
             continue
-        if not isinstance(host.stat(address.path), Missing):
-            continue
-        for folder in _ADMINISTRATORS:
-            for name in _names(host, folder):
-                content = host.read(f"{folder}/{name}", TextKind.UNIT) if name not in known else None
-                if not isinstance(content, Content) or "RuntimeDirectory=" not in content.text:
-                    continue
-                lines = [x for x in parse(content.text, f"{folder}/{name}").assignments if x.section == "Service"]
-                if any(x.key == "RuntimeDirectoryPreserve" and x.value not in ("no", "false", "0") for x in lines):
-                    continue
-                for line in lines:
-                    own = [f"/run/{word}" for word in line.value.split() if line.key == "RuntimeDirectory"]
-                    directory = next((each for each in own if address.path.startswith(f"{each}/")), None)
-                    if directory is not None:
-                        place = Place(path=line.path, line=line.line, text=line.text)
-                        gone = computed(True, Place(path=address.path, text="no such file"))
-                        value = DoomedSocket(address.path, directory, name, kept.listener, not kept.own, gone)
-                        return computed(value, place, *kept.addresses.places)
-    return None
+        removed = _removed(host, kept, unit) if unit.name not in known else ABSENT
+        if isinstance(removed, Known):
+            return removed
+        if isinstance(removed, Unknown):
+            unsure = unsure or removed
+    return unsure or ABSENT
 
 
-def _names(host: Host, folder: str) -> Iterator[str]:
-    entries = host.list(folder)
-    yield from (name for name in (entries if isinstance(entries, tuple) else ()) if name.endswith(".service"))
+def _is_missing(host: Host, address: Address) -> bool:
+    inside = address.kind is AddressKind.UNIX and address.path.startswith("/run/")
+    return inside and isinstance(host.stat(address.path), Missing)
 
 
 def _gone(host: Host, path: str, kept: _Kept) -> Fact[bool]:
@@ -187,7 +180,9 @@ def _gone(host: Host, path: str, kept: _Kept) -> Fact[bool]:
     stat = host.stat(path)
     if isinstance(stat, Unseen):
         return Unknown.of(stat)
-    return computed(kept.listens and isinstance(stat, Missing))
+    if not isinstance(stat, Missing):
+        return computed(False)
+    return computed(kept.listens, Place(path=path, text="no such file"))
 
 
 def _is(fact: Fact[str], value: str) -> bool:

@@ -35,6 +35,8 @@ class ConfigFile:
     """Settings whose values are not written out, but worked out."""
     misnamed: tuple[str, ...] = ()
     misnamed_places: tuple[Place, ...] = ()
+    module: bool = False
+    """It was named as `python:module`, which is imported once."""
 
 
 NO_FILE = ConfigFile(ABSENT, ABSENT, {})
@@ -89,7 +91,7 @@ def _named(
             for candidate in (f"{relative}.py", f"{relative}/__init__.py"):
                 path = posixpath.join(folder, candidate)
                 if folder and not isinstance(host.stat(path), (Missing, Unseen)):
-                    return _read(host, path, places, variables)
+                    return replace(_read(host, path, places, variables), module=True)
         lost = Unknown(f"the module of {name} was not found", Cause.NOT_FOUND, places)
         return ConfigFile(lost, ABSENT, {}, lost)
     path = name.removeprefix("file:")

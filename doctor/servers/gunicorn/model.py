@@ -85,6 +85,8 @@ class Settings:
     """module:callable as given."""
     config_file: Fact[str]
     """Absolute. Absent: none is given and there is no gunicorn.conf.py to be found by itself."""
+    config_is_module: Fact[bool]
+    """It is given as `python:module`: Gunicorn imports it once, and no reload reads it again."""
     config_error: Fact[str]
     """Why the configuration file cannot be read by Gunicorn. Absent: it can, or there is none."""
     argument_error: Fact[str]

@@ -81,6 +81,7 @@ def compute(
         error_log=given.text("errorlog"),
         wsgi_app=given.text("wsgi_app"),
         config_file=layers.file.path,
+        config_is_module=layers.file.path.map(lambda _: layers.file.module),
         config_error=layers.file.error,
         argument_error=given.refused(),
         shadowed=given.shadowed(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from doctor.cause import Cause, Doubt, doubt
@@ -22,7 +22,7 @@ from doctor.grammar.unitfile import (
     specifiers,
     template_of,
 )
-from doctor.hosts.base import Content, DocumentKind, Host, Machine, TextKind
+from doctor.hosts.base import Content, DocumentKind, Host, Machine, TextKind, Unseen
 from doctor.sources.systemd import dropins
 from doctor.sources.systemd.build import build_socket, build_unit
 from doctor.sources.systemd.interest import OWN_FOLDERS
@@ -34,6 +34,7 @@ from doctor.sources.systemd.version import systemd_version
 
 _BOOTS = Unknown("a repository does not tell what a machine starts when it boots", Cause.OUTSIDE)
 _STATIC = Doubt("a repository has no running service", Cause.OUTSIDE)
+_NOT_ASKED = Doubt("systemd was not asked about this unit", Cause.NOT_ASKED)
 _STARTER = re.compile(r"\.(?:target|timer|path|wants)(?:\.|$)")
 """Files beside a unit that may start it."""
 
@@ -162,6 +163,27 @@ def collect_disk(host: Host, also: frozenset[str], available: Fact[bool], silent
             for unit in _units(settings, Accounts(host), version.value if version else None)
         ),
     )
+
+
+def on_disk(host: Host, folder: str, key: str) -> Iterator[LoadedUnit | Doubt]:
+    """The services of a folder of a machine in which a setting stands, as their files and drop-ins say.
+
+    Whatever they run; their state is Unknown. A Doubt: the file could not be read. One that is masked (a link to
+    /dev/null reads as a device) has no settings.
+    """
+    folders = dropins.folders_of(host)
+    entries = host.list(folder)
+    for name in entries if isinstance(entries, tuple) else ():
+        if not name.endswith(".service"):
+            continue
+        path = f"{folder}/{name}"
+        answer = host.read(path, TextKind.UNIT)
+        if isinstance(answer, Content) and (key in answer.text or f"{name}.d" in folders):
+            files, missing = _read_all(host, name, path, folders)
+            settings = _settings(name, Merged(files), path, "systemd", _NOT_ASKED, "", missing)
+            yield build_unit(settings, Accounts(host), (), None)
+        elif isinstance(answer, Unseen) and answer.cause is not Cause.UNREADABLE:
+            yield answer
 
 
 def _read_all(

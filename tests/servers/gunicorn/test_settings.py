@@ -178,6 +178,7 @@ def test_where_the_configuration_is_found(tmp_path: Path) -> None:
         found = settings(tmp_path, f"{words} wsgi:app")
         assert value(found.workers) == 5
         assert value(found.config_file) == str(tmp_path / "conf" / "web.py")
+        assert value(found.config_is_module) is ("python:" in words)
     assert value(settings(tmp_path, GUNICORN_CMD_ARGS="-c conf/web.py").workers) == 5
     # --chdir comes after the search for gunicorn.conf.py.
     assert value(settings(tmp_path, "--chdir conf wsgi:app").workers) == 2

@@ -108,8 +108,8 @@ def _restart_only(host: Host, gunicorn: Gunicorn, path: str) -> list[str]:
     bind, listens = gunicorn.settings.bind, gunicorn.listens
     if not (isinstance(bind, Known) and isinstance(listens, Known) and set(bind.value) == set(listens.value)):
         names.add("bind")
-    if any("python:" in place.text for place in gunicorn.settings.config_file.places):
-        names.add("config")  # a module, which is imported once
+    if gunicorn.settings.config_is_module.or_(False):
+        names.add("config")
     return sorted(names)
 
 

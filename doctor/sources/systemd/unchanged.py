@@ -17,7 +17,7 @@ _FOLDERS = (
 _SYSTEM = ("/usr/bin/", "/usr/sbin/", "/usr/lib", "/bin/", "/sbin/", "/lib")
 
 
-def since(host: Host, unit: Unit, time: float) -> bool:
+def unchanged_since(host: Host, unit: Unit, time: float) -> bool:
     """Nobody has written, added or removed one of these files after a time; False also where that cannot be seen.
 
     What was removed shows in the folder it was in.

@@ -15,7 +15,8 @@ from doctor.facts.value import Absent, Known, Unknown
 from doctor.servers.gunicorn import Gunicorn, Settings
 from doctor.servers.gunicorn.plan import plan
 from doctor.sources.process import Process
-from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit, untouched
+from doctor.sources.systemd import EnvironmentFileRef, ExecCommand, Unit
+from doctor.sources.systemd.unchanged import unchanged_since
 
 STARTED = 1000.0
 BEFORE, AFTER = 500.0, 1500.0
@@ -47,7 +48,7 @@ def unit(*argv: str, fragment: str = FRAGMENT) -> Unit:
 
 
 def since(host: MemoryHost, *argv: str) -> bool:
-    return untouched.since(host, unit(*argv), STARTED)
+    return unchanged_since(host, unit(*argv), STARTED)
 
 
 def test_all_of_it_is_older() -> None:
@@ -74,7 +75,7 @@ def test_what_cannot_be_seen_proves_nothing() -> None:
     host = machine()
     host.hidden.add(DROP_IN)
     assert not since(host)
-    assert not untouched.since(machine(), make(Unit, name="shop.service"), STARTED)
+    assert not unchanged_since(machine(), make(Unit, name="shop.service"), STARTED)
     assert not since(machine(), "/bin/sh", "-c", "cd /srv/shop && ./start.sh")
 
 

@@ -8,8 +8,8 @@ import pytest
 from factories import make
 
 from doctor.cause import Cause
-from doctor.conclusions.service import reread
-from doctor.conclusions.service.reread import UnreadConfig
+from doctor.conclusions.service import config_reload
+from doctor.conclusions.service.config_reload import UnreadConfig
 from doctor.facts.address import parse_bind
 from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.grammar.outline import Outline
@@ -52,6 +52,7 @@ def look(
         Settings,
         bind=Known(BIND),
         config_file=facts.pop("config_file", Known(CONF)),
+        config_is_module=facts.pop("config_is_module", Known(False)),
         workers=configured or Known(3, (), Origin.EXPLICIT),
     )
     workers = tuple(make(Process, pid=100 + i, started=start) for i, start in enumerate(starts))
@@ -63,7 +64,7 @@ def look(
         "version_running": Known("27.0.1"),
     }
     gunicorn = make(Gunicorn, settings=settings, **{**given, **facts})
-    return reread.collect(FakeHost(text, mtime, max(ctime, mtime)), gunicorn)  # type: ignore[arg-type]
+    return config_reload.collect(FakeHost(text, mtime, max(ctime, mtime)), gunicorn)  # type: ignore[arg-type]
 
 
 def found(*starts: float, **more: Any) -> UnreadConfig:
@@ -126,7 +127,7 @@ def test_nothing_to_read_or_nobody_who_would() -> None:
         # It listens elsewhere, or that is not known.
         ("bind = '127.0.0.1:9'\n", {"listens": Known((parse_bind("127.0.0.1:9"),))}, ("bind",)),
         ("workers = 3\n", {"listens": Unknown("permission denied", Cause.NEEDS_ROOT)}, ("bind",)),
-        ("workers = 3\n", {"config_file": Known(CONF, (Place(text="-c python:gunicorn_conf"),))}, ("config",)),
+        ("workers = 3\n", {"config_is_module": Known(True)}, ("config",)),
     ],
 )
 def test_settings_that_a_reload_does_not_bring(text: str, facts: dict[str, Any], expected: tuple[str, ...]) -> None:
