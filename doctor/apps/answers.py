@@ -48,7 +48,7 @@ def collect(host: Host, web: Nginx, apps: Sequence[App], since: float | None) ->
 def _starts(host: Host, web: Nginx, apps: Sequence[App]) -> Iterator[float]:
     """Times from which on answers count, in seconds since the epoch. A log tells whole seconds."""
     yield host.now() - _DAY
-    workers = web.workers.value if isinstance(web.workers, Known) else ()
+    workers = web.workers.or_(())
     yield max((worker.started for worker in workers), default=0.0)
     for app in apps:
         yield from (g.master.value.started for g in app.gunicorns if isinstance(g.master, Known))

@@ -154,8 +154,8 @@ class AppBuilder:
 
     def _nginx_log(self, log: logs.UnitLog) -> logs.NginxLog:
         master = self._own.master
-        started = [master.value.started] if isinstance(master, Known) else []
-        reloaded = [log.hups.value.last] if isinstance(log.hups, Known) else []
+        started = master.map(lambda it: [it.started]).or_([])
+        reloaded = log.hups.map(lambda it: [it.last]).or_([])
         return logfiles.error_log(self._host, self._world.web, self._assigned, self._world.since, (*started, *reloaded))
 
     def _static(self, server: Server, code: AppCode) -> tuple[StaticPath, ...]:

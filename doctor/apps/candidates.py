@@ -57,7 +57,7 @@ def _hints(candidate: Candidate) -> tuple[str, ...]:
     own = candidate.gunicorns[0]
     unit = candidate.units[0].name if candidate.units else ""
     folder = own.logical_directory.or_("") or own.directory.or_("")
-    return unit, folder, f"pid {own.master.value.pid}" if isinstance(own.master, Known) else ""
+    return unit, folder, own.master.map(lambda it: f"pid {it.pid}").or_("")
 
 
 def _candidate(
@@ -96,7 +96,7 @@ def is_rival(g: Gunicorn, candidate: Candidate, addresses: Iterable[Address]) ->
     if not candidate.units or owned(g, candidate.units):
         return False
     running = isinstance(g.master, Known) or bool(g.foreign_workers)
-    configured = set(map(str, candidate.configured.value)) if isinstance(candidate.configured, Known) else set()
+    configured = set(map(str, candidate.configured.or_(())))
     meets = any(str(address) in configured for address in addresses)
     return running and (meets or any(_same_code(g, own) for own in candidate.gunicorns))
 
@@ -120,7 +120,7 @@ def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, listeners: _Listener
         process.pid
         for g in gunicorns
         for process in (
-            *((g.master.value,) if isinstance(g.master, Known) else ()),
+            *g.master.map(lambda it: (it,)).or_(()),
             *(g.workers.or_(())),
             *g.foreign_workers,
         )
@@ -135,9 +135,7 @@ def _held(gunicorns: Sequence[Gunicorn], unit: Unit | None, listeners: _Listener
         listener
         for listener in listeners.value
         if not listener.address.path.endswith(CONTROL_SOCKET)
-        and (
-            (isinstance(listener.pids, Known) and pids & set(listener.pids.value)) or str(listener.address) in activated
-        )
+        and (listener.pids.meets(lambda it: pids & set(it)) or str(listener.address) in activated)
     )
 
 

@@ -148,7 +148,7 @@ def _chosen_by_request(target: Target, _: Listener | None, context: Context) -> 
 def _by_configuration(target: Target, met: Listener | None, context: Context) -> Decision | None:
     """The app that is set up to listen there, which does not hold the address."""
     address = target.peer.address
-    near = context.by_point.get(_meeting_point(address.value), ()) if isinstance(address, Known) else ()
+    near = address.map(lambda it: context.by_point.get(_meeting_point(it), ())).or_(())
     candidate = next((c for c in near if configured_at(c, target.peer)), None)
     return Given(candidate.name, _meets(target, met, context, candidate)) if candidate is not None else None
 
@@ -263,4 +263,4 @@ def _came_or_went(listener: Listener, candidate: Candidate) -> bool:
     """A unit that does not stay up: the socket is of a try that has ended since, or of the one after."""
     if not isinstance(listener.holder, Known):
         return True
-    return isinstance(listener.units, Known) and any(unit.name in listener.units.value for unit in candidate.units)
+    return listener.units.meets(lambda it: any(unit.name in it for unit in candidate.units))

@@ -31,7 +31,7 @@ def error_log(
     if isinstance(web.main_file, Absent):
         return collect_nginx(host, web.main_file, 0.0, (), ())
     workers = web.workers.value if isinstance(web.workers, Known) and since is None else ()
-    running = [web.master.value.started] if isinstance(web.master, Known) else []
+    running = web.master.map(lambda it: [it.started]).or_([])
     begin = since if since is not None else max((host.now() - _DAY, *running, *started))
     paths, refused = readable(host, web.error_log, (a.target.server.error_log for a in assigned))
     peers = {str(a.target.peer.address.value) for a in assigned if isinstance(a.target.peer.address, Known)}
@@ -60,8 +60,8 @@ def readable(host: Host, own: Fact[str], named: Iterable[Fact[str]]) -> tuple[fr
     nginx opens its logs as root, and whoever may write a file that it includes can name any file as one: such a path
     is left out unless that user may read it, or it lies where nginx keeps its `own` error log.
     """
-    paths = {own.value} if isinstance(own, Known) else set()
-    folder = posixpath.dirname(own.value) if isinstance(own, Known) else ""
+    paths = own.map(lambda it: {it}).or_(set[str]())
+    folder = own.map(posixpath.dirname).or_("")
     refused: Unknown | None = None
     for fact in named:
         if not isinstance(fact, Known) or fact.value in paths:

@@ -24,7 +24,7 @@ def mixed_releases(host: Host, candidate: Candidate, assigned: Sequence[Assigned
     directories: dict[str, str] = {}
     places: list[Place] = []
     for g in candidate.gunicorns:
-        steady = not (isinstance(g.changing, Known) and g.changing.value)
+        steady = not g.changing.or_(False)
         if steady and isinstance(g.master, Known) and isinstance(g.directory, Known):
             directories[g.name] = g.directory.value
             places.extend(g.directory.places)

@@ -65,7 +65,7 @@ def _server_name(route: Route) -> str:
 def _chosen(app: App) -> Route | None:
     """The route that does not arrive, unless others do in its place; or else the one of the main location."""
     routes = [r for r in app.routes if not r.has_healthy_sibling]
-    astray = (r for r in routes if isinstance(r.state, Known) and r.state.value is not PeerState.OURS)
+    astray = (r for r in routes if r.state.meets(lambda it: it is not PeerState.OURS))
     main = app.limits.main
     usual = (r for r in routes if isinstance(main, Known) and r.location is main.value)
     return next(astray, None) or next(usual, None) or next(iter(routes), None)
@@ -161,7 +161,7 @@ def _socket_file(label: str, state: str, *, silent: bool) -> Link:
 def _arrives(route: Route, bind: Address) -> bool:
     """A connect of the route ends there."""
     address = route.peer.address
-    return isinstance(address, Known) and reaches(address.value, bind, here=route.peer.local)
+    return address.meets(lambda it: reaches(it, bind, here=route.peer.local))
 
 
 def _unit(app: App) -> Iterator[Link]:
@@ -207,7 +207,7 @@ def _processes(gunicorn: Gunicorn, app: App, now: float) -> Iterator[Link]:
 
 def _workers(gunicorn: Gunicorn, workers: tuple[Process, ...], now: float) -> Link:
     kind = gunicorn.settings.worker_class
-    name = f"{kind.value} worker" if isinstance(kind, Known) else "worker"
+    name = kind.map(lambda it: f"{it} worker").or_("worker")
     if not workers:
         return Link(Hop.WORKERS, f"no {name}", "", Seen.DOWN)
     oldest = min(worker.started for worker in workers)

@@ -60,5 +60,5 @@ def _rests(app: App) -> bool:
 def _left_alone(unit: Unit) -> bool:
     state, result = unit.active_state, unit.result
     stopped = state.is_("inactive")
-    well = isinstance(result, Absent) or (isinstance(result, Known) and result.value in ("", "success"))
+    well = isinstance(result, Absent) or result.meets(lambda it: it in ("", "success"))
     return stopped and well and isinstance(unit.not_started_at_boot, Known) and not unit.triggered_by

@@ -33,7 +33,7 @@ def left_out(host: Repository, apps: Iterable[App]) -> Iterator[NotJudged]:
                 yield NotJudged(config.value, "gunicorn", _ELSEWHERE)
         wsgi_app = app.gunicorn.value.settings.wsgi_app if isinstance(app.gunicorn, Known) else ABSENT
         entry = app.code.entry
-        unseen = isinstance(entry, Known) and _is_elsewhere(host, entry.value.file)
+        unseen = entry.meets(lambda it: _is_elsewhere(host, it.file))
         told = isinstance(app.code.entry_problem, Known)
         if isinstance(wsgi_app, Known) and (isinstance(entry, Unknown) or unseen) and not told:
             yield NotJudged(f"{wsgi_app.value} ({app.name})", "code", _ELSEWHERE)

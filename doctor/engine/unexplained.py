@@ -130,7 +130,7 @@ def _explains(finding: Finding, sign: _Sign, apps: set[str]) -> bool:
 
 
 def _addresses(fact: Fact[tuple[Address, ...]]) -> int:
-    return len(fact.value) if isinstance(fact, Known) else 0
+    return len(fact.or_(()))
 
 
 def _serving_since(app: App) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.cause import Cause
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown
 from doctor.hosts.base import Content, Host, Missing, TargetKind, TextKind, Unseen
 
 _LOCAL_SOURCES = frozenset(("files", "systemd", "compat", "db", "altfiles"))
@@ -68,7 +68,7 @@ class Accounts:
             return Unknown(f"/etc/passwd has no numbers of {user}", Cause.NOT_FOUND)
         primary: Fact[int] = self.gid(group.value) if isinstance(group, Known) else Known(int(fields[3]))
         if isinstance(group, Unknown) or not isinstance(primary, Known):
-            return group if isinstance(group, Unknown) else primary if isinstance(primary, Unknown) else ABSENT
+            return group if isinstance(group, Unknown) else primary.untold()
         entries = self._entries("/etc/group")
         if isinstance(entries, Unseen):
             return Unknown.of(entries)

@@ -75,6 +75,14 @@ class Known(Generic[T]):
         """Whether it is known to be this."""
         return bool(self.value == value)
 
+    def meets(self, test: Callable[[T], object]) -> bool:
+        """Whether it is known, and `test` holds of its value."""
+        return bool(test(self.value))
+
+    def untold(self) -> Absent:
+        """What kept this from being told: nothing did."""
+        return ABSENT
+
     def map(self, change: Callable[[T], U]) -> Known[U]:
         """The same fact, said in another way: `change` of the value, its places and its origin."""
         return Known(change(self.value), self.places, self.origin)
@@ -97,6 +105,14 @@ class Absent:
     def is_(self, value: object) -> bool:
         """It has no value."""
         return False
+
+    def meets(self, test: Callable[[Any], object]) -> bool:
+        """It has no value."""
+        return False
+
+    def untold(self) -> Absent:
+        """What kept this from being told: nothing did."""
+        return ABSENT
 
     def map(self, change: Callable[[Any], object]) -> Absent:
         """Absent, still."""
@@ -129,6 +145,14 @@ class Unknown(Doubt):
     def is_(self, value: object) -> bool:
         """Nobody can say that it is."""
         return False
+
+    def meets(self, test: Callable[[Any], object]) -> bool:
+        """Nobody can say that it does."""
+        return False
+
+    def untold(self) -> Unknown:
+        """What kept this from being told."""
+        return self
 
     def map(self, change: Callable[[Any], object]) -> Unknown:
         """Unknown, for the same reason."""

@@ -137,7 +137,7 @@ def _container(host: Host, process: Process) -> str:
     if inside:
         # Where the whole of what is looked at is a container itself, its processes are no strangers.
         first = read(host, 1)
-        own = container_of(first.value.cgroup.or_("")) if isinstance(first, Known) else ""
+        own = first.map(lambda it: container_of(it.cgroup.or_(""))).or_("")
         return "" if inside == own else inside
     unit = process.unit.or_("")
     if process.elsewhere.is_(True) and not unit.endswith(".service"):

@@ -21,7 +21,7 @@ def for_unit(host: Host, unit: Unit) -> Host:
     """The host as the user of a service sees it. Of a service of root: as the one who may write what it starts."""
     if host.kind is TargetKind.TREE:
         return host
-    if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
+    if unit.dynamic_user.or_(False):
         return host.lent(NOBODY)  # there is none before the start
     if isinstance(unit.user, Absent) or unit.user.or_("") in ("root", "0"):
         return for_files_of(host, unit).named_in(*_paths(unit.working_directory))
@@ -41,13 +41,13 @@ def for_process(host: Host, process: Process, unit: Unit | None, *named: Fact[st
         return host.lent(_reader(process.uid.value, process.gids.value))
     if unit is not None and (view := for_unit(host, unit)).reader is not None:
         return view
-    standing = (process.cwd.value.path,) if isinstance(process.cwd, Known) else ()
+    standing = process.cwd.map(lambda it: (it.path,)).or_(())
     return host.named_in(*standing, *_paths(*named))
 
 
 def for_app(host: Host, unit: Fact[Unit], master: Fact[Process], *named: Fact[str]) -> Host:
     """The host as an app sees it, running or not. `named`: files and folders that decide what an app of root does."""
-    known = unit.value if isinstance(unit, Known) else None
+    known = unit.or_(None)
     if isinstance(master, Known):
         return for_process(host, master.value, known, *named)
     if host.kind is TargetKind.TREE:

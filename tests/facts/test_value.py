@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from doctor.cause import Cause
-from doctor.facts.value import Absent, Fact, Known, Origin, Place, Unknown, both, computed
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, both, computed
 
 ROOT = Path(__file__).parents[2]
 STOREYS = ("facts", "sources", "servers", "conclusions", "apps")
@@ -60,3 +60,13 @@ def test_the_fact_that_follows_says_where_it_is_seen() -> None:
 
 def test_two_facts_have_the_places_of_both() -> None:
     assert both(Known(3, (PLACE,)), Known("a", (OTHER,))) == computed((3, "a"), PLACE, OTHER)
+
+
+@pytest.mark.parametrize(("fact", "holds"), [(Known(3), True), (Known(0), False), (NOT_THERE, False), (UNKNOWN, False)])
+def test_a_condition_holds_only_of_what_is_known(fact: Fact[int], holds: bool) -> None:
+    assert fact.meets(lambda value: value > 1) is holds
+
+
+def test_what_kept_a_fact_from_being_told() -> None:
+    assert UNKNOWN.untold() is UNKNOWN
+    assert [fact.untold() for fact in (Known(1, (PLACE,)), NOT_THERE)] == [ABSENT, ABSENT]

@@ -286,7 +286,7 @@ class _Collector:
             names |= frozenset(raw.value)
         missing = [(name, place) for name, place in seen.required if name not in names]
         loader = calls_dotenv(seen.modules)
-        if missing and isinstance(loader, Known) and loader.value:
+        if missing and loader.or_([]):
             read = self._dotenv_names(loader.places)
             if isinstance(read, Unknown):
                 return read, first
@@ -319,7 +319,7 @@ class _Collector:
 def _package(module: Fact[str], own: Fact[frozenset[str]]) -> Fact[str]:
     if not isinstance(module, Known) or isinstance(own, Unknown):
         return own if isinstance(own, Unknown) else module
-    is_own = isinstance(own, Known) and module.value.partition(".")[0] in own.value
+    is_own = own.meets(lambda it: module.value.partition(".")[0] in it)
     return Absent(module.places) if is_own else module
 
 

@@ -140,6 +140,6 @@ def _expected(
         return Unknown.of(launcher.opaque)
     names = declared.value | launcher.sets | STANDARD_NAMES
     if isinstance(running, Known):
-        lost = set(changed.value) if isinstance(changed, Known) else set()
+        lost = set(changed.or_(()))
         names |= set(running.value) - lost
     return Known(frozenset(names), declared.places, Origin.COMPUTED)

@@ -38,7 +38,7 @@ def first_missing(environment: StartEnvironment, *, optional: bool) -> Fact[str]
             continue
         if isinstance(file.state, Unknown):
             unseen = unseen or file.state
-        elif isinstance(file.state, Known) and file.state.value != "read":
+        elif file.state.meets(lambda it: it != "read"):
             return Known(file.path, (file.place, *file.state.places), Origin.COMPUTED)
     return unseen or ABSENT
 

@@ -168,11 +168,11 @@ def _loaded(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> tuple[Fac
     preload = gunicorn.settings.preload
     if isinstance(preload, Unknown):
         return Unknown.of(preload, preload.places), ""
-    if isinstance(preload, Known) and preload.value:
+    if preload.or_(False):
         master = gunicorn.master
         return started(master.value, "master") if isinstance(master, Known) else master, "the master"
     if not isinstance(workers, Known) or not workers.value:
-        return workers if isinstance(workers, Unknown) else ABSENT, ""
+        return workers.untold(), ""
     return started(workers.value[0], "worker"), "the oldest worker"
 
 
@@ -181,7 +181,7 @@ def _stale(scan: Scan | Unknown, loaded: Fact[float], who: str, gunicorn: Gunico
         return scan
     if not isinstance(loaded, Known):
         return loaded
-    if isinstance(gunicorn.settings.reload, Known) and gunicorn.settings.reload.value:
+    if gunicorn.settings.reload.or_(False):
         return Absent(gunicorn.settings.reload.places)
     limit = loaded.value + TOLERANCE
     newest = scan.newest[0] if scan.newest else None
@@ -207,7 +207,7 @@ def _outdated_preload(
     preload = gunicorn.settings.preload
     if isinstance(preload, Unknown):
         return Unknown.of(preload, preload.places), 0.0
-    if not (isinstance(preload, Known) and preload.value):
+    if not preload.or_(False):
         return Absent(preload.places), 0.0
     if not isinstance(gunicorn.master, Known):
         return gunicorn.master, 0.0
@@ -238,14 +238,14 @@ def _reloaded(workers: Fact[tuple[Process, ...]], changed: float) -> Fact[bool]:
 def _mixed(
     gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]], code: Scan | Unknown, switch: Switch | None
 ) -> Fact[tuple[int, ...]]:
-    if isinstance(gunicorn.changing, Known) and gunicorn.changing.value:
+    if gunicorn.changing.or_(False):
         return Unknown("a reload is in progress", Cause.VANISHED, gunicorn.changing.places)
     if not isinstance(workers, Known):
         return workers
     preload = gunicorn.settings.preload
     if isinstance(preload, Unknown):
         return Unknown.of(preload, preload.places)
-    if isinstance(preload, Known) and preload.value:
+    if preload.or_(False):
         return Absent(preload.places)
     changes: Sequence[ScannedFile] = code.newest if isinstance(code, Scan) else ()
     if switch and switch.behind:

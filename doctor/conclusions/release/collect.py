@@ -56,7 +56,7 @@ def collect(
     cwd = _cwd(gunicorn, workers)
     standing: Fact[str] = Known(cwd.value.path, cwd.places) if isinstance(cwd, Known) else cwd
     folder = _folder(host, link, following, standing)
-    deleted = isinstance(cwd, Known) and cwd.value.deleted
+    deleted = cwd.meets(lambda it: it.deleted)
     held = link.or_(None)
     place = Place(path=held.link.written or held.link.path) if held else Place()
     switched: Fact[float] = _switched(held, place) if held else _missing(link)
@@ -67,7 +67,7 @@ def collect(
         behind = _behind(host, gunicorn, held, standing, folder, workers, follows)
     running = _running(host, held, standing, behind)
     root = running if isinstance(running, Known) else following
-    crossed = isinstance(follows, Known) and follows.value
+    crossed = follows.or_(False)
     switch: Switch | None = None
     if held and held.link.seen:
         back = _turned_back(host, gunicorn, held, folder)
@@ -114,7 +114,7 @@ def collect(
 
 
 def _missing(link: Fact[Held]) -> Absent | Unknown:
-    return link if isinstance(link, Unknown) else ABSENT
+    return link.untold()
 
 
 def _switched(held: Held, place: Place) -> Fact[float]:
@@ -139,7 +139,7 @@ def _cwd(gunicorn: Gunicorn, workers: Fact[tuple[Process, ...]]) -> Fact[Working
 
 
 def _folder(host: Host, link: Fact[Held], configured: Fact[str], running: Fact[str]) -> Folder | None:
-    targets = [link.value.link.target] if isinstance(link, Known) else []
+    targets = link.map(lambda it: [it.link.target]).or_([])
     targets += [fact.value for fact in (configured, running) if isinstance(fact, Known)]
     for target in dict.fromkeys(targets):
         path = target
@@ -198,7 +198,7 @@ def _unswitched(
     if code.newest and not came_after(code, held.link.switched - TOLERANCE):
         return Absent(places)
     last = max(stat.mtime, stat.ctime, code.newest_change.ctime if code.newest_change else 0.0)
-    reloaded = isinstance(oldest_worker, Known) and oldest_worker.value > last
+    reloaded = oldest_worker.meets(lambda it: it > last)
     if not code.newest or (not reloaded and host.now() - last < _SETTLED):
         return Unknown(f"the deploy of {newest} may still be going on", Cause.VANISHED, places)
     return computed(newest, *places)
@@ -281,13 +281,13 @@ def _behind(
         return Absent(running.places)
     preload = gunicorn.settings.preload
     loader = gunicorn.master.or_(None)
-    if not (isinstance(preload, Known) and preload.value):
+    if not preload.or_(False):
         loader = workers.value[0] if isinstance(workers, Known) and workers.value else None
     if loader is not None and loader.started > held.link.switched + TOLERANCE:
         # Named on the search path, the link is resolved anew at every import, whatever the working directory.
         if isinstance(follows, Unknown):
             return follows
-        if isinstance(follows, Known) and follows.value:
+        if follows.or_(False):
             return Absent((place,))
     if held.way.working:
         return computed(target, *running.places, place)
@@ -333,14 +333,14 @@ def _follows(gunicorn: Gunicorn, plan: Fact[Plan], link: Fact[Held], logical: Fa
     if isinstance(link, Absent):
         return Known(True, link.places)
     path = link.value.link.path
-    directory = logical.value[0].path if isinstance(logical, Known) else ""
+    directory = logical.map(lambda it: it[0].path).or_("")
     outside = not is_below(directory, path)
     return hup_follows(gunicorn, plan, path, outside)
 
 
 def _effective(gunicorn: Gunicorn, follows: Fact[bool]) -> Fact[bool]:
     preload = gunicorn.settings.preload
-    if isinstance(preload, Known) and preload.value:
+    if preload.or_(False):
         return computed(False, *preload.places)
     if isinstance(follows, Known) and not follows.value:
         return follows

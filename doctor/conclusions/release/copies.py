@@ -79,7 +79,7 @@ def _candidates(host: Host, unit: Fact[Unit], directory: str) -> Iterator[str]:
 
 def _home(host: Host, unit: Fact[Unit]) -> str:
     user = unit.value.user if isinstance(unit, Known) else ABSENT
-    return Accounts(host).home(user.value).or_("").rstrip("/") if isinstance(user, Known) else ""
+    return user.map(lambda it: Accounts(host).home(it).or_("").rstrip("/")).or_("")
 
 
 def _differs(host: Host, scan: Scan, path: str, directory: str) -> bool:

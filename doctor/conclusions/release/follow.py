@@ -29,7 +29,7 @@ def hup_follows(gunicorn: Gunicorn, plan: Fact[Plan], link: str, outside: bool) 
     pythonpath = gunicorn.settings.pythonpath
     if isinstance(pythonpath, Unknown):
         return Unknown.of(pythonpath, pythonpath.places)
-    if isinstance(pythonpath, Known) and any(is_below(entry.strip(), link) for entry in pythonpath.value.split(",")):
+    if pythonpath.meets(lambda it: any(is_below(entry.strip(), link) for entry in it.split(","))):
         return computed(True, *pythonpath.places)
     variables = _variables(gunicorn, plan)
     path, pwd = variables.implicit("PYTHONPATH"), variables.implicit("PWD")

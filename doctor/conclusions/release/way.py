@@ -29,7 +29,7 @@ def ways(gunicorn: Gunicorn, plan: Fact[Plan]) -> Fact[tuple[Way, ...]]:
     directory = gunicorn.logical_directory
     if isinstance(directory, Unknown):
         return directory
-    ways = [Way(directory.value, directory.places, True)] if isinstance(directory, Known) else []
+    ways = directory.map(lambda it: [Way(it, directory.places, True)]).or_([])
     chdir, pythonpath = gunicorn.settings.chdir, gunicorn.settings.pythonpath
     if isinstance(chdir, Known) and chdir.value.startswith("/"):
         ways.append(Way(chdir.value, chdir.places, True))

@@ -53,7 +53,7 @@ def collect(host: Host, gunicorn: Gunicorn) -> Fact[UnreadConfig]:
     if not isinstance(gunicorn.master, Known) or not isinstance(file, Known):
         unknown = next((fact for fact in (gunicorn.master, file) if isinstance(fact, Unknown)), None)
         return unknown or ABSENT
-    if isinstance(gunicorn.changing, Known) and gunicorn.changing.value:
+    if gunicorn.changing.or_(False):
         return Unknown("a reload is in progress", Cause.VANISHED, gunicorn.changing.places)
     worker = _witness(gunicorn)
     if not isinstance(worker, Known):
@@ -91,7 +91,7 @@ def _witness(gunicorn: Gunicorn) -> Fact[Process]:
     if not workers.value:
         return Absent(workers.places)
     counted = isinstance(configured, Known) and configured.origin is not Origin.OBSERVED
-    if counted and isinstance(configured, Known) and len(workers.value) >= configured.value:
+    if counted and configured.meets(lambda it: len(workers.value) >= it):
         taking = serving(gunicorn)
         return Known(taking.value[0], workers.places) if isinstance(taking, Known) else taking
     return Known(workers.value[-1], workers.places)
@@ -103,7 +103,7 @@ def _restart_only(host: Host, gunicorn: Gunicorn, path: str) -> list[str]:
     if isinstance(outline, Outline):
         written |= {item.name for item in outline.definitions}
     version = gunicorn.version_running
-    reloads_logging = isinstance(version, Known) and _numbers(version.value) >= _LOGGING_RELOADED
+    reloads_logging = version.meets(lambda it: _numbers(it) >= _LOGGING_RELOADED)
     names = written & (_AT_START if reloads_logging else _AT_START | _LOGGING)
     bind, listens = gunicorn.settings.bind, gunicorn.listens
     if not (isinstance(bind, Known) and isinstance(listens, Known) and set(bind.value) == set(listens.value)):

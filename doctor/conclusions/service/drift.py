@@ -39,7 +39,7 @@ def collect(host: Host, plan: Fact[Plan], gunicorn: Gunicorn) -> Fact[tuple[str,
     if not isinstance(plan, Known) or not isinstance(gunicorn.master, Known):
         return Unknown.of(gunicorn.master) if isinstance(gunicorn.master, Unknown) else ABSENT
     of, master = plan.value.unit, gunicorn.master.value
-    if isinstance(of.need_daemon_reload, Known) and of.need_daemon_reload.value:
+    if of.need_daemon_reload.or_(False):
         return Unknown("systemd has not read the files of the unit yet", Cause.AMBIGUOUS, of.need_daemon_reload.places)
     changes: Changes = {}
     command = _command(host, plan.value, master, changes)
@@ -156,7 +156,7 @@ def _group(accounts: Accounts, unit: Unit, master: Process, changes: Changes) ->
 
 def _sets_user_itself(unit: Unit) -> bool:
     """A dynamic user has no fixed number; `+`, `!` and programs such as sudo choose another user."""
-    if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
+    if unit.dynamic_user.or_(False):
         return True
     commands = unit.exec_start.or_(())
     words = {basename(part) for command in commands for word in command.argv for part in word.split()}
@@ -183,7 +183,7 @@ def _directory(host: Host, unit: Unit, gunicorn: Gunicorn, master: Process, chan
 
 
 def _files(unit: Unit) -> tuple[str, ...]:
-    fragment = (unit.fragment.value,) if isinstance(unit.fragment, Known) else ()
+    fragment = unit.fragment.map(lambda it: (it,)).or_(())
     return (*fragment, *(unit.drop_ins.or_(())))
 
 
@@ -197,4 +197,4 @@ def _first(fact: Fact[str], note: str) -> Place:
 
 
 def _line(master: Process) -> str:
-    return " ".join(master.argv.value) if isinstance(master.argv, Known) else ""
+    return " ".join(master.argv.or_(()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Unknown, computed
+from doctor.facts.value import Absent, Fact, Known, Origin, computed
 from doctor.servers.gunicorn import Gunicorn
 from doctor.sources.logs import UnitLog
 
@@ -17,9 +17,9 @@ _OFTEN = 2
 def collect(gunicorn: Gunicorn, log: UnitLog, now: float) -> Fact[str]:
     """One phrase, with the processes or the line of the log that show it. Absent: nothing of the kind."""
     if not isinstance(gunicorn.master, Known):
-        return gunicorn.master if isinstance(gunicorn.master, Unknown) else ABSENT
+        return gunicorn.master.untold()
     if not isinstance(gunicorn.workers, Known):
-        return gunicorn.workers if isinstance(gunicorn.workers, Unknown) else ABSENT
+        return gunicorn.workers.untold()
     workers = gunicorn.workers.value
     configured = gunicorn.settings.workers
     if not workers and configured.is_(0):

@@ -90,8 +90,9 @@ def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> F
             else Unknown("its virtual environment is not known", Cause.NOT_FOUND)
         )
     running = gunicorn.venv.value
-    named = isinstance(release.configured, Known) and entry_of(release.configured.value, release.folder.value)
-    if not named or entry_of(running, release.folder.value) in ("", named):
+    folder = release.folder.value
+    named = release.configured.map(lambda it: entry_of(it, folder)).or_("")
+    if not named or entry_of(running, folder) in ("", named):
         return Absent(gunicorn.venv.places)
     program = unit.exec_start.value[0].argv[0]
     content = host.read(program, limit=_SHEBANG_LIMIT)
@@ -103,14 +104,14 @@ def _old_venv(host: Host, unit: Unit, gunicorn: Gunicorn, release: Release) -> F
 
 def _gone(host: Host, venv: Fact[str]) -> Fact[bool]:
     if not isinstance(venv, Known):
-        return venv if isinstance(venv, Unknown) else ABSENT
+        return venv.untold()
     stat = host.stat(venv.value)
     return Unknown.of(stat) if isinstance(stat, Unseen) else computed(isinstance(stat, Missing), *venv.places)
 
 
 def _missing_directory(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[str]:
     doubt: Unknown | None = None
-    optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
+    optional = unit.working_directory_optional.or_(False)
     for fact in (ABSENT if optional else unit.working_directory, gunicorn.settings.chdir):
         if isinstance(fact, Unknown):
             doubt = doubt or fact
@@ -155,7 +156,7 @@ def _programs(unit: Unit, gunicorn: Gunicorn) -> Iterator[tuple[str, tuple[Place
 
 
 def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
-    if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
+    if unit.dynamic_user.or_(False):
         return Unknown("the user is made at the start", Cause.RUN_TIME, unit.dynamic_user.places)
     if not isinstance(unit.user, Known):
         return unit.user  # root passes everywhere
@@ -169,7 +170,7 @@ def _obstacle(host: Host, unit: Unit, gunicorn: Gunicorn) -> Fact[Obstacle]:
             else Unknown(f"there is no user {unit.user.value}", Cause.NOT_FOUND)
         )
     uid, gids = credentials.value
-    optional = isinstance(unit.working_directory_optional, Known) and unit.working_directory_optional.value
+    optional = unit.working_directory_optional.or_(False)
     needed = [
         (fact.value, "x") for fact in (unit.working_directory, gunicorn.settings.chdir) if isinstance(fact, Known)
     ]

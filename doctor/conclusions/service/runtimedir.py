@@ -106,7 +106,7 @@ def doomed(
             if isinstance(fact, Unknown):
                 unsure = unsure or fact
             elif isinstance(fact, Known):
-                if isinstance(fact.value.gone, Known) and fact.value.gone.value:
+                if fact.value.gone.or_(False):
                     return fact
                 found = found or fact
         if found is None and unsure is None:
@@ -130,11 +130,11 @@ def _listeners(units: Iterable[Unit], gunicorns: Sequence[Gunicorn]) -> Iterator
 def _removed(host: Host, kept: _Kept, unit: LoadedUnit) -> Fact[DoomedSocket]:
     directories, preserve = unit.runtime_directories, unit.runtime_directory_preserve
     if not isinstance(directories, Known) or not directories.value:
-        return directories if isinstance(directories, Unknown) else ABSENT
+        return directories.untold()
     if not isinstance(preserve, Known) or preserve.value == "yes":
-        return preserve if isinstance(preserve, Unknown) else ABSENT
+        return preserve.untold()
     if not isinstance(kept.addresses, Known):
-        return kept.addresses if isinstance(kept.addresses, Unknown) else ABSENT
+        return kept.addresses.untold()
     for address in kept.addresses.value:
         if address.kind is not AddressKind.UNIX:
             continue
@@ -142,7 +142,7 @@ def _removed(host: Host, kept: _Kept, unit: LoadedUnit) -> Fact[DoomedSocket]:
         if directory is None:
             continue
         gone = _gone(host, address.path, kept)
-        happened = isinstance(gone, Known) and gone.value
+        happened = gone.or_(False)
         # A service that is down removes nothing more, but the one of a socket unit is started by it.
         idle = kept.own and (_is(unit.active_state, "inactive") or _is(unit.active_state, "failed"))
         if not happened and (idle or preserve.value == "restart"):

@@ -54,7 +54,7 @@ def collect(host: Host, unit: Fact[Unit], gunicorn: Gunicorn) -> Fact[Starter]:
     if isinstance(unit, Known) or not isinstance(gunicorn.master, Known):
         return ABSENT
     master = gunicorn.master.value
-    if isinstance(master.elsewhere, Known) and master.elsewhere.value:
+    if master.elsewhere.or_(False):
         return Absent(master.elsewhere.places)
     if not isinstance(master.unit, Known):
         return master.unit

@@ -57,7 +57,7 @@ def manifest_in(host: Host, where: Fact[str]) -> Fact[Manifest]:
 def stale_build(host: Host, found: Fact[Manifest], where: Fact[str], running: Fact[str]) -> Fact[str]:
     """A manifest that is older than package.json or the sources beside it."""
     if not isinstance(found, Known) or not isinstance(where, Known):
-        return found if isinstance(found, Unknown) else ABSENT
+        return found.untold()
     manifest = found.value.path
     built = host.stat(manifest)
     project = _project(host, where, running)
@@ -85,7 +85,7 @@ def missing_build(found: Fact[Manifest], where: Fact[str], names: Sequence[str],
     `names` of those, from the directory on; `whole`: they are all there is.
     """
     if not isinstance(found, Known) or not isinstance(where, Known):
-        return found if isinstance(found, Unknown) else ABSENT
+        return found.untold()
     manifest = found.value.path
     present = {posixpath.basename(name) for name in names}
     wanted = [name for name in _built(found.value.entries) if posixpath.basename(name) not in present]
@@ -117,7 +117,7 @@ def _is_manifest(found: dict[str, object]) -> bool:
 
 def _project(host: Host, where: Known[str], running: Fact[str]) -> str:
     """The directory of the package.json that has a build script, at or above the static files; "" for none."""
-    candidates = [running.value] if isinstance(running, Known) else []
+    candidates = running.map(lambda it: [it]).or_([])
     folder = where.value
     for _ in range(4):
         folder = posixpath.dirname(folder)
@@ -144,7 +144,7 @@ def cached_for(location: Location) -> Fact[float]:
             time = read(fact.value)
             if time is not None and (best is None or time > best.value):
                 best = Known(time, fact.places, fact.origin)
-    if isinstance(location.cache_control, Known) and re.search(r"no-cache|no-store", location.cache_control.value):
+    if location.cache_control.meets(lambda it: re.search("no-cache|no-store", it)):
         return Absent(location.cache_control.places)
     return best or ABSENT
 
@@ -177,7 +177,7 @@ def long_cache(
         return ABSENT if not isinstance(cached, Unknown) else cached
     if isinstance(where, Unknown):
         return where
-    if isinstance(static_folder, Known) and _asks_for_versions(host, static_folder.value):
+    if static_folder.meets(lambda it: _asks_for_versions(host, it)):
         return Absent(cached.places)
     for path, name in files:
         base = posixpath.basename(name)

@@ -152,7 +152,7 @@ def _static_path(
             place=location.place,
         )
     where = physical(host, directory.value) if isinstance(directory, Known) else directory
-    files = tuple(sample(host, where.value)) if isinstance(where, Known) else ()
+    files = where.map(lambda it: tuple(sample(host, it))).or_(())
     stopped = _obstacle(host, nginx, directory, where, files)
     manifest = manifest_in(host, where)
     return StaticPath(
@@ -218,7 +218,7 @@ def _grant(
 ) -> Fact[Grant]:
     """Only where every file was looked at."""
     if not isinstance(stopped, Known) or not isinstance(nginx.uid, Known) or not isinstance(nginx.gids, Known):
-        return stopped if isinstance(stopped, Unknown) else ABSENT
+        return stopped.untold()
     if not isinstance(directory, Known) or not isinstance(where, Known) or len(files) >= SAMPLE // 2:
         return ABSENT
     wanted = [(directory.value, "x"), *((path, "r") for path in _served(files))]

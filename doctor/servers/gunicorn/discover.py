@@ -110,4 +110,4 @@ def _stopped(
 
 
 def _pid(gunicorn: Gunicorn) -> int:
-    return gunicorn.master.value.pid if isinstance(gunicorn.master, Known) else 0
+    return gunicorn.master.map(lambda it: it.pid).or_(0)

@@ -67,7 +67,7 @@ class Layers:
         unreachable: Doubt | None,
     ) -> Layers:
         """See `settings.compute`."""
-        old = isinstance(version, Known) and _major(version.value) < 24
+        old = version.meets(lambda it: _major(it) < 24)
         given, error, gap = _command_line(command, old, variables.gaps[0].why if variables.gaps else None)
         inherited, inherited_error, inherited_gap = _inherited(variables, old)
         config: Fact[Value] = given.get("config", inherited.get("config", ABSENT))
@@ -101,11 +101,7 @@ class Layers:
         return self._default(name)
 
     def _default(self, name: str) -> Fact[Value]:
-        note = Place(
-            note=f"default of gunicorn {self.version.value}"
-            if isinstance(self.version, Known)
-            else "default of gunicorn"
-        )
+        note = Place(note=self.version.map(lambda it: f"default of gunicorn {it}").or_("default of gunicorn"))
         reads = {"bind": "PORT", "workers": "WEB_CONCURRENCY", "forwarded_allow_ips": "FORWARDED_ALLOW_IPS"}.get(name)
         if reads:
             match self.variables.implicit(reads):
@@ -122,7 +118,7 @@ class Layers:
 
     def _default_proxies(self, note: Place) -> Fact[Value]:
         """Only 127.0.0.1 before 23.0."""
-        old = isinstance(self.version, Known) and _major(self.version.value) < 23
+        old = self.version.meets(lambda it: _major(it) < 23)
         return Known("127.0.0.1" if old else "127.0.0.1,::1", (note,), Origin.DEFAULT)
 
 

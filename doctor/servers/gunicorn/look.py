@@ -56,7 +56,7 @@ def look(host: Host, plans: Collection[Plan]) -> Look:
     lines = host.processes()
     processes = Table.of(() if isinstance(lines, Unseen) else lines)
     listed = table(host)
-    sockets = listed.value.rows if isinstance(listed, Known) else {}
+    sockets = listed.map(lambda it: it.rows).or_({})
     found = families(host, processes, sockets, frozenset(main))
     heads = [(family, _head(host, family)) for family in found]
     members = (
@@ -104,12 +104,12 @@ def _moves(host: Host, member: Member) -> bool:
     if member.plan is not None and moving(member.plan.unit):
         return True
     configured = member.start.settings.workers
-    return isinstance(configured, Known) and configured.value != len(member.family.workers)
+    return configured.meets(lambda it: it != len(member.family.workers))
 
 
 def moving(unit: Unit) -> bool:
     """It starts, reloads or stops."""
-    return isinstance(unit.active_state, Known) and unit.active_state.value in _MOVING_STATES
+    return unit.active_state.meets(lambda it: it in _MOVING_STATES)
 
 
 def read_all(host: Host, lines: Iterable[ProcessLine]) -> tuple[Process, ...]:

@@ -34,9 +34,9 @@ def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:
     if unit.triggered_by:
         return Absent(bind.places)  # systemd binds
     user = unit.user
-    if isinstance(unit.dynamic_user, Known) and unit.dynamic_user.value:
+    if unit.dynamic_user.or_(False):
         user = Unknown("the user is made at the start (DynamicUser=)", Cause.RUN_TIME, unit.dynamic_user.places)
-    elif isinstance(user, Absent) or (isinstance(user, Known) and user.value in ("root", "0")):
+    elif isinstance(user, Absent) or user.meets(lambda it: it in ("root", "0")):
         return Absent(bind.places)
     for address in bind.value:
         if address.kind is not AddressKind.UNIX or not address.path.startswith("/"):
@@ -70,7 +70,7 @@ def _directory(
     made = unit.runtime_directories
     if isinstance(made, Unknown):
         return made
-    if isinstance(made, Known) and any(is_below(directory, each) for each in made.value):
+    if made.meets(lambda it: any(is_below(directory, each) for each in it)):
         return Absent(made.places)
     if isinstance(user, Unknown):
         return user

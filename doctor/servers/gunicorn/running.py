@@ -123,7 +123,7 @@ def _observed(
     if isinstance(settings.workers, Unknown) and count and not changing:
         seen = Known(count, (place, *settings.workers.places), Origin.OBSERVED)
         settings = replace(settings, workers=seen, workers_at_least=seen)
-    if isinstance(settings.bind, Unknown) and isinstance(held, Known) and held.value:
+    if isinstance(settings.bind, Unknown) and held.or_(()):
         settings = replace(settings, bind=held)
     return settings
 

@@ -189,6 +189,6 @@ def _worker_class(written: Fact[str], threads: Fact[int]) -> Fact[str]:
         return written
     if isinstance(threads, Unknown):
         return Unknown.of(threads.because("sync, or gthread if threads is above 1, and", ""), written.places)
-    if isinstance(threads, Known) and threads.value > 1:
+    if threads.meets(lambda it: it > 1):
         return Known("gthread", (*threads.places, *written.places), Origin.COMPUTED)
     return written

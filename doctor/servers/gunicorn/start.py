@@ -63,7 +63,7 @@ def started(host: Host, master: Process, item: Plan | None) -> Start:
     else:
         launch, variables = None, of_process(master)
         command = Unknown.of(doubt(master.argv, "it has no command line", Cause.NOT_FOUND), master.argv.places)
-    if isinstance(master.elsewhere, Known) and master.elsewhere.value:
+    if master.elsewhere.or_(False):
         return _contained(host, launch, command, variables, master)
     host = lending.for_process(host, master, item.unit if item is not None else None)
     start = _directory(host, master, item, launch)
@@ -79,7 +79,7 @@ def _directory(host: Host, master: Process, item: Plan | None, launch: Launch | 
     moved = launch is not None and "chdir" in parse_arguments(launch.arguments).settings
     if isinstance(pwd, Known) and pwd.value.startswith("/"):
         real = access.physical(host, pwd.value)
-        if moved or (isinstance(cwd, Known) and real.is_(cwd.value)):
+        if moved or cwd.meets(real.is_):
             return pwd
     if moved:
         return Unknown("the directory it was started in is not known", Cause.NOT_FOUND)
@@ -145,4 +145,4 @@ def physical_directory(master: Process) -> Fact[str]:
 
 def line_of(master: Process) -> str:
     """Its command line as text."""
-    return " ".join(master.argv.value) if isinstance(master.argv, Known) else ""
+    return " ".join(master.argv.or_(()))

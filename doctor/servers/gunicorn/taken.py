@@ -49,7 +49,7 @@ def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:
             if isinstance(pids, Unknown)
             else Unknown("its holder could not be seen", Cause.UNREADABLE, (row.place,))
         )
-    own = gunicorn.master.value.pid if isinstance(gunicorn.master, Known) else 0
+    own = gunicorn.master.map(lambda it: it.pid).or_(0)
     if own in pids.value:
         return Absent((row.place,))
     found = process.read(host, pids.value[0])

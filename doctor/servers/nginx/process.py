@@ -85,7 +85,7 @@ def _elsewhere(host: Host, pid: int) -> bool:
         isinstance(mounts, Known)
         and isinstance(host_mounts, Known)
         and mounts.value != host_mounts.value
-        and not (isinstance(unit, Known) and unit.value.endswith(".service"))
+        and not unit.meets(lambda it: it.endswith(".service"))
     )
 
 

@@ -103,7 +103,7 @@ def _in_context(host: Host, site: _Site, shadowed: Fact[Shadow], errors: Sequenc
         site.twin,
         twin_newer=bool(site.twin) and _written(host, site.twin) > _written(host, site.path),
         shadowed=shadowed,
-        shadow_newer=isinstance(shadowed, Known) and _written(host, shadowed.value.path) > _written(host, site.path),
+        shadow_newer=shadowed.meets(lambda it: _written(host, it.path) > _written(host, site.path)),
         refused=computed(refused.message, Place(path=refused.path, line=refused.line)) if refused else ABSENT,
         targets=(),
         linkable=False,

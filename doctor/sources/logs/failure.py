@@ -122,7 +122,7 @@ def unread(unit: Unit, reason: Unknown) -> Fact[str]:
 
 def _runs(unit: Unit) -> bool:
     state = unit.active_state
-    return isinstance(state, Known) and state.value in {"active", "reloading"}
+    return state.meets(lambda it: it in {"active", "reloading"})
 
 
 def _is_end(entry: Entry) -> bool:
@@ -181,7 +181,7 @@ def _own_status(end: Entry, run: Sequence[Entry]) -> bool:
 def _control(before: Sequence[Entry], unit: Unit) -> str:
     """Whose process it was: until Gunicorn speaks, that of ExecStartPre=."""
     started = any(entry.message.startswith("Starting gunicorn ") for entry in before)
-    named = isinstance(unit.exec_start_pre, Known) and unit.exec_start_pre.value
+    named = unit.exec_start_pre.or_(())
     return "ExecStartPre=" if named and not started else "a command beside its main one"
 
 

@@ -236,7 +236,7 @@ def _tracebacks(entries: Iterable[Entry]) -> Iterator[tuple[Traceback, Entry]]:
 
 def _request_errors(entries: Sequence[Entry], hups: Fact[LogEvent]) -> list[Entry]:
     """Ends of tracebacks of requests, since the app was last loaded; `message` and `line` with what stood above it."""
-    loaded = hups.value.last if isinstance(hups, Known) else 0.0
+    loaded = hups.map(lambda it: it.last).or_(0.0)
     own = [entry for entry in entries if not entry.manager and entry.time >= loaded and not of_client(entry)]
     found = [
         replace(entry, line=f"{traceback.heading} … {traceback.exception}")

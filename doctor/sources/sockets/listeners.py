@@ -53,7 +53,7 @@ def _displaced(host: Host, listeners: tuple[Listener, ...]) -> Iterator[Listener
 
 def _in_place(host: Host, rivals: Sequence[Listener]) -> Listener:
     """Systemd's own sockets are not connected to: that would start their service."""
-    pids = [set(rival.pids.value) if isinstance(rival.pids, Known) else set[int]() for rival in rivals]
+    pids = [set(rival.pids.or_(())) for rival in rivals]
     answer = (
         host.connect(str(rivals[0].address))
         if all(held - {1} for held in pids)
@@ -69,7 +69,7 @@ def _in_place(host: Host, rivals: Sequence[Listener]) -> Listener:
 
 
 def _since(listener: Listener, started: Mapping[int, float]) -> tuple[float, int]:
-    times = [started.get(pid, 0.0) for pid in listener.pids.value] if isinstance(listener.pids, Known) else []
+    times = [started.get(pid, 0.0) for pid in listener.pids.or_(())]
     return min(times, default=0.0), listener.inode
 
 

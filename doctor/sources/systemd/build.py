@@ -82,11 +82,9 @@ def build_unit(
     # Until the service has started, systemctl shows no watchdog whatever the files say.
     running = shown.raw("MainPID") not in {None, "0"}
     watchdog = settings.scalar(("WatchdogSec",), _watchdog, 0.0, "WatchdogUSec" if running else "not shown")
-    notify = (isinstance(type_, Known) and type_.value in {"notify", "notify-reload"}) or (
-        isinstance(watchdog, Known) and watchdog.value > 0
-    )
+    notify = type_.meets(lambda it: it in {"notify", "notify-reload"}) or watchdog.meets(lambda it: it > 0)
     dynamic = settings.scalar(("DynamicUser",), boolean, False)
-    is_dynamic = isinstance(dynamic, Known) and dynamic.value
+    is_dynamic = dynamic.or_(False)
     user, group = _accounts(settings, is_dynamic)
     private_tmp = settings.scalar(("PrivateTmp",), _private_tmp, is_dynamic)
     reload_kind, reload_preflight = _reload(exec_reload, type_)
@@ -282,7 +280,7 @@ def _need_reload(settings: Settings) -> Fact[bool]:
 def _can_reload(settings: Settings, given: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> Fact[bool]:
     if settings.asked:
         fact = settings.shown.flag("CanReload")
-        if isinstance(fact, Known) and fact.value and isinstance(given, Known) and given.value:
+        if fact.or_(False) and given.or_(()):
             return Known(True, given.places)
         return fact
     if isinstance(given, Known):

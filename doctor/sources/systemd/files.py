@@ -87,7 +87,7 @@ def _told_apart(units: list[Unit]) -> tuple[Unit, ...]:
 
 def _would_load(unit: LoadedUnit) -> Fact[str]:
     """What systemd would say of the files: bad-setting where it refuses one of their lines."""
-    fatal = next((problem for problem in unit.problems if isinstance(problem, Known) and problem.value.fatal), None)
+    fatal = next((problem for problem in unit.problems if problem.meets(lambda it: it.fatal)), None)
     if fatal is not None:
         return computed("bad-setting", *fatal.places)
     return computed("loaded", *unit.fragment.places)

@@ -48,4 +48,4 @@ def _older(host: Host, path: str, time: float, *, or_missing: bool = False) -> b
     if stat.type is not FileType.LINK:
         return True
     real = physical(host, path)
-    return isinstance(real, Known) and _older(host, real.value, time)
+    return real.meets(lambda it: _older(host, it, time))

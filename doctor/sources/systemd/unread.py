@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import Absent, Fact, Known, Origin, Place
 from doctor.sources.systemd.model import LoadedUnit
 
 _SHAPING = {
@@ -19,7 +19,7 @@ _UNSET_AT_FIRST = frozenset(("user", "group", "working_directory", "root_directo
 def unread_settings(unit: LoadedUnit) -> Fact[tuple[str, ...]]:
     """`Unit.unread` of a unit whose other facts are there."""
     if not isinstance(unit.need_daemon_reload, Known):
-        return unit.need_daemon_reload if isinstance(unit.need_daemon_reload, Unknown) else ABSENT
+        return unit.need_daemon_reload.untold()
     if not unit.need_daemon_reload.value:
         return Absent(unit.need_daemon_reload.places)
     found: dict[str, tuple[Place, ...]] = {}
