@@ -52,11 +52,9 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "conclusions/scenarios/test_next_start.py": (
         "conclusions/service/ runtimedir",
-        "servers/gunicorn/ rundir taken",
+        "servers/gunicorn/ rundir address_in_use",
     ),
-    "apps/test_routing.py": (
-        "apps/ affinity candidates correction decide joining logfiles nobody resting topology ways",
-    ),
+    "apps/test_routing.py": ("apps/ affinity candidates edits decide joining logfiles nobody resting topology ways",),
     "apps/scenarios/test_views.py": (
         "apps/ build checkout collect join",
         "sources/ lending",

@@ -54,7 +54,7 @@ class Assigned:
     target: Target
     state: Fact[PeerState]
     answered_by: Fact[str]
-    correction: Fact[Edit]
+    edit_to_app: Fact[Edit]
     configured: Fact[bool]
     """The app is set up to listen there."""
     has_healthy_sibling: bool = False

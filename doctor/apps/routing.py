@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from doctor.apps.affinity import affinity
-from doctor.apps.correction import address_of, correction, redirection
 from doctor.apps.decide import (
     Context,
     Given,
@@ -32,6 +31,7 @@ from doctor.apps.decide import (
     described,
     is_configured,
 )
+from doctor.apps.edits import address_of, edit_group_to_app, edit_to_app
 from doctor.apps.joining import Assigned, Candidate, Routes, Target
 from doctor.apps.targets import SPOKEN, is_remote, targets
 from doctor.apps.topology import PeerState
@@ -92,7 +92,7 @@ def _meant(targets: Sequence[Target], routes: Routes, context: Context) -> tuple
             given.append(Given(neighbour.name, way))
         elif (candidate := _only_best(target, unrouted) or only) is not None:
             state = nobody if context.live else _on_files(target, candidate)
-            way = Assigned(target, state, ABSENT, correction(target, candidate), _elsewhere(candidate))
+            way = Assigned(target, state, ABSENT, edit_to_app(target, candidate), _elsewhere(candidate))
             given.append(Given(candidate.name, way))
         else:
             orphans.append(target)
@@ -138,7 +138,7 @@ def _named_after(strange: Strange, routes: Routes, context: Context) -> list[Giv
     return [
         Given(
             candidate.name,
-            Assigned(target, stranger, described(strange.listener), correction(target, candidate), ABSENT),
+            Assigned(target, stranger, described(strange.listener), edit_to_app(target, candidate), ABSENT),
         )
     ]
 
@@ -173,7 +173,7 @@ def _astray(target: Target, candidate: Candidate, other: Candidate, left: Sequen
         target,
         computed(PeerState.STRANGER, target.peer.place),
         computed(called(other), target.peer.place),
-        redirection(target, candidate) if shared else correction(target, candidate),
+        edit_group_to_app(target, candidate) if shared else edit_to_app(target, candidate),
         is_configured(candidate, target.peer),
     )
 

@@ -75,13 +75,13 @@ class Route:
     """The unit or process that listens there ("blog.service", "pid 122 (gunicorn)"); Absent when nobody does."""
     socket_file: Fact[SocketFile]
     """Of a unix peer; Absent for TCP."""
-    correction: Fact[Edit]
+    edit_to_app: Fact[Edit]
     """The line of the nginx file that would lead to this app; Absent unless there is exactly one candidate."""
     configured: Fact[bool]
     """The app is set up to listen there, whether it does or not."""
     unanswered: Fact[tuple[Address, ...]]
     """Addresses of the peer's name at which the app does not listen, while it does at another; Absent when none."""
-    literal: Fact[Edit]
+    edit_to_address: Fact[Edit]
     """The line with the one address of that name at which it does."""
     has_healthy_sibling: bool
     """Another server of the same upstream group is this app's, and answers."""

@@ -40,10 +40,10 @@ def route(world: World, assigned: Assigned, candidate: Candidate | None = None) 
         state=_reached(assigned, web),
         answered_by=assigned.answered_by,
         socket_file=at,
-        correction=assigned.correction,
+        edit_to_app=assigned.edit_to_app,
         configured=assigned.configured,
         unanswered=unanswered,
-        literal=families.literal(target.peer, unanswered),
+        edit_to_address=families.edit_to_address(target.peer, unanswered),
         has_healthy_sibling=assigned.has_healthy_sibling,
         rests=resting.of_peer(target.peer, units, candidate.gunicorns if candidate else ()),
     )

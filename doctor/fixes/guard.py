@@ -99,7 +99,7 @@ def _failure_objection(unit: Unit, app: App) -> str:
     if isinstance(failure, Unknown):
         return "" if unit.result.is_("success") else f"why it does not run could not be told: {failure.reason}"
     variable, expected = app.log.boot_missing_variable, app.environment.expected
-    taken = next((gunicorn.taken for gunicorn in app.gunicorns if gunicorn.name == unit.name), ABSENT)
+    taken = next((gunicorn.address_in_use for gunicorn in app.gunicorns if gunicorn.name == unit.name), ABSENT)
     gone = (
         # The code loads, as was just seen: what it imports is there by now.
         isinstance(app.log.boot_traceback_missing_module, Known),

@@ -168,7 +168,7 @@ LEADS: Mapping[str, str] = {
     "unread_config.changed": "changed: ",
     "unsupervised": "started from: ",
     "unswitched": "release that is not switched to: ",
-    "unwritable.path": "not writable: ",
+    "socket_dir_not_writable.path": "not writable: ",
     "upload_limit": "MAX_CONTENT_LENGTH = ",
     "user": "user: ",
     "user_exists": "the user exists: ",

@@ -116,7 +116,7 @@ def test_a_wrong_address_is_meant_for_the_only_app_without_a_route() -> None:
     routes, orphans = assign(nginx(site("www.example.org", WRONG)), [shop], listening((SHOP, 10, "shop.service")))
     assert [state(a) for a in routes["shop"]] == [PeerState.NOBODY]
     assert not orphans
-    correction = routes["shop"][0].correction
+    correction = routes["shop"][0].edit_to_app
     assert isinstance(correction, Known)
     assert correction.value.after == "server unix:/run/shop/gunicorn.sock;"
 
@@ -282,9 +282,9 @@ def test_a_group_that_another_app_uses_is_left_alone() -> None:
     )
     (assigned,) = routes["shop"]
     assert state(assigned) is PeerState.STRANGER
-    assert isinstance(assigned.correction, Known)
-    assert assigned.correction.value.path == line.path
-    assert assigned.correction.value.after == "proxy_pass http://unix:/run/shop/gunicorn.sock;"
+    assert isinstance(assigned.edit_to_app, Known)
+    assert assigned.edit_to_app.value.path == line.path
+    assert assigned.edit_to_app.value.after == "proxy_pass http://unix:/run/shop/gunicorn.sock;"
 
 
 def test_where_another_answers_at_the_apps_own_address_no_line_is_wrong() -> None:
@@ -294,14 +294,14 @@ def test_where_another_answers_at_the_apps_own_address_no_line_is_wrong() -> Non
     routes, _ = assign(nginx(site("shop.test", SHOP)), [shop, copy], listening((SHOP, 20, "other.service")))
     (assigned,) = routes["shop"]
     assert state(assigned) is PeerState.STRANGER
-    assert isinstance(assigned.correction, Absent)
+    assert isinstance(assigned.edit_to_app, Absent)
     assert assigned.configured.is_(True)
 
 
 def test_the_address_of_an_interface_is_left_as_it_is() -> None:
     shop = candidate("shop", holds=(Address(AddressKind.TCP, host="10.0.0.0", port=8000),))
     routes, _ = assign(nginx(site("shop.test", PORT)), [shop], listening((shop.holds[0], 10, "shop.service")))
-    correction = routes["shop"][0].correction
+    correction = routes["shop"][0].edit_to_app
     assert isinstance(correction, Known)
     assert correction.value.after == "server 10.0.0.0:8000;"
 
@@ -349,7 +349,7 @@ def test_nginx_is_not_told_of_an_abstract_socket() -> None:
         [candidate("shop", holds=(abstract,))],
         listening((abstract, 10, "shop.service")),
     )
-    assert isinstance(routes["shop"][0].correction, Absent)
+    assert isinstance(routes["shop"][0].edit_to_app, Absent)
 
 
 def member(number: int, *, enabled: bool = True, runs: bool = True, template: bool = True) -> Candidate:

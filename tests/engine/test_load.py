@@ -255,7 +255,7 @@ def test_every_action_can_be_written() -> None:
     arguments = {
         "unit": "'{app.unit.name}'", "section": "Service", "key": "Restart", "values": "[a, '{app.name}']",
         "place": "app.gunicorn.settings.workers", "directive": "x", "value": "y", "path": "/x", "mode": "0755",
-        "target": "'{app.release.newest}'", "group": "www-data", "edit": "app.routes[0].correction",
+        "target": "'{app.release.newest}'", "group": "www-data", "edit": "app.routes[0].edit_to_app",
     }  # fmt: skip
     for action in ACTIONS.values():
         lines = [f"          {name}: {arguments[name]}\n" for name in action.parameters]

@@ -15,8 +15,8 @@ from doctor.engine.rule import Rule
 DATA = frozenset((
     "app.code.entry_module",
     "app.gunicorn.logical_directory",
-    "app.gunicorn.taken.unit",
-    "app.gunicorn.unwritable.path",
+    "app.gunicorn.address_in_use.unit",
+    "app.gunicorn.socket_dir_not_writable.path",
     "app.gunicorn.version_running",
     "app.log.boot_error",
     "site.shadowed.path",

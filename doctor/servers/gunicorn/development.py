@@ -72,8 +72,8 @@ def running(host: Host, table: Table, plans: Collection[Plan]) -> Iterator[Gunic
                 "the sockets of a development server are held by one of its children", Cause.AMBIGUOUS, (place,)
             ),
             foreign_workers=(),
-            taken=HOLDERS_NOT_ASKED,
-            unwritable=ABSENT,
+            address_in_use=HOLDERS_NOT_ASKED,
+            socket_dir_not_writable=ABSENT,
             preflight=ABSENT,
             reload_keeps_requests=ABSENT,
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
 from doctor.hosts.base import Host, Unseen
 from doctor.servers.gunicorn import development
+from doctor.servers.gunicorn.address_in_use import with_holders
 from doctor.servers.gunicorn.look import Look, in_motion, look
 from doctor.servers.gunicorn.model import Gunicorn
 from doctor.servers.gunicorn.plan import Plan
@@ -15,7 +16,6 @@ from doctor.servers.gunicorn.preflight import with_preflight
 from doctor.servers.gunicorn.rundir import with_run_directory
 from doctor.servers.gunicorn.running import running
 from doctor.servers.gunicorn.start import planned
-from doctor.servers.gunicorn.taken import with_holders
 from doctor.sources import lending
 from doctor.sources.process import Process
 
@@ -102,8 +102,8 @@ def _stopped(
         logical_directory=logical,
         listens=nothing,
         foreign_workers=lost,
-        taken=nothing,
-        unwritable=ABSENT,
+        address_in_use=nothing,
+        socket_dir_not_writable=ABSENT,
         preflight=ABSENT,
         reload_keeps_requests=ABSENT,
     )

@@ -171,9 +171,9 @@ class Gunicorn:
     """Addresses of the listening sockets the master holds, its own or handed to it by systemd."""
     foreign_workers: tuple[Process, ...]
     """Workers whose master is gone (reparented)."""
-    taken: Fact[Holder]
+    address_in_use: Fact[Holder]
     """Who holds a TCP address it is set up for, and does not listen on itself; Absent: nobody, or it does listen."""
-    unwritable: Fact[Unwritable]
+    socket_dir_not_writable: Fact[Unwritable]
     """Where its next start could not make its unix socket; Absent: it could, or makes none. Of units alone."""
     preflight: Fact[str]
     """The command of its unit with --check-config, as ExecReload= would spell it. It imports the app when it runs."""
@@ -182,4 +182,4 @@ class Gunicorn:
 
 
 HOLDERS_NOT_ASKED = Unknown("who holds its addresses was not looked at", Cause.NOT_ASKED)
-"""`Gunicorn.taken` until `taken.with_holders`."""
+"""`Gunicorn.address_in_use` until `address_in_use.with_holders`."""

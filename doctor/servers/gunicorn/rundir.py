@@ -23,8 +23,8 @@ _RUN = "/run"
 
 
 def with_run_directory(host: Host, gunicorn: Gunicorn, unit: Unit) -> Gunicorn:
-    """The same with `unwritable`, judged by what `unit` says now."""
-    return replace(gunicorn, unwritable=_unwritable(host, gunicorn, unit))
+    """The same with `socket_dir_not_writable`, judged by what `unit` says now."""
+    return replace(gunicorn, socket_dir_not_writable=_unwritable(host, gunicorn, unit))
 
 
 def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:

@@ -54,8 +54,8 @@ def running(host: Host, seen: Look, member: Member, before: Look | None) -> Guni
         logical_directory=start.logical,
         listens=listens,
         foreign_workers=(),
-        taken=HOLDERS_NOT_ASKED,
-        unwritable=ABSENT,
+        address_in_use=HOLDERS_NOT_ASKED,
+        socket_dir_not_writable=ABSENT,
         preflight=ABSENT,
         reload_keeps_requests=reload_keeps_requests(start.settings.worker_class, version),
     )
@@ -83,8 +83,8 @@ def _orphaned(host: Host, seen: Look, member: Member) -> Gunicorn:
         logical_directory=start.logical,
         listens=_listens(first, seen.sockets),
         foreign_workers=read_all(host, member.family.workers),
-        taken=HOLDERS_NOT_ASKED,
-        unwritable=ABSENT,
+        address_in_use=HOLDERS_NOT_ASKED,
+        socket_dir_not_writable=ABSENT,
         preflight=ABSENT,
         reload_keeps_requests=ABSENT,
     )

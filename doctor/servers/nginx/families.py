@@ -18,7 +18,7 @@ def unanswered(peer: Peer, binds: Fact[tuple[Address, ...]]) -> Fact[tuple[Addre
     return computed(dead, *peer.addresses.places)
 
 
-def literal(peer: Peer, dead: Fact[tuple[Address, ...]]) -> Fact[Edit]:
+def edit_to_address(peer: Peer, dead: Fact[tuple[Address, ...]]) -> Fact[Edit]:
     """The line of the peer with the one address that is left in the place of its name."""
     if not isinstance(dead, Known) or not isinstance(peer.addresses, Known):
         return ABSENT

@@ -20,11 +20,11 @@ from doctor.facts.address import parse_bind
 from doctor.facts.value import Absent, Fact, Known, Unknown
 from doctor.hosts.base import TargetKind
 from doctor.hosts.live import LiveHost
+from doctor.servers.gunicorn.address_in_use import with_holders
 from doctor.servers.gunicorn.model import Gunicorn, Settings
 from doctor.servers.gunicorn.plan import plan
 from doctor.servers.gunicorn.preflight import with_preflight
 from doctor.servers.gunicorn.rundir import with_run_directory
-from doctor.servers.gunicorn.taken import with_holders
 from doctor.sources.process import Process
 from doctor.sources.sockets.kernel import table
 from doctor.sources.systemd import ExecCommand, SocketUnit, Unit
@@ -68,17 +68,17 @@ def unit(**facts: Any) -> Unit:
     return make(Unit, name="shop.service", **{**given, **facts})
 
 
-def unwritable(path: Path | str, of: Unit, host: LiveHost | None = None) -> Any:
-    fact = with_run_directory(host or LiveHost(), gunicorn(f"unix:{path}"), of).unwritable
+def socket_dir_not_writable(path: Path | str, of: Unit, host: LiveHost | None = None) -> Any:
+    fact = with_run_directory(host or LiveHost(), gunicorn(f"unix:{path}"), of).socket_dir_not_writable
     return fact.value if isinstance(fact, Known) else fact
 
 
 def test_the_socket_needs_a_directory_its_user_may_write_to(folder: Path) -> None:
-    found = unwritable(folder / "x.sock", unit())
+    found = socket_dir_not_writable(folder / "x.sock", unit())
     assert (found.path, found.user, found.missing, found.mode) == (str(folder), "www-data", False, 0o755)
     folder.chmod(0o777)
-    assert isinstance(unwritable(folder / "x.sock", unit()), Absent)
-    assert unwritable(folder / "run" / "x.sock", unit()).missing
+    assert isinstance(socket_dir_not_writable(folder / "x.sock", unit()), Absent)
+    assert socket_dir_not_writable(folder / "run" / "x.sock", unit()).missing
 
 
 def test_a_directory_above_counts_too(folder: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_directory_above_counts_too(folder: Path) -> None:
     inner.mkdir()
     inner.chmod(0o777)
     folder.chmod(0o700)
-    assert unwritable(inner / "x.sock", unit()).path == str(folder)
+    assert socket_dir_not_writable(inner / "x.sock", unit()).path == str(folder)
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,16 @@ def test_a_directory_above_counts_too(folder: Path) -> None:
     ids=["no-user", "root", "socket-unit"],
 )
 def test_who_needs_no_permission(folder: Path, facts: dict[str, Any]) -> None:
-    assert isinstance(unwritable(folder / "x.sock", unit(**facts)), Absent)
+    assert isinstance(socket_dir_not_writable(folder / "x.sock", unit(**facts)), Absent)
 
 
 def test_systemd_makes_the_runtime_directory() -> None:
     made = unit(runtime_directories=Known(("/run/shop",)))
-    assert isinstance(unwritable("/run/shop/x.sock", made), Absent)
-    assert unwritable("/run/shop-x/x.sock", made).missing
+    assert isinstance(socket_dir_not_writable("/run/shop/x.sock", made), Absent)
+    assert socket_dir_not_writable("/run/shop-x/x.sock", made).missing
     assert isinstance(
-        unwritable("/run/shop/x.sock", unit(runtime_directories=Unknown("unread", Cause.AMBIGUOUS))), Unknown
+        socket_dir_not_writable("/run/shop/x.sock", unit(runtime_directories=Unknown("unread", Cause.AMBIGUOUS))),
+        Unknown,
     )
 
 
@@ -116,15 +117,17 @@ def test_a_step_of_root_before_the_start_may_make_it(folder: Path) -> None:
         return unit(exec_start_pre=Known((ExecCommand(argv, prefixes),)))
 
     path = folder / "x.sock"
-    assert isinstance(unwritable(path, before("/usr/bin/install", "-d", "-o", "www-data", str(folder))), Unknown)
-    assert unwritable(path, before("/bin/mkdir", "-p", str(folder))).mode == 0o755
-    assert unwritable(path, before("/bin/chown", "www-data", str(folder), prefixes="")).mode == 0o755
-    assert unwritable(path, before("/bin/true")).mode == 0o755
+    assert isinstance(
+        socket_dir_not_writable(path, before("/usr/bin/install", "-d", "-o", "www-data", str(folder))), Unknown
+    )
+    assert socket_dir_not_writable(path, before("/bin/mkdir", "-p", str(folder))).mode == 0o755
+    assert socket_dir_not_writable(path, before("/bin/chown", "www-data", str(folder), prefixes="")).mode == 0o755
+    assert socket_dir_not_writable(path, before("/bin/true")).mode == 0o755
 
 
 def test_what_runtime_directory_would_have_to_say() -> None:
     def name(path: str, **facts: Any) -> Any:
-        found = unwritable(path, unit(**facts)).runtime_name
+        found = socket_dir_not_writable(path, unit(**facts)).runtime_name
         return found.value if isinstance(found, Known) else found
 
     assert name("/run/shop-x/x.sock") == "shop-x"
@@ -143,19 +146,19 @@ def test_a_directory_of_others_is_not_taken_over() -> None:
     path = Path(tempfile.mkdtemp(dir="/run"))
     try:
         path.chmod(0o755)
-        found = unwritable(path / "x.sock", unit())
+        found = socket_dir_not_writable(path / "x.sock", unit())
         assert found.runtime_name.value == path.name
         (path / "x.sock").touch()  # its own, left behind
-        assert unwritable(path / "x.sock", unit()).runtime_name.value == path.name
+        assert socket_dir_not_writable(path / "x.sock", unit()).runtime_name.value == path.name
         (path / "other.pid").touch()
-        assert isinstance(unwritable(path / "x.sock", unit()).runtime_name, Absent)
+        assert isinstance(socket_dir_not_writable(path / "x.sock", unit()).runtime_name, Absent)
     finally:
         shutil.rmtree(path)
 
 
 def test_of_a_repository_only_run_itself_is_certain() -> None:
-    assert unwritable("/run/shop.sock", unit(), Repository()).path == "/run"
-    assert isinstance(unwritable("/run/shop/x.sock", unit(), Repository()), Unknown)
+    assert socket_dir_not_writable("/run/shop.sock", unit(), Repository()).path == "/run"
+    assert isinstance(socket_dir_not_writable("/run/shop/x.sock", unit(), Repository()), Unknown)
 
 
 def test_the_runtime_directory_of_the_next_start() -> None:
@@ -182,7 +185,7 @@ def taken(of: Gunicorn) -> Any:
     host = LiveHost()
     listed = table(host)
     assert isinstance(listed, Known)
-    fact = next(iter(with_holders(host, (of,), listed.value.rows))).taken
+    fact = next(iter(with_holders(host, (of,), listed.value.rows))).address_in_use
     return fact.value if isinstance(fact, Known) else fact
 
 
@@ -224,7 +227,7 @@ def test_the_command_that_tests_a_release(argv: tuple[str, ...], line: str | Non
 def test_nobody_could_look_is_not_nothing() -> None:
     of = replace(unit(), exec_start=Unknown("unread", Cause.AMBIGUOUS), user=Unknown("unread", Cause.AMBIGUOUS))
     assert isinstance(with_preflight(gunicorn("127.0.0.1:8000"), plan(LiveHost(), of)).preflight, Unknown)
-    assert isinstance(unwritable("/run/x.sock", of), Unknown)
+    assert isinstance(socket_dir_not_writable("/run/x.sock", of), Unknown)
 
 
 def test_a_stop_takes_the_socket_of_another_away(tmp_path: Path) -> None:

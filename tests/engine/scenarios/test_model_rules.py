@@ -108,7 +108,7 @@ def routed(state: Any, *, to: Any = ELSEWHERE, edit: Edit | None = EDIT, live: b
         peer=peer,
         state=state,
         configured=to == HELD,
-        **({"correction": edit} if edit else {}),
+        **({"edit_to_app": edit} if edit else {}),
     )
     gunicorn = (
         running(settings=make(Settings, bind=(HELD,)))

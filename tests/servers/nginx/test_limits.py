@@ -136,7 +136,7 @@ def test_where_nobody_answers(bind: str, dead: tuple[str, ...]) -> None:
     peer = peer_of(host)
     found = families.unanswered(peer, Known((tcp(bind, 8000),)))
     assert (tuple(map(str, found.value)) if isinstance(found, Known) else ()) == dead
-    edit = families.literal(peer, found)
+    edit = families.edit_to_address(peer, found)
     if dead:
         assert isinstance(edit, Known)
         assert edit.value.after == "        proxy_pass http://127.0.0.1:8000;"

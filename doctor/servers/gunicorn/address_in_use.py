@@ -22,10 +22,10 @@ from doctor.sources.sockets.kernel import Row, owners
 def with_holders(host: Host, gunicorns: Iterable[Gunicorn], rows: Mapping[int, Row]) -> Iterable[Gunicorn]:
     """Each with `taken`. `rows`: the listening sockets by inode."""
     for gunicorn in gunicorns:
-        yield replace(gunicorn, taken=_taken(host, gunicorn, rows))
+        yield replace(gunicorn, address_in_use=_holder_of(host, gunicorn, rows))
 
 
-def _taken(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Holder]:
+def _holder_of(host: Host, gunicorn: Gunicorn, rows: Mapping[int, Row]) -> Fact[Holder]:
     bind = gunicorn.settings.bind
     if not isinstance(bind, Known):
         return bind

@@ -14,7 +14,7 @@ def address_of(target: Target) -> Address | None:
     return target.peer.address.or_(None)
 
 
-def correction(target: Target, candidate: Candidate) -> Fact[Edit]:
+def edit_to_app(target: Target, candidate: Candidate) -> Fact[Edit]:
     """The nginx line with this app's address in the place of the wrong one.
 
     Absent where the app has not exactly one address, and where it is the one that stands there.
@@ -40,7 +40,7 @@ def correction(target: Target, candidate: Candidate) -> Fact[Edit]:
     return computed(Edit(place.path, place.line, place.text, after), place)
 
 
-def redirection(target: Target, candidate: Candidate) -> Fact[Edit]:
+def edit_group_to_app(target: Target, candidate: Candidate) -> Fact[Edit]:
     """The line that names the group, which others use as well, with this app's address in the place of the name."""
     place = next(iter(target.location.upstream.places), Place())
     written = f"://{target.upstream.name}"
