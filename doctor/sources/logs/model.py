@@ -69,6 +69,8 @@ class UnitLog:
     """Gunicorn gave up because a worker could not boot or the app could not be loaded."""
     dependency_error: Fact[LogEvent]
     """The boot failed because a database, cache or other service did not answer."""
+    dependency_lost: Fact[LogEvent]
+    """Requests ended because a database, cache or other service did not answer, since the app was last loaded."""
     worker_class_error: Fact[LogEvent]
     """Gunicorn could not load its worker class."""
     worker_crashed: Fact[LogEvent]
@@ -86,9 +88,9 @@ class UnitLog:
     stop_killed: Fact[LogEvent]
     """systemd killed it with SIGKILL because it did not stop in time."""
     watchdog: Fact[LogEvent]
-    """systemd ended it because it gave no sign of life within WatchdogSec=."""
+    """systemd ended it because it gave no sign of life within WatchdogSec=; of the chain of automatic restarts."""
     out_of_memory: Fact[LogEvent]
-    """systemd saw the kernel kill a process of the unit for memory."""
+    """systemd saw the kernel kill a process of the unit for memory; of the chain of automatic restarts."""
     ignored_variables: Fact[LogEvent]
     """Lines of environment files or Environment= that systemd ignored."""
     read_only: Fact[LogEvent]

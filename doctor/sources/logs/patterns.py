@@ -87,7 +87,7 @@ _SYSTEMD: Final = {
     "ignored_variables": (r"Ignoring invalid environment assignment ", r"Invalid environment assignment, ignoring: "),
 }
 
-CHAIN = frozenset({"restarts", "hup_then_halt", "start_limit"})
+CHAIN = frozenset({"restarts", "hup_then_halt", "start_limit", "watchdog", "out_of_memory"})
 """Events that span automatic restarts, so are looked for in the whole chain that led to the last start."""
 
 

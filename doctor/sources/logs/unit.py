@@ -19,6 +19,8 @@ from doctor.sources.systemd import Unit
 _HALT_AFTER_HUP = 60.0
 _CRASHES = {"4": "ILL", "6": "ABRT", "7": "BUS", "8": "FPE", "11": "SEGV"}
 _KILL = ("9", "SIGKILL")
+_OF_REQUESTS_TOO = ("read_only", "too_many_files", "disk_full", "fork_unsafe")
+"""Printed errors that a start and a request can end in."""
 
 
 def collect_unit(host: Host, unit: Unit, since: float | None, error_log: Fact[str] = ABSENT) -> UnitLog:
@@ -84,7 +86,13 @@ def _judge(
         found += _not_called(last) if name == "entry_error" else []
         found.sort(key=lambda entry: entry.time)
         events[name] = _event(found) or no_gunicorn
-    events["request_errors"] = _event(_request_errors(last, events["hups"])) or no_gunicorn
+    loaded = _since_loaded(last, events["hups"])
+    requests = [found for found in _tracebacks(loaded) if patterns.request_failed().search(found[0].heading)]
+    events["request_errors"] = _event(_request_errors(loaded, requests)) or no_gunicorn
+    events["dependency_lost"] = _event(_ended_by("dependency_error", requests)) or no_gunicorn
+    for name in _OF_REQUESTS_TOO:
+        during = _event(_ended_by(name, requests))
+        events[name] = during if during and isinstance(events[name], Absent) else events[name]
     for name, pattern in systemd.items():
         lines = whole if name in patterns.CHAIN else last
         events[name] = _event([e for e in lines if e.manager and pattern.search(e.message)]) or no_systemd
@@ -234,18 +242,29 @@ def _tracebacks(entries: Iterable[Entry]) -> Iterator[tuple[Traceback, Entry]]:
             yield traceback, lines[traceback.index]
 
 
-def _request_errors(entries: Sequence[Entry], hups: Fact[LogEvent]) -> list[Entry]:
-    """Ends of tracebacks of requests, since the app was last loaded; `message` and `line` with what stood above it."""
+def _since_loaded(entries: Sequence[Entry], hups: Fact[LogEvent]) -> list[Entry]:
+    """What the app itself has written since it was last loaded."""
     loaded = hups.map(lambda it: it.last).or_(0.0)
-    own = [entry for entry in entries if not entry.manager and entry.time >= loaded and not of_client(entry)]
-    found = [
-        replace(entry, line=f"{traceback.heading} … {traceback.exception}")
-        for traceback, entry in _tracebacks(own)
-        if patterns.request_failed().search(traceback.heading)
-    ]
-    found += [entry for entry in own if entry.headed and patterns.misconfigured().fullmatch(entry.message)]
+    return [entry for entry in entries if not entry.manager and entry.time >= loaded and not of_client(entry)]
+
+
+def _request_errors(entries: Sequence[Entry], requests: Iterable[tuple[Traceback, Entry]]) -> list[Entry]:
+    """Ends of requests; `line` with what stood above the traceback."""
+    found = [replace(entry, line=f"{traceback.heading} … {traceback.exception}") for traceback, entry in requests]
+    found += [entry for entry in entries if entry.headed and patterns.misconfigured().fullmatch(entry.message)]
     found.sort(key=lambda entry: entry.time)
     return found
+
+
+def _ended_by(name: str, requests: Iterable[tuple[Traceback, Entry]]) -> list[Entry]:
+    """Ends of requests whose exception is one of these."""
+    pattern = patterns.printed_events()[name]
+    found = [
+        replace(entry, line=traceback.exception)
+        for traceback, entry in requests
+        if pattern.fullmatch(traceback.exception)
+    ]
+    return sorted(found, key=lambda entry: entry.time)
 
 
 def _not_called(entries: Sequence[Entry]) -> list[Entry]:

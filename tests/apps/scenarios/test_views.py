@@ -20,7 +20,7 @@ from doctor.hosts.snapshot import SnapshotHost
 _PLACES = (
     "/etc/", "/lib/systemd/", "/proc/", "/run/log/journal/", "/run/systemd/", "/run/tmpfiles.d/",
     "/usr/lib/systemd/", "/usr/lib/tmpfiles.d/", "/usr/lib/x86_64-linux-gnu/systemd/", "/usr/local/lib/systemd/",
-    "/usr/sbin/nginx/", "/var/log/journal/", "/var/log/nginx/",
+    "/usr/local/nginx/", "/usr/sbin/nginx/", "/var/log/journal/", "/var/log/nginx/",
 )  # fmt: skip
 """The machine's own: units, nginx's configuration and logs, accounts, the kernel. No app's user writes there."""
 

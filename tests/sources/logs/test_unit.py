@@ -301,7 +301,25 @@ def test_a_database_that_does_not_answer() -> None:
     )
     assert value(judge(lines(text), said("Reason: Worker failed to boot.")).dependency_error).count == 1
     served = REQUEST.replace("KeyError: 'LATER'", "psycopg2.OperationalError: server closed the connection")
-    assert isinstance(judge(lines(served)).dependency_error, Absent)
+    log = judge(lines(served))
+    assert isinstance(log.dependency_error, Absent)
+    assert value(log.dependency_lost).text == "psycopg2.OperationalError: server closed the connection"
+    assert isinstance(judge(lines(REQUEST)).dependency_lost, Absent)
+
+
+@pytest.mark.parametrize(
+    ("exception", "name"),
+    [
+        ("OSError: [Errno 24] Too many open files: '/dev/null'", "too_many_files"),
+        ("OSError: [Errno 28] No space left on device", "disk_full"),
+        ("OSError: [Errno 30] Read-only file system: '/srv/shop/x'", "read_only"),
+    ],
+)
+def test_a_request_that_ends_in_what_a_start_can_end_in(exception: str, name: str) -> None:
+    log = judge(lines(REQUEST.replace("KeyError: 'LATER'", exception)))
+    assert value(getattr(log, name)).count == 1
+    # A client that has its text logged is no exception.
+    assert isinstance(getattr(judge(lines(f"asked for {exception}")), name), Absent)
 
 
 def test_silence_of_the_journal() -> None:
