@@ -180,7 +180,7 @@ LEADS: Mapping[str, str] = {
     "worker_timeouts.count": "workers that timed out: ",
     "workers": "workers = ",
     "wsgi_app": "entry point: ",
-    "backlog": "backlog = ",
+    "backlog": "backlog: ",
     "max_requests_jitter": "max_requests_jitter = ",
     "threads": "threads = ",
     "version_installed": "version installed: ",
