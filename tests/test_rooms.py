@@ -22,7 +22,7 @@ ROOMS = (
 PARTED = {"sources", "servers", "conclusions"}
 """Rooms of several packages, one a program or a question."""
 
-EVERYWHERE = {"doctor", "doctor.cause", "doctor.frozen", "doctor.parallel", "doctor.errors"}
+EVERYWHERE = {"doctor", "doctor.cause", "doctor.frozen", "doctor.parallel", "doctor.errors", "doctor.serial"}
 """The version, and tools that know nothing of the rooms."""
 
 

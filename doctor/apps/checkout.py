@@ -19,7 +19,8 @@ from doctor.conclusions.appcode.walk import binds
 from doctor.facts.value import Known, Place
 from doctor.grammar.outline import Outline
 from doctor.grammar.paths import joined
-from doctor.hosts.base import DocumentKind, Host, Missing, Repository, Stat
+from doctor.hosts.base import DocumentKind, Host, Missing, Stat
+from doctor.hosts.repository import Repository
 from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.gunicorn.arguments import parse
 from doctor.servers.gunicorn.config import DEFAULT_NAME

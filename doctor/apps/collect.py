@@ -26,7 +26,8 @@ from doctor.facts.broken import BrokenFile, Flaw, Reader
 from doctor.facts.coverage import Assumption, NotJudged
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, computed
 from doctor.frozen import frozen
-from doctor.hosts.base import DocumentKind, Host, Repository, TargetKind, Unseen
+from doctor.hosts.base import DocumentKind, Host, TargetKind, Unseen
+from doctor.hosts.repository import Repository
 from doctor.parallel import ahead, begin
 from doctor.servers import gunicorn, nginx
 from doctor.servers.gunicorn import Gunicorn, Plan

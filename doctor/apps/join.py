@@ -12,7 +12,8 @@ from doctor.apps.routing import assign
 from doctor.facts.address import Address
 from doctor.facts.coverage import NotJudged
 from doctor.facts.value import Known
-from doctor.hosts.base import Host, Repository
+from doctor.hosts.base import Host
+from doctor.hosts.repository import Repository
 from doctor.servers.gunicorn import Gunicorn
 from doctor.servers.nginx.model import Nginx
 from doctor.sources.sockets.model import Sockets

@@ -9,7 +9,8 @@ from doctor.cause import Cause
 from doctor.facts.coverage import NotJudged
 from doctor.facts.value import ABSENT, Known, Unknown
 from doctor.grammar.gaps import marked, names
-from doctor.hosts.base import Content, DocumentKind, Host, Repository, TextKind, Unseen
+from doctor.hosts.base import Content, DocumentKind, Host, TextKind, Unseen
+from doctor.hosts.repository import Repository
 
 _ELSEWHERE = "not in this folder, nor in the repository around it"
 _NO_RULES = "no rules for it yet"

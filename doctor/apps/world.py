@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from doctor.apps.checkout import Finder
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.hosts.base import Host, Repository
+from doctor.hosts.base import Host
+from doctor.hosts.repository import Repository
 from doctor.servers.gunicorn import Gunicorn, Plan
 from doctor.servers.nginx.model import Nginx
 from doctor.sources.sockets.model import Sockets

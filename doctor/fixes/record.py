@@ -7,11 +7,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import cast
 
 from doctor.edits.changes import Operation, Verb
 from doctor.fixes.disk import Attributes, Kind
 from doctor.frozen import frozen
+from doctor.serial import Form as Written
+from doctor.serial import FormError, Json, Serial
 
 SCHEMA = "flaskdoctor.run/1"
 
@@ -110,92 +112,54 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def to_json(run: RunRecord) -> dict[str, Any]:
-    """As the manifest holds it."""
+def _attributes_to_json(own: Attributes) -> Json:
     return {
-        "schema": SCHEMA,
-        "run": run.run,
-        "started": run.started,
-        "version": run.version,
-        "fixes": [_fix_to_json(fix) for fix in run.fixes],
-    }
-
-
-def from_json(data: Any) -> RunRecord:
-    """The inverse; ValueError, KeyError or TypeError when it is none."""
-    if data["schema"] != SCHEMA:
-        raise ValueError(f"its schema is {data['schema']!r}, not {SCHEMA}")
-    return RunRecord(
-        str(data["run"]), str(data["started"]), str(data["version"]), [_fix_from_json(f) for f in data["fixes"]]
-    )
-
-
-def _fix_to_json(fix: FixRecord) -> dict[str, Any]:
-    return {
-        "rule": fix.rule,
-        "name": fix.name,
-        "subject": fix.subject,
-        "title": fix.title,
-        "safety": fix.safety,
-        "state": fix.state.value,
-        "steps": [
-            {
-                "path": step.path,
-                "before": _form_to_json(step.before),
-                "after": _form_to_json(step.after),
-                "temporary": step.temporary,
-            }
-            for step in fix.steps
-        ],
-        "operations": [[operation.verb.value, operation.unit] for operation in fix.operations],
-        "begun": fix.begun,
-        "units": {name: [unit.active, unit.enabled] for name, unit in fix.units.items()},
-    }
-
-
-def _fix_from_json(data: Any) -> FixRecord:
-    return FixRecord(
-        rule=str(data["rule"]),
-        name=str(data["name"]),
-        subject=str(data["subject"]),
-        title=str(data["title"]),
-        safety=str(data["safety"]),
-        steps=tuple(
-            Step(str(s["path"]), _form_from_json(s["before"]), _form_from_json(s["after"]), str(s["temporary"]))
-            for s in data["steps"]
-        ),
-        operations=tuple(Operation(Verb(verb), str(unit)) for verb, unit in data["operations"]),
-        units={str(name): UnitState(str(active), str(enabled)) for name, (active, enabled) in data["units"].items()},
-        begun=int(data["begun"]),
-        state=State(data["state"]),
-    )
-
-
-def _form_to_json(form: Form) -> dict[str, Any]:
-    own = form.attributes
-    attributes = own and {
         "mode": f"{own.mode:04o}",
         "uid": own.uid,
         "gid": own.gid,
         "mtime_ns": own.mtime_ns,
         "xattrs": {name: base64.b64encode(value).decode() for name, value in own.xattrs},
     }
-    return {
-        "kind": form.kind.value,
-        "digest": form.digest,
-        "copy": form.copy,
-        "target": form.target,
-        "attributes": attributes,
+
+
+@frozen
+class _Attributes:
+    """As a manifest holds them: permission bits in octal digits, extended attributes in Base64."""
+
+    mode: str
+    uid: int
+    gid: int
+    mtime_ns: int
+    xattrs: Mapping[str, str]
+
+    def meant(self) -> Attributes:
+        """Raises ValueError."""
+        mode = int(self.mode, 8)
+        if not (0 <= mode <= 0o7777 and max(self.uid, self.gid) < 1 << 32 and min(self.uid, self.gid) >= 0):
+            raise ValueError("no file has such a mode, owner or group")
+        if abs(self.mtime_ns) >= 1 << 63:
+            raise ValueError("no file was changed then")
+        xattrs = tuple((name, base64.b64decode(value, validate=True)) for name, value in self.xattrs.items())
+        return Attributes(mode, self.uid, self.gid, self.mtime_ns, xattrs)
+
+
+_SERIAL = Serial(
+    {
+        Attributes: Written(_Attributes, _attributes_to_json, _Attributes.meant),
+        Operation: Written(tuple[Verb, str], lambda op: [op.verb.value, op.unit], lambda row: Operation(*row)),
+        UnitState: Written(tuple[str, str], lambda unit: [unit.active, unit.enabled], lambda row: UnitState(*row)),
     }
+)
 
 
-def _form_from_json(data: Any) -> Form:
-    own = data["attributes"]
-    attributes = own and Attributes(
-        mode=int(own["mode"], 8),
-        uid=int(own["uid"]),
-        gid=int(own["gid"]),
-        mtime_ns=int(own["mtime_ns"]),
-        xattrs=tuple((str(name), base64.b64decode(value)) for name, value in own["xattrs"].items()),
-    )
-    return Form(Kind(data["kind"]), str(data["digest"]), str(data["copy"]), str(data["target"]), attributes)
+def to_json(run: RunRecord) -> Json:
+    """As the manifest holds it."""
+    return {"schema": SCHEMA} | cast("dict[str, Json]", _SERIAL.write(run))
+
+
+def from_json(data: Json) -> RunRecord:
+    """The inverse. Raises FormError when it is none."""
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise FormError(f"its schema is {str(schema)[:60]!r}, not {SCHEMA}")
+    return cast(RunRecord, _SERIAL.read(data, RunRecord))

@@ -24,6 +24,8 @@ from doctor.fixes.record import RunRecord, digest, from_json, to_json
 HOME = Path("/var/lib/flaskdoctor")
 _NAME = re.compile(r"\d{8}T\d{6}Z-\d+\Z", re.ASCII)
 _MANIFEST = "manifest.json"
+_LARGEST = 1 << 28
+"""Bytes of a manifest: eighty times what a fix comes to that takes away the most files it may."""
 
 
 class Store:
@@ -108,13 +110,21 @@ class Store:
         if not _NAME.match(name) or not path.exists():
             raise UserError("there is no such run", name, "flaskdoctor undo --list shows those there are.")
         try:
-            return from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return from_json(json.loads(_bounded(path)))
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(
                 f"the manifest of run {name} is damaged ({type(error).__name__}: {error})",
                 str(path),
                 f"The copies of the files lie beside it, unchanged. Move {path.parent} away once they are not needed.",
             ) from error
+
+
+def _bounded(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST >> 20} MB")
+    return data
 
 
 def _make_private(folder: Path) -> None:

@@ -31,8 +31,9 @@ from doctor.hosts.base import (
 )
 from doctor.hosts.commands import Command
 from doctor.hosts.credentials import Reader
-from doctor.hosts.serial import Json, encode
+from doctor.hosts.serial import encode
 from doctor.hosts.snapshotfile import LENT, SCHEMA_NAME, SCHEMA_VERSION, write
+from doctor.serial import Json
 
 T = TypeVar("T")
 

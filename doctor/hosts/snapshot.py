@@ -28,8 +28,9 @@ from doctor.hosts.base import (
 )
 from doctor.hosts.commands import Command
 from doctor.hosts.credentials import Reader
-from doctor.hosts.serial import FormError, Json, decode
+from doctor.hosts.serial import decode
 from doctor.hosts.snapshotfile import LENT, RECORD_AGAIN, SnapshotError, load
+from doctor.serial import FormError, Json
 
 NOT_RECORDED = Unseen("not in this recording", Cause.NOT_RECORDED)
 
@@ -79,8 +80,6 @@ class SnapshotHost(Host):
             raise SnapshotError(path, f"a part is missing ({error})", RECORD_AGAIN) from None
         except FormError as error:
             raise SnapshotError(path, f"it is damaged ({error})", RECORD_AGAIN) from None
-        except RecursionError:
-            raise SnapshotError(path, "it is nested deeper than a recording is", RECORD_AGAIN) from None
         if not self._answers:
             raise SnapshotError(path, "nothing of a machine is recorded in it", RECORD_AGAIN)
         self._looks = _Looks()
@@ -190,12 +189,15 @@ def _answers(observations: Json) -> dict[tuple[Any, ...], object]:
     answers: dict[tuple[Any, ...], object] = {}
     if not isinstance(observations, list):
         raise FormError("the observations are no list")
-    for item in observations:
+    for number, item in enumerate(observations):
         if not isinstance(item, dict) or not isinstance(ask := item["ask"], list) or not ask:
             raise FormError("an observation without a question")
         question = ask[2] if ask[0] == LENT and len(ask) > 2 else ask[0]
         if isinstance(question, str) and question in _ANSWERS:
-            answers[_key(str(ask[0]), tuple(ask[1:]))] = decode(item["answer"], _ANSWERS[question])
+            try:
+                answers[_key(str(ask[0]), tuple(ask[1:]))] = decode(item["answer"], _ANSWERS[question])
+            except FormError as error:
+                raise error.inside("answer").inside(number).inside("observations") from None
     return answers
 
 

@@ -7,7 +7,7 @@ import os
 from typing import cast
 
 from doctor.hosts.recognise import GZIP
-from doctor.hosts.serial import Json
+from doctor.serial import Json
 
 SCHEMA_NAME = "flaskdoctor.snapshot"
 SCHEMA_VERSION = 1

@@ -30,7 +30,6 @@ from doctor.hosts.base import (
     Output,
     ProcessLine,
     ProcessRecord,
-    Repository,
     Scan,
     ScannedFile,
     Skipped,
@@ -44,6 +43,7 @@ from doctor.hosts.content import Outliner, read_content, read_env_file
 from doctor.hosts.documents import Documents, find_documents
 from doctor.hosts.paths import LINK_LIMIT
 from doctor.hosts.redact import Redactor
+from doctor.hosts.repository import Repository
 
 T = TypeVar("T")
 

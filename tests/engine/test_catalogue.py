@@ -51,13 +51,21 @@ def test_a_rule_that_was_added_counts(folder: Path, tmp_path: Path) -> None:
     assert [rule.name for rule in catalogue.catalogue(file)] == ["one", "two"]
 
 
-@pytest.mark.parametrize("change", ["gone", "cut", "other", "older"])
+@pytest.mark.parametrize("change", ["gone", "cut", "other", "older", "earlier", "wrong", "deep"])
 def test_without_a_file_that_can_be_read_the_rules_are_loaded(folder: Path, tmp_path: Path, change: str) -> None:
     file = tmp_path / "catalogue.json"
     text = catalogue.written(load_rules())
     stored: dict[str, Any] = json.loads(text)
-    del stored["rules"][0]["cases"]
-    texts = {"cut": text[:-50], "other": "[]", "older": json.dumps(stored)}
+    rule = stored["rules"][0]
+    wrong = {**rule, "cases": [{**rule["cases"][0], "fixes": [99]}]}
+    texts = {
+        "cut": text[:-50],
+        "other": "[]",
+        "older": json.dumps({**stored, "rules": [{key: rule[key] for key in rule if key != "cases"}]}),
+        "earlier": json.dumps({"digest": stored["digest"], "rules": [{**rule, "fixes": []}]}),
+        "wrong": json.dumps({**stored, "rules": [wrong]}),
+        "deep": json.dumps({**stored, "rules": 0}).replace(": 0", ": " + "[" * 100_000 + "]" * 100_000),
+    }
     if change != "gone":
         file.write_text(texts[change])
     assert [rule.name for rule in catalogue.catalogue(file)] == ["one"]

@@ -346,6 +346,15 @@ def test_garbage_is_refused(store: Store, garbage: bytes) -> None:
     _refused(store)
 
 
+def test_a_manifest_without_end_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(store, fix_record())
+    monkeypatch.setattr(stores, "_LARGEST", manifest(store).stat().st_size)
+    store.load(NAME)
+    with manifest(store).open("a") as file:
+        file.write(" ")
+    _refused(store)
+
+
 def test_json_that_is_no_manifest_is_refused(store: Store) -> None:
     saved(store, fix_record())
     for data in _damaged(json.loads(manifest(store).read_bytes())):

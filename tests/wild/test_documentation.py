@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from doctor.hosts.base import DocumentKind
-from doctor.hosts.documents import classify
+from doctor.hosts.classify import classify
 
 SITE = "server {\n    listen 80;\n    server_name shop.test;\n    location / { proxy_pass http://127.0.0.1:8000; }\n}\n"
 UNIT = "[Unit]\nDescription=Shop\n\n[Service]\nExecStart=/srv/shop/venv/bin/gunicorn wsgi:app\n"
