@@ -25,7 +25,7 @@ LINES = 60
 
 COVERED: dict[str, tuple[str, ...]] = {
     "servers/scenarios/test_nginx.py": (
-        "servers/nginx/ check collect conflict effective include model newer process scope",
+        "servers/nginx/ check collect configured conflict effective include model newer process scope",
         "servers/nginx/ select shadow sites upstream",
     ),
     "servers/scenarios/test_nginx_differential.py": ("servers/nginx/ grammar parse",),

@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from doctor.frozen import frozen
 from doctor.grammar.bounds import Literal, Room, TooLarge
 from doctor.grammar.literals import NotLiteral, fold
 from doctor.grammar.outline import Assignment, Call, Definition, EnvRead, Expression, Import, Outline, SourceError
+from doctor.grammar.pycontext import Context, catching
 
 _CALLS = frozenset(
     {
@@ -23,8 +23,6 @@ _CALLS = frozenset(
 
 _ROUTE_DECORATORS = frozenset({"route", "get", "post", "put", "patch", "delete"})
 _DYNAMIC_CALLS = frozenset({"globals", "locals", "vars", "exec"})
-_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
-_KEY_ERRORS = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
 _TEXT_LIMIT = 300
 _UNREADABLE = Outline(error=None, dynamic_names=True, truncated=True)
 
@@ -44,7 +42,7 @@ def outline(source: bytes, filename: str) -> Outline:
         return _UNREADABLE
     reader = _Reader()
     try:
-        reader.block(tree.body, _Context())
+        reader.block(tree.body, Context())
     except RecursionError:
         return _UNREADABLE
     return Outline(
@@ -58,22 +56,6 @@ def outline(source: bytes, filename: str) -> Outline:
         dynamic_names=reader.dynamic_names,
         raises=next((node.lineno for node in tree.body if isinstance(node, ast.Raise)), 0),
     )
-
-
-@frozen
-class _Context:
-    """Where a statement stands. `deferred`: in a function; `scope`: the class whose body it is."""
-
-    conditional: bool = False
-    uncertain: bool = False
-    """The import may not run it: a branch, an except, a loop."""
-    deferred: bool = False
-    scope: str = ""
-    import_caught: bool = False
-    key_caught: bool = False
-
-    def branch(self) -> _Context:
-        return replace(self, conditional=True, uncertain=True)
 
 
 class _Reader:
@@ -96,11 +78,11 @@ class _Reader:
 
     # ---- statements ----
 
-    def block(self, statements: Iterable[ast.stmt], context: _Context) -> None:
+    def block(self, statements: Iterable[ast.stmt], context: Context) -> None:
         for statement in statements:
             self._statement(statement, context)
 
-    def _statement(self, node: ast.stmt, context: _Context) -> None:
+    def _statement(self, node: ast.stmt, context: Context) -> None:
         match node:
             case ast.Import() | ast.ImportFrom():
                 self._import(node, context)
@@ -145,7 +127,7 @@ class _Reader:
                         [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)], context
                     )
 
-    def _import(self, node: ast.Import | ast.ImportFrom, context: _Context) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, context: Context) -> None:
         guarded = context.uncertain or context.deferred or context.import_caught
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -162,7 +144,7 @@ class _Reader:
         for alias in node.names:
             self._modules[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, context: _Context) -> None:
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, context: Context) -> None:
         defaults = [default for default in (*node.args.defaults, *node.args.kw_defaults) if default is not None]
         self._expressions((*node.decorator_list, *defaults), context)
         for decorator in node.decorator_list:
@@ -173,7 +155,7 @@ class _Reader:
             self.dynamic_names |= node.name == "__getattr__"
         self.block(node.body, replace(context, deferred=True, scope=""))
 
-    def _class(self, node: ast.ClassDef, context: _Context) -> None:
+    def _class(self, node: ast.ClassDef, context: Context) -> None:
         keywords = [keyword.value for keyword in node.keywords]
         self._expressions((*node.decorator_list, *node.bases, *keywords), context)
         if not context.deferred and not context.scope:
@@ -184,17 +166,17 @@ class _Reader:
         scope = f"{context.scope}.{node.name}" if context.scope else node.name
         self.block(node.body, replace(context, scope=scope))
 
-    def _with(self, node: ast.With | ast.AsyncWith, context: _Context) -> None:
+    def _with(self, node: ast.With | ast.AsyncWith, context: Context) -> None:
         inner = replace(context, conditional=True)
         for item in node.items:
             self._expressions((item.context_expr,), context)
             if isinstance(item.context_expr, ast.Call) and _dotted(item.context_expr.func).endswith("suppress"):
-                inner = _catching(inner, {_last(argument) for argument in item.context_expr.args})
+                inner = catching(inner, {_last(argument) for argument in item.context_expr.args})
             if item.optional_vars is not None:
                 self._bind(item.optional_vars, None, inner)
         self.block(node.body, inner)
 
-    def _try(self, node: ast.Try, context: _Context) -> None:
+    def _try(self, node: ast.Try, context: Context) -> None:
         caught: set[str] = set()
         for handler in node.handlers:
             if any(isinstance(part, ast.Raise) for part in handler.body):
@@ -206,13 +188,13 @@ class _Reader:
                     caught.update(_last(kind) for kind in kinds)
                 case kind:
                     caught.add(_last(kind))
-        body = _catching(replace(context, conditional=True), caught)
+        body = catching(replace(context, conditional=True), caught)
         self.block((*node.body, *node.orelse), body)
         for handler in node.handlers:
             self.block(handler.body, context.branch())
         self.block(node.finalbody, replace(context, conditional=True))
 
-    def _bind(self, target: ast.expr, value: ast.expr | None, context: _Context) -> None:
+    def _bind(self, target: ast.expr, value: ast.expr | None, context: Context) -> None:
         """One target of an assignment; `value` None: only running the file could tell."""
         if isinstance(target, ast.Starred):
             target, value = target.value, None
@@ -238,7 +220,7 @@ class _Reader:
                 self._modules[name] = "os.environ"
         self.assignments.append(Assignment(name, found, target.lineno, context.conditional))
 
-    def _target_name(self, target: ast.expr, context: _Context) -> str:
+    def _target_name(self, target: ast.expr, context: Context) -> str:
         match target:
             case ast.Name():
                 if context.deferred:
@@ -255,9 +237,9 @@ class _Reader:
 
     # ---- expressions ----
 
-    def _expressions(self, roots: Iterable[ast.expr], context: _Context) -> None:
+    def _expressions(self, roots: Iterable[ast.expr], context: Context) -> None:
         """Every part of some expressions, without recursion: a long sum nests as deep as it is long."""
-        waiting: list[tuple[ast.AST, _Context]] = [(root, context) for root in roots]
+        waiting: list[tuple[ast.AST, Context]] = [(root, context) for root in roots]
         while waiting:
             node, where = waiting.pop()
             match node:
@@ -279,7 +261,7 @@ class _Reader:
                     continue
             waiting.extend((child, where) for child in ast.iter_child_nodes(node))
 
-    def _call(self, node: ast.Call, context: _Context) -> None:
+    def _call(self, node: ast.Call, context: Context) -> None:
         full = self._full_name(node.func)
         first = node.args[0] if node.args else None
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
@@ -304,7 +286,7 @@ class _Reader:
             is_module = owner.partition(".")[0] in self._modules and last[:1].isupper()
             self.calls.append(Call(last if is_module or not owner else written, node.lineno, arguments, keywords))
 
-    def _env_read(self, name: str, line: int, required: bool, context: _Context) -> None:
+    def _env_read(self, name: str, line: int, required: bool, context: Context) -> None:
         guarded = context.uncertain or context.deferred or context.key_caught or name in self._set
         self.env_reads.append(EnvRead(name, line, required, guarded))
 
@@ -329,14 +311,6 @@ class _Reader:
         except (RecursionError, ValueError):  # a number of more digits than Python prints
             text = "…"
         return Expression(text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "…")
-
-
-def _catching(context: _Context, names: set[str]) -> _Context:
-    return replace(
-        context,
-        import_caught=context.import_caught or not names.isdisjoint(_IMPORT_ERRORS),
-        key_caught=context.key_caught or not names.isdisjoint(_KEY_ERRORS),
-    )
 
 
 def _dotted(node: ast.expr) -> str:

@@ -6,6 +6,7 @@ Works for every host, so that what is said of a recording is what was true of th
 from __future__ import annotations
 
 import posixpath
+from math import inf
 
 from doctor.cause import Cause
 from doctor.frozen import frozen
@@ -98,22 +99,46 @@ def resolve(host: Host, path: str) -> Resolution:
     return Resolution(path, here, tuple(components), tuple(hops))
 
 
-def glob(host: Host, pattern: str) -> tuple[str, ...] | Unseen:
-    """Paths that match an absolute pattern, sorted (glob(3)); or why a folder on the way could not be listed."""
+@frozen
+class Matches:
+    """What a pattern names on a machine."""
+
+    paths: tuple[str, ...]
+    """Sorted."""
+    folders: tuple[str, ...]
+    """Those whose names were looked through."""
+    unlisted: tuple[tuple[str, Unseen], ...]
+    """Folders that could not be listed; the pattern itself, where it matches more than was allowed."""
+
+
+def expand(host: Host, pattern: str, limit: float = inf) -> Matches:
+    """Paths that match an absolute pattern as in glob(3), and the folders on the way; at most `limit` at each step."""
     found = [""]
+    folders: dict[str, None] = {}
+    unlisted: list[tuple[str, Unseen]] = []
     for part in parts(pattern):
         if not is_pattern(part):
             found = [f"{base}/{part}" for base in found]
             continue
         inner: list[str] = []
         for base in found:
-            names = host.list(base or "/")
+            folder = base or "/"
+            names = host.list(folder)
             if isinstance(names, Unseen):
-                return names
-            inner += [f"{base}/{name}" for name in names if matches(name, part)] if isinstance(names, tuple) else []
-            if len(inner) > GLOB_LIMIT:
-                return Unseen(f"{pattern} matches more than {GLOB_LIMIT} paths", Cause.TOO_MUCH)
+                unlisted.append((folder, names))
+            elif isinstance(names, tuple):
+                folders[folder] = None
+                inner += [f"{base}/{name}" for name in names if matches(name, part)]
+            if len(inner) > limit:
+                large = Unseen(f"{pattern} matches more than {limit} paths", Cause.TOO_MUCH)
+                return Matches((), tuple(folders), (*unlisted, (pattern, large)))
         found = inner
     if not is_pattern(posixpath.basename(pattern)):
         found = [path for path in found if not isinstance(host.stat(path), Missing)]
-    return tuple(sorted(found))
+    return Matches(tuple(sorted(found)), tuple(folders), tuple(unlisted))
+
+
+def glob(host: Host, pattern: str) -> tuple[str, ...] | Unseen:
+    """Paths that match an absolute pattern, sorted (glob(3)); or why a folder on the way could not be listed."""
+    found = expand(host, pattern, GLOB_LIMIT)
+    return found.unlisted[0][1] if found.unlisted else found.paths

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from doctor.facts.accounts import Accounts
-from doctor.facts.value import Absent, Fact, Known
+from doctor.facts.value import Absent, Fact, Known, both
 from doctor.hosts.base import Host, TargetKind
 from doctor.hosts.credentials import NOBODY, Reader
 from doctor.sources.process import Process
@@ -28,17 +28,18 @@ def for_unit(host: Host, unit: Unit) -> Host:
     if not isinstance(unit.user, Known):
         return host.lent(NOBODY)
     found = Accounts(host).credentials(unit.user.value, unit.group, unit.supplementary_groups)
-    return host.lent(_reader(*found.value) if isinstance(found, Known) else NOBODY)
+    return host.lent(found.map(lambda ids: _reader(*ids)).or_(NOBODY))
 
 
 def for_process(host: Host, process: Process, unit: Unit | None, *named: Fact[str]) -> Host:
     """The host as a process sees it. Of one of root: as who may write what its unit starts, or the files `named`."""
     if host.kind is TargetKind.TREE:
         return host
-    if not isinstance(process.uid, Known) or not isinstance(process.gids, Known):
+    ids = both(process.uid, process.gids).or_(None)
+    if ids is None:
         return host.lent(NOBODY)
-    if process.uid.value != 0:
-        return host.lent(_reader(process.uid.value, process.gids.value))
+    if ids[0] != 0:
+        return host.lent(_reader(*ids))
     if unit is not None and (view := for_unit(host, unit)).reader is not None:
         return view
     standing = process.cwd.map(lambda it: (it.path,)).or_(())
@@ -59,9 +60,8 @@ def for_nginx(host: Host, uid: Fact[int], gids: Fact[frozenset[int]]) -> Host:
     """The host as the workers of nginx see it, who open what they serve."""
     if host.kind is TargetKind.TREE:
         return host
-    if isinstance(uid, Known) and isinstance(gids, Known) and uid.value != 0:
-        return host.lent(_reader(uid.value, gids.value))
-    return host.lent(NOBODY)
+    ids = both(uid, gids).or_(None)
+    return host.lent(_reader(*ids) if ids is not None and ids[0] != 0 else NOBODY)
 
 
 def for_peer(host: Host, named: str, uid: Fact[int], gids: Fact[frozenset[int]]) -> Host:
@@ -86,7 +86,7 @@ def for_files_of(host: Host, unit: Unit) -> Host:
 
 
 def _paths(*facts: Fact[str]) -> tuple[str, ...]:
-    return tuple(fact.value for fact in facts if isinstance(fact, Known) and fact.value.startswith("/"))
+    return tuple(path for fact in facts if (path := fact.or_("")).startswith("/"))
 
 
 def _reader(uid: int, gids: frozenset[int]) -> Reader:

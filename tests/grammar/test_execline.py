@@ -8,11 +8,8 @@ from hypothesis import strategies as st
 
 from doctor.grammar.execline import (
     LineError,
-    ShellCommand,
     ShownExec,
     parse_shown,
-    shell_commands,
-    shell_script,
     split_exec,
     split_shown,
     split_words,
@@ -75,37 +72,6 @@ def test_shown_value() -> None:
     assert parse_shown("") is None
 
 
-@pytest.mark.parametrize(
-    ("argv", "script"),
-    [
-        (("/bin/bash", "-lc", "cd x && y"), "cd x && y"),
-        (("/usr/bin/env", "A=1", "sh", "-c", "y"), "y"),
-        (("/bin/bash", "-e", "-c", "y"), "y"),
-        (("/bin/bash", "/srv/start.sh", "-c", "y"), None),
-        (("/srv/venv/bin/gunicorn", "-c", "conf.py"), None),
-    ],
-)
-def test_shell_script(argv: tuple[str, ...], script: str | None) -> None:
-    assert shell_script(argv) == script
-
-
-def test_shell_commands() -> None:
-    script = "cd /srv/shop && . venv/bin/activate; exec gunicorn -b 'unix:/run/a b' \"x$Y\" >> /log 2>&1 # end"
-    assert shell_commands(script) == (
-        ShellCommand(("cd", "/srv/shop"), "&&"),
-        ShellCommand((".", "venv/bin/activate"), ";"),
-        ShellCommand(("exec", "gunicorn", "-b", "unix:/run/a b", "x$Y"), "", True),
-    )
-
-
-def test_shell_pipe_background_and_substitution() -> None:
-    assert shell_commands("kill -HUP $(cat /run/a b.pid) | tee x &\nwait") == (
-        ShellCommand(("kill", "-HUP", "$(cat /run/a b.pid)"), "|"),
-        ShellCommand(("tee", "x"), "&"),
-        ShellCommand(("wait",), ""),
-    )
-
-
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), max_size=6))
 def test_quoted_words_come_back(words: list[str]) -> None:
     line = " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words)
@@ -114,14 +80,12 @@ def test_quoted_words_come_back(words: list[str]) -> None:
 
 @given(st.text())
 def test_never_anything_but_words_or_a_line_error(text: str) -> None:
-    shell_commands(text)
     with suppress(LineError):
         assert all(command.argv for command in split_exec(text))
 
 
 @pytest.mark.parametrize("shell", sorted(SHELLS))
-def test_every_shell_runs_a_script(shell: str) -> None:
-    assert shell_script((f"/bin/{shell}", "-c", "exec gunicorn app:app")) == "exec gunicorn app:app"
+def test_the_script_of_every_shell_stays_one_word(shell: str) -> None:
     assert split_shown(ShownExec(f"/bin/{shell}", f"{shell} -c exec gunicorn", False)).argv[2:] == ("exec gunicorn",)
 
 

@@ -60,3 +60,30 @@ def test_a_pattern_that_matches_too_much_is_not_followed(tmp_path: Path) -> None
     assert isinstance(found, Unseen)
     assert found.cause is Cause.TOO_MUCH
     assert paths.glob(LiveHost(), f"{tmp_path}/100?.env") == (f"{tmp_path}/1000.env",)
+    assert len(paths.expand(LiveHost(), f"{tmp_path}/*.env").paths) == paths.GLOB_LIMIT + 1
+
+
+_SHUT = Unseen("permission denied", Cause.NEEDS_ROOT)
+
+
+class _Shut(LiveHost):
+    """A machine with a folder that may not be listed."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self._shut = folder
+
+    def list(self, path: str) -> tuple[str, ...] | Missing | Unseen:
+        return _SHUT if path == self._shut else super().list(path)
+
+
+def test_a_folder_that_cannot_be_listed_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "site.conf").touch()
+    host = _Shut(f"{tmp_path}/a")
+    found = paths.expand(host, f"{tmp_path}/*/*.conf")
+    assert found.paths == (f"{tmp_path}/b/site.conf",)
+    assert found.folders == (str(tmp_path), f"{tmp_path}/b")
+    assert found.unlisted == ((f"{tmp_path}/a", _SHUT),)
+    assert paths.glob(host, f"{tmp_path}/*/*.conf") == _SHUT

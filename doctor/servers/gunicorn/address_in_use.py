@@ -56,7 +56,7 @@ def _holder(host: Host, gunicorn: Gunicorn, row: Row) -> Fact[Holder]:
     if not isinstance(found, Known):
         return Unknown(f"pid {pids.value[0]} could not be seen", Cause.UNREADABLE, pids.places)
     line = found.value
-    command = " ".join(line.argv.value) if isinstance(line.argv, Known) else line.comm
+    command = line.argv.map(" ".join).or_(line.comm)
     place = replace(found.places[0], text=command)
     return Known(Holder(row.address, line.pid, command, line.unit, line.started, _kept(host, line)), (place,))
 

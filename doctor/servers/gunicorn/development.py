@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from doctor.cause import Cause
 from doctor.facts.address import tcp
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, absent_all
+from doctor.facts.value import ABSENT, Absent, Known, Origin, Place, Unknown, absent_all
 from doctor.grammar.programs import is_python
 from doctor.hosts.base import Host, ProcessLine
 from doctor.servers.gunicorn import launch as shapes
@@ -38,11 +38,7 @@ def running(host: Host, table: Table, plans: Collection[Plan]) -> Iterator[Gunic
             continue
         own = found.value
         place = Place(note=f"pid {line.pid} command line", text=" ".join(line.argv))
-        cwd: Fact[str] = Unknown("its working directory is not known", Cause.NOT_FOUND)
-        if isinstance(own.cwd, Known):
-            cwd = Known(own.cwd.value.path, own.cwd.places)
-        elif isinstance(own.cwd, Unknown):
-            cwd = own.cwd
+        cwd = own.cwd.map(lambda link: link.path)
         item = next((item for item in plans if item.unit.name == own.unit.or_("")), None)
         view = lending.for_process(host, own, item.unit if item is not None else None)
         setting = Setting(view, {}, False, cwd.or_(""), place)

@@ -14,7 +14,6 @@ from dataclasses import field, replace
 
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.grammar.execline import ShellCommand, shell_commands, shell_script
 from doctor.grammar.outline import Outline
 from doctor.grammar.paths import joined
 from doctor.grammar.programs import (
@@ -26,6 +25,7 @@ from doctor.grammar.programs import (
     is_python,
     is_shell,
 )
+from doctor.grammar.shell import ShellCommand, shell_commands, shell_script
 from doctor.hosts.base import Content, Host
 from doctor.sources.variables import Variable
 

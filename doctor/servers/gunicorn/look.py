@@ -80,10 +80,9 @@ def _member(host: Host, family: Family, head: Known[Process], item: Plan | None)
 
 def _plan_of(head: Process, processes: Table, plans: Iterable[Plan], main: Mapping[int, Plan]) -> Plan | None:
     """The unit a process belongs to: by its control group, else by the main process it descends from."""
-    if isinstance(head.unit, Known):
-        for item in plans:
-            if item.unit.name == head.unit.value:
-                return item
+    for item in plans:
+        if head.unit.is_(item.unit.name):
+            return item
     chain = (head.pid, *(line.pid for line in processes.ancestors(head.pid)))
     return next((main[pid] for pid in chain if pid in main), None)
 

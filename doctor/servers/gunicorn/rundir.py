@@ -54,7 +54,7 @@ def _unwritable(host: Host, gunicorn: Gunicorn, unit: Unit) -> Fact[Unwritable]:
 def _runtime_name(host: Host, unit: Unit, directory: str, socket: str) -> Fact[str]:
     """Systemd would give all that lies there to the user of this service, and remove it at its stop."""
     above, name = posixpath.split(directory)
-    set_already = not isinstance(unit.runtime_directories, Known) or unit.runtime_directories.value
+    set_already = unit.runtime_directories.or_(True)
     if above != _RUN or set_already or "RuntimeDirectory" in unit.set_after_ours:
         return Absent(unit.runtime_directories.places)
     entries = host.list(directory)
@@ -88,9 +88,9 @@ def _directory(
 
 def _prepared(unit: Unit, directory: str) -> Unknown | None:
     """A step before the start that runs as root and names the directory: what it does to it is not told."""
-    if not isinstance(unit.exec_start_pre, Known):
-        return unit.exec_start_pre if isinstance(unit.exec_start_pre, Unknown) else None
-    for command in unit.exec_start_pre.value:
+    if isinstance(unit.exec_start_pre, Unknown):
+        return unit.exec_start_pre
+    for command in unit.exec_start_pre.or_(()):
         words = command.argv
         if not ("+" in command.prefixes or "!" in command.prefixes):
             continue
@@ -117,7 +117,6 @@ def _present(host: Host, unit: Unit, user: Known[str], directory: str, places: t
             (*places, Place(path=directory, text="no such directory")),
         )
     barrier = access.obstacle(host, directory, uid, gids, "wx")
-    if isinstance(barrier, Known):
-        found = Unwritable(barrier.value.path, user.value, False, barrier.value.mode, ABSENT)
-        return Known(found, (*places, *barrier.places))
-    return barrier
+    return barrier.then(
+        lambda at: Known(Unwritable(at.path, user.value, False, at.mode, ABSENT), (*places, *barrier.places))
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 
 from doctor.cause import Cause
 from doctor.facts.address import Address
@@ -111,7 +112,7 @@ def _only_tried(host: Host, family: Family, master: Process, unit: Unit) -> bool
 
 def _replacing(host: Host, family: Family, settings: Settings) -> bool:
     """More workers than configured and one of them new: old ones finish their requests."""
-    if not isinstance(settings.workers, Known) or len(family.workers) <= settings.workers.value:
+    if len(family.workers) <= settings.workers.or_(inf):
         return False
     return host.now() - max(worker.started for worker in family.workers) < YOUNG
 

@@ -116,18 +116,14 @@ class _Typed:
     def relative(self, name: str) -> Fact[bool]:
         """A path is not written out from the root of the file system on."""
         found = self.text(name)
-        if not isinstance(found, Known):
-            return found
         in_file = not any(name in source for _, source in self.layers.sources[:-1])
         worked_out = in_file and name in self.layers.file.expressions
-        return Known(worked_out or not found.value.startswith("/"), found.places, found.origin)
+        return found.map(lambda path: worked_out or not path.startswith("/"))
 
     def names(self, name: str) -> Fact[tuple[str, ...]]:
         """The names of a list of NAME=value. Absent for none."""
         found = converted(self.layers.value(name), name, strings)
-        if not isinstance(found, Known):
-            return found
-        return Known(tuple(item.partition("=")[0] for item in found.value), found.places, found.origin)
+        return found.map(lambda items: tuple(item.partition("=")[0] for item in items))
 
     def bind(self, directory: Fact[str]) -> Fact[tuple[Address, ...]]:
         """Addresses as configured; a relative socket path is taken from the directory it runs in."""
@@ -185,7 +181,7 @@ def _at_least(written: Fact[Value], workers: Fact[int]) -> Fact[int]:
 
 def _worker_class(written: Fact[str], threads: Fact[int]) -> Fact[str]:
     """Config.worker_class_str: sync with more than one thread is gthread."""
-    if not isinstance(written, Known) or not (written.value == "sync" or written.value.endswith("SyncWorker")):
+    if not written.is_("sync") and not written.or_("").endswith("SyncWorker"):
         return written
     if isinstance(threads, Unknown):
         return Unknown.of(threads.because("sync, or gthread if threads is above 1, and", ""), written.places)

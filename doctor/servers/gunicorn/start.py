@@ -138,9 +138,7 @@ def physical_directory(master: Process) -> Fact[str]:
     """Where a process runs, as the kernel says. Of another root directory it says a path that means nothing here."""
     if master.elsewhere.is_(True):
         return Unknown.of(_ELSEWHERE, master.elsewhere.places)
-    if not isinstance(master.cwd, Known):
-        return master.cwd
-    return Known(master.cwd.value.path, master.cwd.places)
+    return master.cwd.map(lambda cwd: cwd.path)
 
 
 def line_of(master: Process) -> str:

@@ -94,7 +94,7 @@ def as_text(found: Fact[Value]) -> Fact[str]:
 def in_directory(found: Fact[str], directory: Fact[str]) -> Fact[str]:
     """A path made absolute and without `.` and `..`, links kept."""
     if not isinstance(found, Known) or found.value.startswith("/"):
-        return found if not isinstance(found, Known) else Known(_tidy(found.value), found.places, found.origin)
+        return found.map(_tidy)
     if not isinstance(directory, Known):
         told = "a path" if found.origin is Origin.INHERITED else found.value
         return Unknown(f"{told} is relative to a directory that is not known", Cause.NOT_FOUND, found.places)

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import posixpath
-from collections import ChainMap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import cache, partial
 
 from doctor.cause import Cause
 from doctor.facts.address import tcp
 from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
-from doctor.frozen import frozen
 from doctor.hosts.base import Content, Host, Missing, Stat, TargetKind, TextKind, Unseen
 from doctor.servers.nginx import check, newer, sites
+from doctor.servers.nginx.configured import read_model
 from doctor.servers.nginx.conflict import listen_conflict
-from doctor.servers.nginx.effective import Defaults, build_server, log_path
-from doctor.servers.nginx.include import Configuration, Node, load, load_documents
+from doctor.servers.nginx.effective import Defaults, log_path
+from doctor.servers.nginx.include import Node, load, load_documents
 from doctor.servers.nginx.model import ConfigError, Nginx, Server
 from doctor.servers.nginx.process import Build, Running, build, build_of, running, user_ids
 from doctor.servers.nginx.scope import Scope, default, first
 from doctor.servers.nginx.shadow import mark
-from doctor.servers.nginx.upstream import Names, collect_variables, parse_hosts, usual_values
+from doctor.servers.nginx.upstream import parse_hosts
 from doctor.sources.sockets.kernel import SocketTable
 from doctor.sources.systemd import Unit
 
 _MAIN = "/etc/nginx/nginx.conf"
 _NOT_ASKED = Unknown("the journal of nginx was not asked", Cause.NOT_ASKED)
 _REPOSITORY = "a repository has no running nginx"
-_KEEPALIVE_BY_DEFAULT = (1, 29, 7)
-"""Since this version upstreams are spoken to in HTTP/1.1 and 32 idle connections are kept (nginx CHANGES)."""
 
 
 def collect(host: Host, unit: Fact[Unit], table: Fact[SocketTable]) -> Nginx:
@@ -52,7 +48,7 @@ def collect(host: Host, unit: Fact[Unit], table: Fact[SocketTable]) -> Nginx:
     configuration = load(host, main)
     prefix = posixpath.dirname(main)
     interfaces = cache(partial(_interfaces, host))
-    model = _model(configuration, _defaults(binary), _hosts(host), _version(binary), interfaces, parts=False)
+    model = read_model(configuration, _defaults(binary), _hosts(host), _version(binary), interfaces, parts=False)
     errors = [
         *configuration.errors,
         *model.errors,
@@ -94,7 +90,7 @@ def _repository(host: Host) -> Nginx:
     whole = isinstance(host.stat(_MAIN), Stat)
     configuration = load(host, _MAIN) if whole else load_documents(host)
     unknown = Unknown(_REPOSITORY, Cause.OUTSIDE)
-    model = _model(configuration, _defaults(Build(unknown, {})), {}, (), parts=not whole)
+    model = read_model(configuration, _defaults(Build(unknown, {})), {}, (), parts=not whole)
     # The http block around a file made for inclusion is somewhere else, and may hold the certificates.
     own = [pair for pair in model.servers if not pair[1].root.kind]
     errors = [*configuration.errors, *model.errors, *check.check_certificates(own, None, "")]
@@ -164,98 +160,6 @@ def _without_files(processes: Running, binary: Build, unit: Fact[Unit], main: st
     )
 
 
-@frozen
-class _Model:
-    main: Scope
-    """The top of the main file."""
-    servers: tuple[tuple[Server, Scope], ...]
-    errors: tuple[ConfigError, ...]
-
-
-def _model(
-    configuration: Configuration,
-    defaults: Defaults,
-    hosts: dict[str, tuple[str, ...]],
-    version: tuple[int, ...],
-    interfaces: Callable[[], frozenset[str]] = frozenset,
-    *,
-    parts: bool,
-) -> _Model:
-    """Servers and errors. `parts`: the roots are files of a repository, each perhaps made for inclusion in another."""
-    tops = [_top(root, parts=parts) for root in configuration.roots]
-    http = [scope for top in tops for scope in _http_scopes(top)]
-    groups: dict[str, Node] = {}
-    for scope in http:
-        for node in scope.own("upstream"):
-            if node.block is not None and node.args:
-                groups.setdefault(node.args[0].lower(), node)
-    usual = usual_values(node for scope in http for kind in ("map", "split_clients") for node in scope.own(kind))
-    shared = Names(groups, {}, hosts, 32 if version >= _KEEPALIVE_BY_DEFAULT else 0, usual, interfaces)
-    maps = collect_variables(node for scope in http for node in scope.nodes if node.name != "server")
-    defaults = replace(defaults, http_version="1.1") if version >= _KEEPALIVE_BY_DEFAULT else defaults
-    servers: list[tuple[Server, Scope]] = []
-    errors: list[ConfigError] = []
-    for top in tops:
-        if top.kind != "stream":
-            errors.extend(check.check_nodes(top.nodes, _context(top, parts=parts), shared, parts=parts))
-    for scope in http:
-        # Files of a repository may be variants of one another: a group of the same file counts first.
-        own = {node.args[0].lower(): node for node in scope.own("upstream") if node.block is not None and node.args}
-        near = ChainMap(own, groups) if parts else groups
-        for node in scope.own("server"):
-            if node.block is not None:
-                inner = Scope("server", node.block, scope)
-                names = replace(shared, groups=near, variables=maps | collect_variables(node.block))
-                servers.append((build_server(inner, names, defaults, node, node.place), inner))
-    for top in tops:
-        if top.kind == "server":
-            place = Place(path=top.nodes[0].directive.source.path, line=top.nodes[0].directive.line)
-            names = replace(shared, variables=maps | collect_variables(top.nodes))
-            servers.append((build_server(top, names, defaults, None, place), top))
-    errors.extend(check.check_upstreams(shared))
-    if parts:
-        # Files of a repository may be alternatives: an address may be claimed twice by two files, not by one.
-        for path in configuration.files:
-            errors.extend(check.check_listens([pair for pair in servers if pair[0].place.path == path]))
-    else:
-        errors.extend(check.check_listens(servers))
-    return _Model(tops[0] if tops else Scope("", ()), tuple(servers), tuple(errors))
-
-
-def _top(root: Sequence[Node], *, parts: bool) -> Scope:
-    """The top of a file: of a main file; in a repository also of a file made for inclusion in http or in a server."""
-    names = {node.name for node in root}
-    if not parts or names & {"http", "events", "worker_processes"}:
-        return Scope("", root)
-    if any(_forwards_streams(node) for node in root):
-        return Scope("stream", root)
-    if "server" in names or "upstream" in names or "location" not in names:
-        return Scope("http", root)
-    return Scope("server", root)
-
-
-def _forwards_streams(node: Node) -> bool:
-    """A server of the stream module: its proxy_pass stands in no location and names no scheme."""
-    inner = node.block if node.name == "server" and node.block is not None else ()
-    return any(n.name == "proxy_pass" and n.args and "://" not in n.args[0] for n in inner) and not any(
-        n.name in ("location", "server_name", "root") for n in inner
-    )
-
-
-def _http_scopes(top: Scope) -> Iterator[Scope]:
-    if top.kind == "http":
-        yield top
-    else:
-        for node in top.own("http"):
-            if node.block is not None:
-                yield Scope("http", node.block, top)
-
-
-def _context(top: Scope, *, parts: bool) -> str | None:
-    """What a misplaced directive is measured against; a file for inclusion may be meant for any block."""
-    return "" if not parts or top.kind == "" else None
-
-
 def _marked_by_root(servers: Sequence[tuple[Server, Scope]]) -> tuple[Server, ...]:
     """Files of a repository may be alternatives, so only servers of one configuration shadow each other."""
     by_root: dict[int, list[Server]] = {}
@@ -280,9 +184,7 @@ def _defaults(binary: Build) -> Defaults:
 
 
 def _version(binary: Build) -> tuple[int, ...]:
-    if not isinstance(binary.version, Known):
-        return ()
-    return tuple(int(part) for part in binary.version.value.split(".") if part.isdigit())
+    return tuple(int(part) for part in binary.version.or_("").split(".") if part.isdigit())
 
 
 def _interfaces(host: Host) -> frozenset[str]:
@@ -327,8 +229,7 @@ def _user(main: Scope, binary: Build) -> tuple[Fact[str], str]:
 
 
 def _ids(host: Host, processes: Running, user: Fact[str], group: str) -> tuple[Fact[int], Fact[frozenset[int]]]:
-    if isinstance(processes.workers, Known) and processes.workers.value:
-        worker = processes.workers.value[0]
+    for worker in processes.workers.or_(())[:1]:
         return worker.uid, worker.gids
     return user_ids(host, user, group)
 
@@ -340,10 +241,10 @@ def unit_failed(unit: Fact[Unit]) -> Fact[str]:
     state = unit.value.active_state
     if isinstance(state, Unknown):
         return state
-    if isinstance(state, Absent) or state.value != "failed":
+    if not state.is_("failed"):
         return Absent(state.places)
-    result, status = unit.value.result, unit.value.exec_main_status
+    result, status = unit.value.result, unit.value.exec_main_status.or_(0)
     why = result.or_("an unknown reason")
-    if isinstance(status, Known) and status.value:
-        why += f", status {status.value}"
+    if status:
+        why += f", status {status}"
     return Known(f"{unit.value.name} failed ({why})", state.places + result.places, Origin.COMPUTED)

@@ -65,7 +65,7 @@ def _holder(host: Host, owners: Mapping[int, Fact[tuple[int, ...]]]) -> str:
     lines = host.processes()
     names = {} if isinstance(lines, Unseen) else {line.pid: line.comm for line in lines}
     for pids in owners.values():
-        if isinstance(pids, Known) and pids.value:
-            return f"{names.get(pids.value[0], 'a process')} (pid {pids.value[0]})"
+        for pid in pids.or_(())[:1]:
+            return f"{names.get(pid, 'a process')} (pid {pid})"
     reason = next((pids.reason for pids in owners.values() if isinstance(pids, Unknown)), "")
     return f"another process ({reason})" if reason else "another process"

@@ -124,9 +124,7 @@ def _location(
     scope: Scope, label: str, modifier: str, pattern: str, place: Place, names: Names, defaults: Defaults
 ) -> Location:
     upstream = _upstream(scope, names)
-    module = "proxy"
-    if isinstance(upstream, Known):
-        module = _MODULES.get(upstream.value.scheme, upstream.value.scheme)
+    module = upstream.map(lambda to: _MODULES.get(to.scheme, to.scheme)).or_("proxy")
     root, alias = _root(scope, defaults)
     return Location(
         server=label,
@@ -150,7 +148,7 @@ def _location(
         proxy_cache=_enabled(scope.value(f"{module}_cache", first, ABSENT)),
         proxy_cache_valid=_cache_valid(scope, module),
         internal=bool(scope.own("internal")),
-        returns=_joined(_arguments(scope, "return")),
+        returns=_arguments(scope, "return").map(" ".join),
         via=_handed_to(scope) if isinstance(upstream, Absent) and modifier != "@" and scope.kind != "if" else "",
         answered_by_nginx=_turned_away(scope),
     )
@@ -228,10 +226,6 @@ def _headers(scope: Scope, directive: str, module: str) -> Fact[tuple[tuple[str,
 def _arguments(scope: Scope, name: str) -> Fact[tuple[str, ...]]:
     nodes = scope.own(name)
     return Known(nodes[0].args, places(nodes[0]), Origin.EXPLICIT) if nodes else ABSENT
-
-
-def _joined(fact: Fact[tuple[str, ...]]) -> Fact[str]:
-    return Known(" ".join(fact.value), fact.places, fact.origin) if isinstance(fact, Known) else fact
 
 
 def _cache_control(scope: Scope) -> Fact[str]:

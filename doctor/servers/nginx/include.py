@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from doctor.cause import Cause
 from doctor.facts.value import Place
 from doctor.frozen import frozen
-from doctor.grammar.paths import is_pattern, joined, matches
-from doctor.hosts.base import Answer, Content, DocumentKind, FileType, Host, Missing, Stat, TextKind, Unseen
+from doctor.grammar.paths import is_pattern, joined
+from doctor.hosts.base import Answer, Content, DocumentKind, FileType, Host, Stat, TextKind, Unseen
+from doctor.hosts.paths import expand
 from doctor.servers.nginx.model import ConfigError
 from doctor.servers.nginx.parse import Directive, ParsedFile, parse
 
@@ -173,21 +174,22 @@ class _Loader:
         at = chain[-1] if chain else Place(path=path)
         stat = host.stat(path)
         if isinstance(stat, Stat) and stat.type is FileType.DIRECTORY:
-            self._error(at, f'"{path}" is a directory, which nginx cannot read as a file')
+            self._error(at, f'"{path}" is a directory, which nginx cannot read as a file', about=path)
         elif isinstance(answer, Unseen) and answer.cause is Cause.UNREADABLE and isinstance(stat, Stat):
-            self._error(at, f'"{path}" could not be read: {answer.reason}', fatal=False)  # nginx cannot either
+            # Nginx cannot either.
+            self._error(at, f'"{path}" could not be read: {answer.reason}', about=path, fatal=False)
         elif isinstance(answer, Unseen):
-            self._unseen(at, f'"{path}" could not be read', answer)
+            self._unseen(at, path, "could not be read", answer)
         else:
             what = "a link to nothing" if isinstance(stat, Stat) and stat.type is FileType.LINK else "no such file"
-            self._error(at, f'open() "{path}" failed: {what}')
+            self._error(at, f'open() "{path}" failed: {what}', about=path)
 
-    def _error(self, at: Place, message: str, *, fatal: bool = True) -> None:
-        self._errors.append(ConfigError(at.path, at.line, message, fatal))
+    def _error(self, at: Place, message: str, *, about: str, fatal: bool = True) -> None:
+        self._errors.append(ConfigError(at.path, at.line, message, fatal, about=about))
 
-    def _unseen(self, at: Place, what: str, unseen: Unseen) -> None:
-        message = f"{what}: {unseen.reason}"
-        self._errors.append(ConfigError(at.path, at.line, message, fatal=False, cause=unseen.cause))
+    def _unseen(self, at: Place, path: str, what: str, unseen: Unseen) -> None:
+        message = f'"{path}" {what}: {unseen.reason}'
+        self._errors.append(ConfigError(at.path, at.line, message, fatal=False, cause=unseen.cause, about=path))
 
     def _nodes(
         self, host: Host, directives: tuple[Directive, ...], chain: tuple[Place, ...], open_files: tuple[str, ...]
@@ -211,9 +213,8 @@ class _Loader:
         if self._left <= 0 or len(open_files) > _DEPTH:
             if not self._cut_off:
                 self._cut_off = True
-                self._error(
-                    directive.place, "its includes multiply: not all of the configuration was read", fatal=False
-                )
+                message = "its includes multiply: not all of the configuration was read"
+                self._error(directive.place, message, about="", fatal=False)
             yield Node(directive, chain, None)
             return
         if self._tree:
@@ -224,7 +225,8 @@ class _Loader:
             paths = self._glob(host, posixpath.join(self._prefix, pattern))
         for path in paths:
             if path in open_files:
-                self._error(directive.place, f'"{path}" includes itself, without an end', fatal=not self._tree)
+                message = f'"{path}" includes itself, without an end'
+                self._error(directive.place, message, about=path, fatal=not self._tree)
                 continue
             if self.parsed(host, path, inner) is None:
                 yield Node(directive, chain, None, cause=self._unread[path])
@@ -266,25 +268,9 @@ class _Loader:
         return tuple(path for path in meant if _shared(path, including) == nearest)
 
     def _glob(self, host: Host, pattern: str) -> tuple[str, ...]:
+        found = expand(host, pattern)
         self._patterns[pattern] = None
-        found = ["/"]
-        for part in [p for p in pattern.split("/") if p]:
-            if not is_pattern(part):
-                found = [posixpath.join(base, part) for base in found]
-            else:
-                found = [path for base in found for path in self._matching(host, base, part)]
-        if not is_pattern(posixpath.basename(pattern)):
-            found = [path for path in found if isinstance(host.stat(path), Stat)]
-        return tuple(sorted(found))
-
-    def _matching(self, host: Host, directory: str, part: str) -> Iterator[str]:
-        names = host.list(directory)
-        if isinstance(names, Missing):
-            return
-        if not isinstance(names, tuple):
-            self._unseen(Place(path=directory), f'"{directory}" could not be listed', names)
-            return
-        self._directories[directory] = None
-        for name in names:
-            if matches(name, part):
-                yield posixpath.join(directory, name)
+        self._directories.update(dict.fromkeys(found.folders))
+        for directory, why in found.unlisted:
+            self._unseen(Place(path=directory), directory, "could not be listed", why)
+        return found.paths

@@ -60,8 +60,7 @@ def _fact(location: Location | None) -> Fact[Location]:
 
 def _room(location: Location) -> float:
     """Bytes of a body; 0 in the file is no limit, and what cannot be told may be."""
-    limit = location.body_limit
-    return limit.value if isinstance(limit, Known) and limit.value else float("inf")
+    return location.body_limit.or_(0) or float("inf")
 
 
 def _most_patient(locations: Sequence[Location]) -> Fact[Location]:
@@ -82,7 +81,7 @@ def _request() -> re.Pattern[str]:
 
 def _asked(routes: Sequence[tuple[Server, Location]], event: Fact[LogEvent], main: Location | None) -> Fact[Location]:
     """The location that the request of a line went to."""
-    found = _request().search(event.value.text) if isinstance(event, Known) else None
+    found = event.map(lambda line: _request().search(line.text)).or_(None)
     if found is None:
         return _fact(main)
     from urllib.parse import unquote

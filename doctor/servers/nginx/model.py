@@ -30,6 +30,8 @@ class ConfigError:
     """What kind of fault it is, where somebody looked."""
     cause: Cause | None = None
     """Why nobody could look, which is no fault of the file; null where somebody did."""
+    about: str = ""
+    """The file or folder that an include names and that cannot be read or listed; "" where it is about its own line."""
 
 
 @frozen

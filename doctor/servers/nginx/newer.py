@@ -78,8 +78,8 @@ def newer_files(
 
 def _with_target(host: Host, path: str) -> tuple[str, ...]:
     """The path itself, and the file it leads to when a link is on the way."""
-    target = physical(host, path)
-    return (path, target.value) if isinstance(target, Known) and target.value != path else (path,)
+    target = physical(host, path).or_(path)
+    return (path,) if target == path else (path, target)
 
 
 def _replaced(host: Host, path: str, ctime: float) -> bool:

@@ -78,7 +78,7 @@ def _elsewhere(host: Host, pid: int) -> bool:
     process, init = read(host, pid), read(host, 1)
     if not isinstance(process, Known) or not isinstance(init, Known):
         return False
-    if isinstance(keeper := keeper_of(host, process.value), Known) and keeper.value.kind == CONTAINER:
+    if keeper_of(host, process.value).map(lambda keeper: keeper.kind).is_(CONTAINER):
         return True
     mounts, host_mounts, unit = process.value.mount_namespace, init.value.mount_namespace, process.value.unit
     return (
@@ -100,11 +100,10 @@ def contained(host: Host) -> tuple[Keeper, ...]:
 
 def _chosen(masters: list[ProcessLine], unit: Fact[Unit]) -> ProcessLine:
     """The main process of the unit; else one that is nobody's child but init's; else the oldest."""
-    if isinstance(unit, Known) and isinstance(unit.value.main_pid, Known):
-        main = unit.value.main_pid.value
-        for line in masters:
-            if line.pid == main:
-                return line
+    main = unit.then(lambda own: own.main_pid)
+    for line in masters:
+        if main.is_(line.pid):
+            return line
     return min(masters, key=lambda line: (line.ppid != 1, line.started))
 
 

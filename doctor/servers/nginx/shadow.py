@@ -82,9 +82,7 @@ def _shadow(server: Server, lost: Sequence[tuple[str, Listen, Server]]) -> Fact[
 def _redirects(server: Server) -> bool:
     """The block as a whole sends people elsewhere."""
     own = next((x for x in server.locations if not x.modifier and not x.pattern), None)
-    if own is None or not isinstance(own.returns, Known):
-        return False
-    code = own.returns.value.split()[:1]
+    code = own.returns.or_("").split()[:1] if own is not None else []
     return bool(code) and (code[0] in _REDIRECTS or not code[0].isdigit())
 
 

@@ -96,7 +96,7 @@ def _linkable(host: Host, enabled: str, path: str, patterns: Collection[str]) ->
 
 def _in_context(host: Host, site: _Site, shadowed: Fact[Shadow], errors: Sequence[ConfigError]) -> SiteFile:
     """With what the rest of the configuration means for it."""
-    refused = next((e for e in errors if e.fatal and (e.path == site.path or f'"{site.path}"' in e.message)), None)
+    refused = next((e for e in errors if e.fatal and site.path in (e.path, e.about)), None)
     return SiteFile(
         site.path,
         site.state,
@@ -112,8 +112,7 @@ def _in_context(host: Host, site: _Site, shadowed: Fact[Shadow], errors: Sequenc
 
 def _written(host: Host, path: str) -> float:
     """When the text was written, links followed; 0 where it cannot be told."""
-    target = physical(host, path)
-    stat = host.stat(target.value) if isinstance(target, Known) else None
+    stat = physical(host, path).map(host.stat).or_(None)
     return stat.mtime if isinstance(stat, Stat) else 0.0
 
 

@@ -9,7 +9,7 @@ from doctor.cause import Cause
 from doctor.facts import access
 from doctor.facts.access import Obstacle
 from doctor.facts.address import Address, unix
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Place, Unknown, both
 from doctor.hosts.base import FileType, Host, Missing, Stat, Unseen
 from doctor.sources.sockets.kernel import Row, address_of, owners
 from doctor.sources.sockets.model import SocketFile, Sockets
@@ -64,7 +64,7 @@ def _answer(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets:
     A socket that only systemd holds is not connected to: that would start its service (systemd.socket(5)).
     """
     place = Place(note=f"connect to {address}")
-    if isinstance(bound, Known) and bound.value and not _served(host, bound.value, sockets):
+    if (inodes := bound.or_(())) and not _served(host, inodes, sockets):
         return Known("listening", bound.places)
     tried = host.connect(str(address))
     if not isinstance(tried, Unseen):
@@ -89,7 +89,7 @@ def _answer(host: Host, address: Address, bound: Fact[tuple[int, ...]], sockets:
 def _served(host: Host, inodes: tuple[int, ...], sockets: Sockets) -> bool:
     """Each socket is seen to be held by a process besides PID 1."""
     held = (_holders(host, inode, sockets) for inode in inodes)
-    return all(isinstance(pids, Known) and set(pids.value) - {1} for pids in held)
+    return all(set(pids.or_(())) - {1} for pids in held)
 
 
 def _holders(host: Host, inode: int, sockets: Sockets) -> Fact[tuple[int, ...]]:
@@ -119,8 +119,8 @@ def _still_held(host: Host, bound: Known[tuple[int, ...]], sockets: Sockets) -> 
     started = {} if isinstance(lines, Unseen) else {line.pid: line.started for line in lines}
     held: list[int] = []
     for inode in bound.value:
-        pids = _holders(host, inode, sockets)
-        pid = min(pids.value, key=lambda pid: started.get(pid, 0.0)) if isinstance(pids, Known) else 0
+        pids = _holders(host, inode, sockets).or_((0,))
+        pid = min(pids, key=lambda pid: started.get(pid, 0.0))
         if host.now() - started.get(pid, 0.0) > _YOUNG:
             held.append(inode)
             continue
@@ -146,4 +146,4 @@ def _same_file(host: Host, one: str, other: str) -> bool:
     if not (one.startswith("/") and other.startswith("/")):
         return False
     first, second = (access.physical(host, posixpath.dirname(path)) for path in (one, other))
-    return isinstance(first, Known) and isinstance(second, Known) and first.value == second.value
+    return both(first, second).map(lambda real: real[0] == real[1]).is_(True)

@@ -96,12 +96,12 @@ def owners(host: Host, inodes: Iterable[int]) -> Mapping[int, Fact[tuple[int, ..
 
 def address_of(host: Host, row: Row, pids: Fact[tuple[int, ...]] | None) -> Address:
     """Where a socket was bound; a relative path begins where one of its holders, `pids`, runs."""
-    if row.address.path.startswith("/") or not isinstance(pids, Known):
+    if row.address.path.startswith("/") or pids is None:
         return row.address
-    for pid in pids.value:
-        holder = process.read(host, pid)
-        if isinstance(holder, Known) and isinstance(holder.value.cwd, Known):
-            return located(row.address, holder.value.cwd.value.path)
+    for pid in pids.or_(()):
+        cwd = process.read(host, pid).then(lambda holder: holder.cwd)
+        if isinstance(cwd, Known):
+            return located(row.address, cwd.value.path)
     return row.address
 
 

@@ -97,8 +97,7 @@ def _holder(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[str]:
     first = process.read(host, pids.value[0])
     if not isinstance(first, Known):
         return Unknown(f"pid {pids.value[0]} could not be seen", Cause.UNREADABLE, pids.places)
-    argv = first.value.argv
-    shown = " ".join(argv.value) if isinstance(argv, Known) else first.value.comm
+    shown = first.value.argv.map(" ".join).or_(first.value.comm)
     return Known(f"pid {first.value.pid} ({first.value.comm})", (Place(note=f"pid {first.value.pid}", text=shown),))
 
 
@@ -120,8 +119,7 @@ def _units(host: Host, pids: Fact[tuple[int, ...]]) -> Fact[tuple[str, ...]]:
     names: list[str] = []
     places: list[Place] = []
     for pid in pids.value:
-        holder = process.read(host, pid)
-        unit = holder.value.unit if isinstance(holder, Known) else ABSENT
+        unit = process.read(host, pid).then(lambda holder: holder.unit)
         if isinstance(unit, Known) and unit.value not in names:
             names.append(unit.value)
             places += unit.places

@@ -8,7 +8,7 @@ from math import inf
 from doctor.cause import Cause
 from doctor.facts.accounts import Accounts
 from doctor.facts.address import Address, parse_listen_stream
-from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown
+from doctor.facts.value import ABSENT, Absent, Fact, Known, Origin, Place, Unknown, both, computed
 from doctor.grammar.unitfile import Assignment, boolean, duration, integer, is_template, mode, signal_name
 from doctor.sources.systemd.lists import commands, environment, environment_files, words
 from doctor.sources.systemd.model import ExecCommand, LoadedUnit, SocketUnit
@@ -75,7 +75,7 @@ def build_unit(
     exec_start = commands(settings, "ExecStart")
     exec_reload = commands(settings, "ExecReload")
     default_type = "dbus" if settings.merged.value("Service", "BusName") else "simple"
-    if isinstance(exec_start, Known) and not exec_start.value:
+    if exec_start.is_(()):
         default_type = "oneshot"
     type_ = settings.scalar(("Type",), _one_of(*_types(version)), default_type)
     oneshot = type_.is_("oneshot")
@@ -233,12 +233,11 @@ def _working_directory(settings: Settings, user: Fact[str], accounts: Accounts) 
             return Unknown(
                 f"WorkingDirectory={written.value} is not absolute", Cause.NOT_UNDERSTOOD, (place_of(written),)
             )
-    if not isinstance(directory, Known) or directory.value != "~":
+    if not directory.is_("~"):
         return directory
-    if not isinstance(user, Known):
-        return Known("/root", directory.places, directory.origin) if isinstance(user, Absent) else user
-    home = accounts.home(user.value)
-    return Known(home.value, (*directory.places, *home.places), Origin.COMPUTED) if isinstance(home, Known) else home
+    if isinstance(user, Absent):
+        return directory.map(lambda _: "/root")
+    return both(directory, user.then(accounts.home)).map(lambda pair: pair[1])
 
 
 def _optional_directory(settings: Settings, assignment: Assignment | None) -> Fact[bool]:
@@ -283,17 +282,13 @@ def _can_reload(settings: Settings, given: Fact[tuple[ExecCommand, ...]], type_:
         if fact.or_(False) and given.or_(()):
             return Known(True, given.places)
         return fact
-    if isinstance(given, Known):
-        notify = type_.is_("notify-reload")
-        return Known(bool(given.value) or notify, given.places, Origin.COMPUTED)
-    return given
+    notify = type_.is_("notify-reload")
+    return given.then(lambda lines: computed(bool(lines) or notify, *given.places))
 
 
 def _reload(given: Fact[tuple[ExecCommand, ...]], type_: Fact[str]) -> tuple[Fact[str], Fact[bool]]:
-    if not isinstance(given, Known):
-        return given, given
-    kind, preflight = classify(given.value, type_.or_("simple"))
-    return Known(kind, given.places, Origin.COMPUTED), Known(preflight, given.places, Origin.COMPUTED)
+    told = given.then(lambda lines: computed(classify(lines, type_.or_("simple")), *given.places))
+    return told.map(lambda pair: pair[0]), told.map(lambda pair: pair[1])
 
 
 def build_socket(settings: Settings) -> SocketUnit:

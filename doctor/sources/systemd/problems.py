@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from doctor.facts.value import Known, Origin, Place
-from doctor.grammar.execline import LineError, shell_script, split_exec, split_words
+from doctor.grammar.execline import LineError, split_exec, split_words
 from doctor.grammar.gaps import is_gap
+from doctor.grammar.shell import shell_script
 from doctor.grammar.unitfile import Assignment, boolean, comment_after, duration, expand, integer, mode, signal_name
 from doctor.grammar.unitkeys import home_of, meant
 from doctor.sources.systemd.model import UnitProblem

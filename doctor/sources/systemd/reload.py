@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from doctor.grammar.execline import shell_commands, shell_script
+from doctor.grammar.shell import shell_commands, shell_script
 from doctor.grammar.unitfile import signal_name
 from doctor.sources.systemd.model import ExecCommand
 

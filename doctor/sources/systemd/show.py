@@ -128,8 +128,7 @@ class Shown:
 
     def exit_status(self) -> Fact[int]:
         """Absent until a main process has ended: 0 then says nothing."""
-        code = self.exit_code()
-        return self.number("ExecMainStatus") if isinstance(code, Known) else code
+        return self.exit_code().then(lambda _: self.number("ExecMainStatus"))
 
     def _nonzero(self, key: str, parse: Callable[[str], T | None]) -> Fact[T]:
         if self.raw(key) == "0":

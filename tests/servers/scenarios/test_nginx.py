@@ -907,4 +907,5 @@ def test_a_site_that_only_root_may_read_is_no_fault_of_the_file(tmp_path: Path) 
     os.close(writing)
     with open(reading) as told:
         message = f'"{site}" could not be read: permission denied reading {site} (run with sudo)'
-        assert told.read() == repr((ConfigError(str(main), 1, message, fatal=False, cause=Cause.NEEDS_ROOT),))
+        error = ConfigError(str(main), 1, message, fatal=False, cause=Cause.NEEDS_ROOT, about=str(site))
+        assert told.read() == repr((error,))

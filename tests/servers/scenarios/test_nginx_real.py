@@ -22,7 +22,8 @@ from doctor.facts.address import AddressKind, unix
 from doctor.facts.value import Absent, Known
 from doctor.hosts.live import LiveHost
 from doctor.servers.nginx import check
-from doctor.servers.nginx.collect import _defaults, _model, collect
+from doctor.servers.nginx.collect import _defaults, collect
+from doctor.servers.nginx.configured import read_model
 from doctor.servers.nginx.include import load
 from doctor.servers.nginx.model import ConfigError, Server
 from doctor.servers.nginx.process import build
@@ -34,7 +35,7 @@ from doctor.sources.systemd import Unit
 def read(conf: Path) -> tuple[tuple[Server, ...], list[ConfigError]]:
     host = LiveHost()
     configuration = load(host, str(conf))
-    model = _model(configuration, _defaults(build(host)), {}, (), parts=False)
+    model = read_model(configuration, _defaults(build(host)), {}, (), parts=False)
     errors = [*configuration.errors, *model.errors, *check.check_certificates(model.servers, host, str(conf.parent))]
     errors.extend(check.check_log_formats(configuration.roots[0]))
     return tuple(server for server, _ in model.servers), errors
