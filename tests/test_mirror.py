@@ -66,9 +66,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "engine/test_judge.py": ("engine/ finding functions subjects",),
     "grammar/test_outline.py": ("grammar/ literals positions python_source pytext",),
     "grammar/test_unitfile.py": ("grammar/ gaps unitkeys",),
-    "hosts/test_live.py": (
-        "hosts/ base commands content credentials deploying execute files holders processes",
-    ),
+    "hosts/test_live.py": ("hosts/ base commands content credentials deploying execute files holders processes",),
     "hosts/test_tree.py": ("hosts/ documents",),
     "hosts/scenarios/test_redact.py": ("hosts/redact/ commandline hider log nginx plain process secrets text unit",),
     "hosts/test_snapshot.py": ("hosts/ recording snapshotfile",),
