@@ -27,11 +27,6 @@ def asks(times: int = 12, path: str = "/", host: str = "shop.test") -> Step:
     )
 
 
-def asks_at_once(times: int, path: str) -> Step:
-    one = f"curl -s -m 20 -o /dev/null -H 'Host: shop.test' http://127.0.0.1{path}"
-    return shell(f"for i in $(seq {times}); do {one} & done; wait || :")
-
-
 def home(does: str, then: str = RESTART) -> Step:
     return edit(CODE, HOME, does, then)
 
@@ -85,41 +80,6 @@ FAILING = (
         each(home('return "sorry", 500'), asks()),
         "code",
         '" 500 ',
-    ),
-    failing(
-        "kills-itself",
-        shapes.unix,
-        each(home("import signal; os.kill(os.getpid(), signal.SIGKILL)"), asks(6)),
-        "workers",
-        "upstream prematurely closed connection",
-        "SIGKILL",
-    ),
-    failing(
-        "server-in-the-module",
-        shapes.unix,
-        each(
-            edit("/srv/shop/current/wsgi.py", "app = create_app()", "app = create_app()\napp.run(port=5000)", RESTART),
-            shell("sleep 6"),
-        ),
-        "workers",
-        "exited with code 1",
-    ),
-    failing(
-        "worker-connections",
-        shapes.unix,
-        each(
-            edit("/etc/nginx/nginx.conf", "connections 768;", "connections 10;", "systemctl restart nginx"),
-            asks_at_once(20, "/slow?seconds=3"),
-        ),
-        "server",
-        "worker_connections are not enough",
-    ),
-    failing(
-        "backlog",
-        deployed(replace(SHOP, options="--backlog 1", workers="--workers 2")),
-        asks_at_once(30, "/slow?seconds=2"),
-        "socket upstream",
-        "(11: Resource temporarily unavailable)",
     ),
 )  # fmt: skip
 
